@@ -1,0 +1,213 @@
+//! Turns kernel maps, iterators and /proc into [`Sample`]s, on a thread of its own.
+//!
+//! The thread keeps a fixed clock (a slow scan does not push the next tick away), wakes between ticks only for commands or when a
+//! source's ring buffer fills, and never waits for the screen: a sample the screen had no time for is merged into the next.
+
+pub mod check;
+pub mod details;
+pub mod live;
+pub mod machine;
+pub mod mem;
+pub mod net;
+pub mod proc_fs;
+pub mod stacks;
+pub mod tasks;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
+
+use crate::sample::{Command, Details, ProcKey, Sample, Update, Wants};
+use details::DetailsCache;
+
+/// Why a source cannot go on. Each says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The kernel half failed for good.
+    #[error("{0}")]
+    Failed(String),
+    /// A replay ran out.
+    #[error("end of the recording")]
+    End,
+}
+
+/// Who makes samples: `Live`, `ProcFs` or `Replay`.
+pub trait Source {
+    /// Reads everything once.
+    fn sample(&mut self) -> Result<Sample, SourceError>;
+
+    /// Attaches and detaches what lives only as long as it is shown.
+    fn want(&mut self, wants: Wants);
+
+    /// Readable when rings should be drained before the next tick.
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// Drains rings into user memory; called when [`Source::wake_fd`] is readable.
+    fn drain(&mut self) {}
+
+    /// Details of processes, where they do not come from this machine's /proc.
+    fn details(&mut self, _key: ProcKey, _exec_id: u64) -> Option<Details> {
+        None
+    }
+
+    /// Whether `details` answers from the source itself.
+    fn has_own_details(&self) -> bool {
+        false
+    }
+}
+
+/// The screen's end of a running collector. Dropping it stops the thread.
+pub struct Collector {
+    /// Samples and details.
+    pub updates: Receiver<Update>,
+    commands: Sender<Command>,
+    waker: Arc<OwnedFd>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Collector {
+    /// Starts the thread and builds the source inside it, since skeletons may not move; returns once it is ready or failed.
+    pub fn start<F, S>(interval: Duration, build: F) -> anyhow::Result<Collector>
+    where
+        F: FnOnce() -> anyhow::Result<S> + Send + 'static,
+        S: Source,
+    {
+        let (to_screen, updates) = crossbeam_channel::bounded(1);
+        let (commands, inbox) = crossbeam_channel::unbounded();
+        let (ready, is_ready) = crossbeam_channel::bounded(1);
+        let waker = Arc::new(rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let wake = Arc::clone(&waker);
+        let thread = std::thread::Builder::new().name("collector".into()).spawn(move || match build() {
+            Ok(source) => {
+                let _ = ready.send(Ok(()));
+                Loop { source, to_screen, inbox, wake, unsent: None, details: DetailsCache::default() }.run(interval);
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+            }
+        })?;
+        is_ready.recv()??;
+        Ok(Collector { updates, commands, waker, thread: Some(thread) })
+    }
+
+    /// Sends a command; a collector that already ended ignores it.
+    pub fn send(&self, command: Command) {
+        if self.commands.send(command).is_ok() {
+            let _ = rustix::io::write(&self.waker, &1u64.to_ne_bytes());
+        }
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.send(Command::Quit);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Loop<S> {
+    source: S,
+    to_screen: Sender<Update>,
+    inbox: Receiver<Command>,
+    wake: Arc<OwnedFd>,
+    /// A sample that the screen had no time for.
+    unsent: Option<Arc<Sample>>,
+    details: DetailsCache,
+}
+
+impl<S: Source> Loop<S> {
+    fn run(mut self, mut interval: Duration) {
+        let mut next = Instant::now();
+        loop {
+            let now = Instant::now();
+            if now >= next {
+                if !self.tick() {
+                    return;
+                }
+                next = next_tick(next, interval, Instant::now());
+            }
+            self.wait(next);
+            loop {
+                match self.inbox.try_recv() {
+                    Ok(Command::SetInterval(new)) => {
+                        next = next + new - interval;
+                        interval = new;
+                    }
+                    Ok(Command::Want(wants)) => self.source.want(wants),
+                    Ok(Command::Details(wanted)) => self.answer_details(&wanted),
+                    Ok(Command::SampleNow) => next = Instant::now(),
+                    Ok(Command::Quit) | Err(TryRecvError::Disconnected) => return,
+                    Err(TryRecvError::Empty) => break,
+                }
+            }
+        }
+    }
+
+    /// Sleeps until `next`, a command, or a ring that fills (which it drains). A sample that waits for the screen is offered again.
+    fn wait(&mut self, next: Instant) {
+        let timeout = next.saturating_duration_since(Instant::now());
+        let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
+        let mut fds = vec![PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN)];
+        if let Some(fd) = self.source.wake_fd() {
+            fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        }
+        let _ = rustix::event::poll(&mut fds, Some(&timeout));
+        let ring = fds.get(1).is_some_and(|fd| !fd.revents().is_empty());
+        drop(fds);
+        let _ = rustix::io::read(&self.wake, &mut [0u8; 8]);
+        if ring {
+            self.source.drain();
+        }
+    }
+
+    fn tick(&mut self) -> bool {
+        match self.source.sample() {
+            Ok(mut sample) => {
+                if let Some(earlier) = self.unsent.take() {
+                    sample.keep_events_of(&earlier);
+                }
+                self.details.retain(&sample);
+                match self.to_screen.try_send(Update::Sample(Arc::new(sample))) {
+                    Ok(()) => true,
+                    Err(TrySendError::Full(Update::Sample(sample))) => {
+                        self.unsent = Some(sample);
+                        true
+                    }
+                    Err(_) => false,
+                }
+            }
+            Err(SourceError::End) => self.to_screen.send(Update::End(None)).is_ok() && false,
+            Err(error) => self.to_screen.send(Update::End(Some(error.to_string()))).is_ok() && false,
+        }
+    }
+
+    fn answer_details(&mut self, wanted: &[(ProcKey, u64)]) {
+        let mut found = Vec::with_capacity(wanted.len());
+        for &(key, exec_id) in wanted {
+            let details = match self.source.has_own_details() {
+                true => self.source.details(key, exec_id),
+                false => self.details.get(key, exec_id),
+            };
+            found.extend(details.map(|d| (key, d)));
+        }
+        let _ = self.to_screen.send(Update::Details(found));
+    }
+}
+
+/// The next tick on the fixed clock; ticks that were missed are skipped.
+fn next_tick(last: Instant, interval: Duration, now: Instant) -> Instant {
+    let mut next = last + interval;
+    if next <= now {
+        let behind = (now - next).as_nanos() / interval.as_nanos().max(1) + 1;
+        next += interval * u32::try_from(behind).unwrap_or(u32::MAX);
+    }
+    next
+}

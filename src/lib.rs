@@ -1,0 +1,24 @@
+//! `ebtop`: the `top` you run over SSH when a machine misbehaves.
+//!
+//! Two halves meet in [`sample`]. The kernel half ends in a [`sample::Sample`]; the screen half starts from one.
+//! Neither imports the other; only `main.rs` and [`run`] know both.
+//!
+//! ```text
+//!  kernel              collector thread             UI thread                              terminal
+//! ┌──────────────┐    ┌──────────────────────┐     ┌────────────────────────────────┐     ┌─────────┐
+//! │ bpf/*.bpf.c  │───▶│ collect: Live,       │────▶│ model: rates of two samples    │────▶│ ui draws│
+//! │ cumulative   │    │ ProcFs (Replay)      │     │ app: sort, filter, selection   │     └─────────┘
+//! └──────────────┘    └──────────▲───────────┘     └───┬──────────────────────▲─────┘
+//!                                └──── Command ────────┘                      │
+//!                                                  symbol thread: address → name
+//! ```
+
+pub mod app;
+pub mod bpf;
+pub mod collect;
+pub mod export;
+pub mod model;
+pub mod record;
+pub mod sample;
+pub mod symbols;
+pub mod ui;

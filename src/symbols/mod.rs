@@ -1,0 +1,64 @@
+//! Addresses to names, on a thread of its own (blazesym's `Symbolizer` is not `Send`).
+//!
+//! The screen asks with a [`Request`]; until the [`Answer`] comes it shows what it has. Requests and answers go over channels, nothing is shared.
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::sample::ProcKey;
+
+/// Where a frame's code came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FrameKind {
+    /// Kernel, modules and BPF programs.
+    Kernel,
+    /// Compiled code of an executable or library.
+    Native,
+    /// Code a runtime wrote at run time (perf map or nameless executable mapping).
+    Jit,
+}
+
+/// The name of an address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Frame {
+    /// Demangled function; `None` where no symbol covers the address: then module+offset is shown.
+    pub function: Option<String>,
+    /// File name of the executable or library, `vmlinux`, a kernel module, or `[anon]`.
+    pub module: String,
+    /// Offset in the module's file (or from the kernel's text start), for module+offset.
+    pub offset: u64,
+    /// Kind of code.
+    pub kind: FrameKind,
+    /// Source file and line, where debug info tells.
+    pub source: Option<(String, u32)>,
+}
+
+/// Name these addresses of one process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Whose user addresses.
+    pub key: ProcKey,
+    /// User addresses.
+    pub user: Vec<u64>,
+    /// Kernel addresses.
+    pub kernel: Vec<u64>,
+}
+
+/// The names: one entry for each address asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// Whose.
+    pub key: ProcKey,
+    /// User address → frame; inlined functions make several frames, innermost first.
+    pub user: Vec<(u64, Vec<Frame>)>,
+    /// Kernel address → frame.
+    pub kernel: Vec<(u64, Vec<Frame>)>,
+    /// Why some are nameless, in one line for the screen.
+    pub reason: Option<String>,
+}
+
+/// Starts the thread; it ends when the request side is dropped.
+pub fn spawn() -> (Sender<Request>, Receiver<Answer>) {
+    let (requests, _inbox) = crossbeam_channel::bounded(16);
+    let (_outbox, answers) = crossbeam_channel::bounded(16);
+    (requests, answers)
+}
