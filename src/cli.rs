@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn batch_flags() {
-        let cli = parse("ebtop -b -n 3 -d 500ms -o json --fields pid,cpu -s cpu -F cpu>5 -p 1,2 -u root,7 --view sockets --hz 0 --no-bpf").unwrap();
+        let cli = parse("ebtop -b -n 3 -d 500ms -o json --fields pid,cpu -s cpu -F cpu>5 -p 1,2 -u root,7 --view sockets --hz 0 --no-bpf")
+            .unwrap();
         let show = cli.show;
         assert_eq!((show.batch, show.iterations, show.format, show.view), (true, Some(3), Format::Json, View::Sockets));
         assert_eq!(show.fields, ["pid", "cpu"]);
@@ -245,7 +246,9 @@ mod tests {
 
     #[test]
     fn wrong_usage_is_refused() {
-        for line in ["-d 50ms", "-d 2h", "-d -1", "-d nan", "--hz 1000", "-n 0", "-p 0", "-p x", "-o xml", "--view disk", "-b check", "record"] {
+        for line in
+            ["-d 50ms", "-d 2h", "-d -1", "-d nan", "--hz 1000", "-n 0", "-p 0", "-p x", "-o xml", "--view disk", "-b check", "record"]
+        {
             assert!(parse(&format!("ebtop {line}")).is_err(), "{line}");
         }
         assert_eq!(parse("ebtop --help").unwrap_err().kind(), ErrorKind::DisplayHelp);
