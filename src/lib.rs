@@ -15,6 +15,7 @@
 
 pub mod app;
 pub mod bpf;
+pub mod cli;
 pub mod collect;
 pub mod export;
 pub mod model;

@@ -9,6 +9,7 @@ pub mod live;
 pub mod machine;
 pub mod mem;
 pub mod net;
+mod proc_file;
 pub mod proc_fs;
 pub mod stacks;
 pub mod tasks;
