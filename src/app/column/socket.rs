@@ -88,6 +88,26 @@ pub fn state(socket: &Socket) -> &'static str {
     }
 }
 
+/// Name of the state, as the kernel writes it (`include/net/tcp_states.h`).
+pub fn kernel_state(socket: &Socket) -> &'static str {
+    const NAMES: [&str; 13] = [
+        "UNKNOWN",
+        "ESTABLISHED",
+        "SYN_SENT",
+        "SYN_RECV",
+        "FIN_WAIT1",
+        "FIN_WAIT2",
+        "TIME_WAIT",
+        "CLOSE",
+        "CLOSE_WAIT",
+        "LAST_ACK",
+        "LISTEN",
+        "CLOSING",
+        "NEW_SYN_RECV",
+    ];
+    NAMES.get(usize::from(socket.state)).unwrap_or(&NAMES[0])
+}
+
 /// `10.0.0.1:443`, `[fe80::1]:22`, `*:53` for any address.
 pub fn address(address: &SocketAddr) -> String {
     match (address.ip().is_unspecified(), address.port()) {
