@@ -12,6 +12,7 @@ pub mod net;
 mod proc_file;
 pub mod proc_fs;
 pub mod stacks;
+pub mod start;
 pub mod tasks;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -60,6 +61,32 @@ pub trait Source {
     /// Whether `details` answers from the source itself.
     fn has_own_details(&self) -> bool {
         false
+    }
+}
+
+impl<S: Source + ?Sized> Source for Box<S> {
+    fn sample(&mut self) -> Result<Sample, SourceError> {
+        (**self).sample()
+    }
+
+    fn want(&mut self, wants: Wants) {
+        (**self).want(wants);
+    }
+
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        (**self).wake_fd()
+    }
+
+    fn drain(&mut self) {
+        (**self).drain();
+    }
+
+    fn details(&mut self, key: ProcKey, exec_id: u64) -> Option<Details> {
+        (**self).details(key, exec_id)
+    }
+
+    fn has_own_details(&self) -> bool {
+        (**self).has_own_details()
     }
 }
 

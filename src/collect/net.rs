@@ -151,12 +151,14 @@ impl Net {
     /// Runs an iterator that writes into maps, not to its reader.
     fn run(&mut self, which: fn(&Attached) -> Option<&Link>) {
         let Some(link) = which(&self.attached) else { return };
-        let done = Iter::new(link).map_err(std::io::Error::other).and_then(|mut iter| loop {
-            match iter.read(&mut [0; 64]) {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EINTR)) => {}
-                Err(e) => return Err(e),
+        let done = Iter::new(link).map_err(std::io::Error::other).and_then(|mut iter| {
+            loop {
+                match iter.read(&mut [0; 64]) {
+                    Ok(0) => return Ok(()),
+                    Ok(_) => {}
+                    Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EINTR)) => {}
+                    Err(e) => return Err(e),
+                }
             }
         });
         if done.is_err() {

@@ -48,7 +48,8 @@ pub fn join(entries: &mut [(eb_net_use_key, eb_net_use)], walk: u32) -> Joined {
 fn join_socket(group: &[(eb_net_use_key, eb_net_use)], walk: u32, joined: &mut Joined) {
     let closed = group.iter().any(|(_, entry)| entry.closed != 0) || group.iter().all(|(_, entry)| entry.seen != walk);
     let owned = group.iter().any(|(key, _)| key.proc.tgid != 0);
-    let Some((_, told)) = group.iter().max_by_key(|(key, e)| (e.seen == walk, key.proc.tgid != 0, e.tcp.received_bytes + e.tcp.acked_bytes))
+    let Some((_, told)) =
+        group.iter().max_by_key(|(key, e)| (e.seen == walk, key.proc.tgid != 0, e.tcp.received_bytes + e.tcp.acked_bytes))
     else {
         return;
     };
