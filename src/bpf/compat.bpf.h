@@ -41,6 +41,21 @@ extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __weak __ksym;
 extern void bpf_rcu_read_lock(void) __weak __ksym;
 extern void bpf_rcu_read_unlock(void) __weak __ksym;
 
+/* 6.2, a35b9af4ec2c ("bpf: Add a kfunc for generic type cast"). */
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __weak __ksym;
+
+/*
+ * The same task without the verifier's trust. For each pointer read through a trusted one the
+ * verifier searches all of the kernel's BTF, which makes loading several times slower; nothing
+ * here needs the trust.
+ */
+static __always_inline struct task_struct *eb_untrusted(struct task_struct *task)
+{
+	if (bpf_ksym_exists(bpf_rdonly_cast))
+		return bpf_core_cast(task, struct task_struct);
+	return task;
+}
+
 static __always_inline __u32 eb_task_state(struct task_struct *task)
 {
 	if (bpf_core_field_exists(task->__state))

@@ -49,10 +49,10 @@ struct eb_task {
 	__u64 read_bytes;
 	__u64 write_bytes;
 	__u64 cancelled_bytes;
-	__u64 anon_pages;
-	__u64 file_pages;
-	__u64 shmem_pages;
-	__u64 swap_pages;
+	__s64 anon_pages; /* these four are sums read while they change: below 0 for a moment */
+	__s64 file_pages;
+	__s64 shmem_pages;
+	__s64 swap_pages;
 	__u64 vm_pages;
 	__u64 at_ns; /* last words: when, CLOCK_BOOTTIME */
 	__u64 peak_rss_pages; /* last words only */

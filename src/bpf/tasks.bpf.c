@@ -157,23 +157,24 @@ static __always_inline void eb_identify(struct eb_task *row, struct task_struct 
 
 struct eb_batches {
 	struct eb_walk *walk;
+	struct eb_task *row;
 	__u64 pointer; /* per-CPU pointer to the four counters */
-	__s64 pages[NR_MM_COUNTERS];
 };
 
 /* Adds what one CPU has counted and not yet handed in. */
-static long eb_add_batch(__u64 cpu, struct eb_batches *sum)
+static long eb_add_batch(__u64 cpu, struct eb_batches *batches)
 {
+	struct eb_task *row = batches->row;
 	__s32 here[NR_MM_COUNTERS];
 	__u64 from;
 
-	from = sum->pointer + sum->walk->offset[cpu & (EB_MAX_CPUS - 1)];
+	from = batches->pointer + batches->walk->offset[cpu & (EB_MAX_CPUS - 1)];
 	if (bpf_probe_read_kernel(here, sizeof(here), (void *)from))
 		return 0;
-	sum->pages[MM_FILEPAGES] += here[MM_FILEPAGES];
-	sum->pages[MM_ANONPAGES] += here[MM_ANONPAGES];
-	sum->pages[MM_SWAPENTS] += here[MM_SWAPENTS];
-	sum->pages[MM_SHMEMPAGES] += here[MM_SHMEMPAGES];
+	row->file_pages += here[MM_FILEPAGES];
+	row->anon_pages += here[MM_ANONPAGES];
+	row->swap_pages += here[MM_SWAPENTS];
+	row->shmem_pages += here[MM_SHMEMPAGES];
 	return 0;
 }
 
@@ -181,38 +182,28 @@ static long eb_add_batch(__u64 cpu, struct eb_batches *sum)
  * An mm's four counters lie side by side since they are allocated together (6.6, 14ef95be6f55);
  * where they do not, they stay as they are.
  */
-static __always_inline void eb_add_batches(struct eb_batches *sum, struct mm_struct *mm)
+static __always_inline void eb_add_batches(struct eb_task *row, struct mm_struct *mm,
+					   struct eb_walk *walk)
 {
+	struct eb_batches batches = {.walk = walk, .row = row};
 	__u64 last = (__u64)mm->rss_stat[NR_MM_COUNTERS - 1].counters;
 
-	sum->pointer = (__u64)mm->rss_stat[0].counters;
-	if (last == sum->pointer + (NR_MM_COUNTERS - 1) * sizeof(__s32))
-		bpf_loop(sum->walk->cpus, eb_add_batch, sum, 0);
-}
-
-/* Sums that are read while they change may fall below zero for a moment. */
-static __always_inline __u64 eb_not_negative(__s64 pages)
-{
-	return pages > 0 ? pages : 0;
+	batches.pointer = (__u64)mm->rss_stat[0].counters;
+	if (last == batches.pointer + (NR_MM_COUNTERS - 1) * sizeof(__s32))
+		bpf_loop(walk->cpus, eb_add_batch, &batches, 0);
 }
 
 static __always_inline void eb_memory(struct eb_task *row, struct mm_struct *mm,
 				      struct eb_walk *walk)
 {
-	struct eb_batches sum = {.walk = walk};
-
 	if (!mm || row->facts & EB_KTHREAD)
 		return;
-	sum.pages[MM_FILEPAGES] = eb_rss_pages(mm, MM_FILEPAGES);
-	sum.pages[MM_ANONPAGES] = eb_rss_pages(mm, MM_ANONPAGES);
-	sum.pages[MM_SWAPENTS] = eb_rss_pages(mm, MM_SWAPENTS);
-	sum.pages[MM_SHMEMPAGES] = eb_rss_pages(mm, MM_SHMEMPAGES);
+	row->file_pages = eb_rss_pages(mm, MM_FILEPAGES);
+	row->anon_pages = eb_rss_pages(mm, MM_ANONPAGES);
+	row->swap_pages = eb_rss_pages(mm, MM_SWAPENTS);
+	row->shmem_pages = eb_rss_pages(mm, MM_SHMEMPAGES);
 	if (walk && !bpf_core_type_exists(struct mm_rss_stat___atomic))
-		eb_add_batches(&sum, mm);
-	row->file_pages = eb_not_negative(sum.pages[MM_FILEPAGES]);
-	row->anon_pages = eb_not_negative(sum.pages[MM_ANONPAGES]);
-	row->swap_pages = eb_not_negative(sum.pages[MM_SWAPENTS]);
-	row->shmem_pages = eb_not_negative(sum.pages[MM_SHMEMPAGES]);
+		eb_add_batches(row, mm, walk);
 	row->vm_pages = mm->total_vm;
 	row->facts |= EB_HAS_MEMORY;
 }
@@ -295,7 +286,7 @@ int task_walk(void *ctx)
 		key = walk->seen++;
 		row = bpf_map_lookup_elem(&task_rows, &key);
 		if (row)
-			eb_walk_row(row, task, walk);
+			eb_walk_row(row, eb_untrusted(task), walk);
 	}
 	bpf_rcu_read_unlock();
 	return walk->seen;
@@ -307,12 +298,16 @@ SEC("iter/task")
 int task_iter(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct eb_task row;
+	struct eb_task *row;
+	__u32 zero = 0;
 
-	if (!task)
+	/* Composed in the map, whose first place this walk does not need: what is on the stack the
+	 * verifier follows value by value. */
+	row = bpf_map_lookup_elem(&task_rows, &zero);
+	if (!task || !row)
 		return 0;
-	eb_walk_row(&row, task, NULL);
-	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
+	eb_walk_row(row, eb_untrusted(task), NULL);
+	bpf_seq_write(ctx->meta->seq, row, sizeof(*row));
 	return 0;
 }
 
@@ -336,8 +331,9 @@ static __always_inline void eb_submit_words(struct eb_task *words)
  * both see it: the reader merges). From 6.16 the memory is still there, before that it is gone.
  */
 SEC("tp_btf/sched_process_exit")
-int BPF_PROG(task_exit, struct task_struct *task)
+int BPF_PROG(task_exit, struct task_struct *trusted)
 {
+	struct task_struct *task = eb_untrusted(trusted);
 	struct task_struct *leader = task->group_leader;
 	struct signal_struct *signal = task->signal;
 	struct eb_task *words;
@@ -366,8 +362,9 @@ int BPF_PROG(task_exit, struct task_struct *task)
  * final.
  */
 SEC("tp_btf/sched_process_free")
-int BPF_PROG(task_free, struct task_struct *task)
+int BPF_PROG(task_free, struct task_struct *trusted)
 {
+	struct task_struct *task = eb_untrusted(trusted);
 	struct signal_struct *signal = task->signal;
 	struct eb_task *words;
 

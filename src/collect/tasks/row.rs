@@ -58,11 +58,12 @@ impl Row {
 
     /// Resident memory, where the thread still had its address space.
     pub fn memory(&self, page_bytes: u64) -> Option<Memory> {
+        let bytes = |pages: i64| u64::try_from(pages).unwrap_or(0).saturating_mul(page_bytes);
         self.has(Facts::EB_HAS_MEMORY).then(|| Memory {
-            anon_bytes: self.anon_pages.saturating_mul(page_bytes),
-            file_bytes: self.file_pages.saturating_mul(page_bytes),
-            shmem_bytes: self.shmem_pages.saturating_mul(page_bytes),
-            swap_bytes: self.swap_pages.saturating_mul(page_bytes),
+            anon_bytes: bytes(self.anon_pages),
+            file_bytes: bytes(self.file_pages),
+            shmem_bytes: bytes(self.shmem_pages),
+            swap_bytes: bytes(self.swap_pages),
             vm_bytes: self.vm_pages.saturating_mul(page_bytes),
         })
     }
@@ -107,5 +108,6 @@ mod tests {
         assert_eq!(Row { anon_pages: 5, ..Row::default() }.memory(4096), None);
         let row = Row { anon_pages: 5, facts: Facts::EB_HAS_MEMORY, ..Row::default() };
         assert_eq!(row.memory(4096).map(|m| m.rss_bytes()), Some(5 * 4096));
+        assert_eq!(Row { anon_pages: -1, ..row }.memory(4096).map(|m| m.rss_bytes()), Some(0));
     }
 }
