@@ -26,9 +26,8 @@ impl<T: Plain> MappedArray<T> {
     pub fn map(map: &impl AsFd, len: usize) -> io::Result<Self> {
         const { assert!(size_of::<T>() % 8 == 0) };
         // SAFETY: a fresh shared mapping of a map that is open now; the kernel keeps its pages while they are mapped.
-        let address = unsafe {
-            libc::mmap(ptr::null_mut(), len * size_of::<T>(), libc::PROT_READ, libc::MAP_SHARED, map.as_fd().as_raw_fd(), 0)
-        };
+        let address =
+            unsafe { libc::mmap(ptr::null_mut(), len * size_of::<T>(), libc::PROT_READ, libc::MAP_SHARED, map.as_fd().as_raw_fd(), 0) };
         if address == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(MappedArray { address: address.cast(), len }) }
     }
 

@@ -21,7 +21,9 @@ fn explain(kind: ErrorKind, text: &str, has_btf: bool, lockdown: &str, may_load:
         ErrorKind::PermissionDenied if lockdown.contains("[confidentiality]") => {
             "kernel lockdown (confidentiality) forbids it: boot with lockdown=integrity or without lockdown".into()
         }
-        ErrorKind::PermissionDenied => format!("the kernel forbids it though the capabilities are there (lockdown, seccomp or an LSM): {text}"),
+        ErrorKind::PermissionDenied => {
+            format!("the kernel forbids it though the capabilities are there (lockdown, seccomp or an LSM): {text}")
+        }
         ErrorKind::OutOfMemory => "not enough memory, or RLIMIT_MEMLOCK is too low: ulimit -l unlimited".into(),
         _ => format!("this kernel refused it: {text}"),
     }
