@@ -2,6 +2,7 @@
 //! Owns nearly all `unsafe` of the project; `collect` sees safe functions only.
 
 pub mod batch;
+pub mod shared;
 
 /// Skeleton of `tasks.bpf.c`.
 pub mod tasks {
