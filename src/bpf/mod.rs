@@ -8,6 +8,7 @@ pub mod raw_tracepoint;
 pub mod refusal;
 pub mod ring;
 pub mod run;
+pub mod shared;
 
 /// Skeleton of `tasks.bpf.c`.
 pub mod tasks {

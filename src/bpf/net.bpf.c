@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Traces the return values of socket sends and receives (TCP and UDP, v4 and v6), the birth, retransmits and end of TCP sockets.
- * Produces bytes and messages per process (net_procs) and per socket and process (net_uses), with TCP's own counters of each socket.
- * Process totals never depend on the life of a socket: an entry of net_uses may come and go, those of net_procs stay until user space drops them.
+ * Produces one use (net_uses) for each process on each socket: bytes, messages, and TCP's own counters.
+ * A use outlives its socket: user space reads it, sums it up, and only then gives its slot back through net_free.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -16,21 +16,38 @@ char LICENSE[] SEC("license") = "GPL";
 /* Set by user space before load: whether this kernel has socket storage and cookies for tracing programs. */
 const volatile bool eb_has_storage = true;
 
-/* Not preallocated: that would pin 13 MiB on machines with ten sockets. */
+/* Index: slot. User space maps it and reads it without system calls. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, EB_MAX_SOCKETS);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct eb_net_use_key);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EB_MAX_USES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
 	__type(value, struct eb_net_use);
 } net_uses SEC(".maps");
 
+/* Empty slots of net_uses, zeroed and put there by user space, taken here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, EB_MAX_FREE);
+	__type(value, __u32);
+} net_free SEC(".maps");
+
+/* Slots of every process but the first on a socket that several use. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, EB_MAX_USES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct eb_net_use_key);
+	__type(value, __u32);
+} net_shared SEC(".maps");
+
+/* What processes moved over sockets that found no slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, EB_MAX_PROCS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct eb_net_proc_key);
-	__type(value, struct eb_net_proc);
+	__type(value, struct eb_net_moved);
 } net_procs SEC(".maps");
 
 struct {
@@ -104,13 +121,6 @@ static __always_inline __u64 sock_inode(struct sock *sk)
 	return BPF_CORE_READ(alloc, vfs_inode.i_ino);
 }
 
-static __always_inline __u64 sock_cookie(struct sock *sk, const bool probe)
-{
-	if (!probe && eb_has_storage)
-		return bpf_get_socket_cookie(sk);
-	return sock_inode(sk);
-}
-
 static __always_inline void current_proc(struct eb_net_proc_key *key, const bool probe)
 {
 	key->tgid = bpf_get_current_pid_tgid() >> 32;
@@ -173,9 +183,23 @@ static __always_inline __u64 consumed(struct sock *sk, struct tcp_sock *tp)
 	return bytes;
 }
 
+static __always_inline struct eb_net_use *use_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&net_uses, &slot);
+}
+
+/* The use of the first process on a socket; NULL while there is none. */
+static __always_inline struct eb_net_use *first_of(const struct eb_net_sk *st)
+{
+	__u32 slot = st->slot;
+
+	return slot ? use_at(slot - 1) : NULL;
+}
+
 static __always_inline void read_tcp(struct sock *sk, const struct eb_net_sk *st, struct eb_net_tcp *out)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__s32 unread;
 	__u64 bytes;
 
 	if (!tp)
@@ -189,18 +213,17 @@ static __always_inline void read_tcp(struct sock *sk, const struct eb_net_sk *st
 	out->acked_bytes = tp->bytes_acked;
 	out->received_bytes = tp->bytes_received;
 	out->send_queue = tp->write_seq - tp->snd_una;
-	out->receive_queue = tp->rcv_nxt - tp->copied_seq;
-	/* An unread FIN is in rcv_nxt too, and copied_seq may be read after it moved on. */
-	if ((__s32)out->receive_queue < 0)
-		out->receive_queue = 0;
-	else if (out->receive_queue && (sk->__sk_common.skc_flags & (1UL << EB_SOCK_DONE)))
-		out->receive_queue--;
+	unread = tp->rcv_nxt - tp->copied_seq;
+	/* An unread FIN is in rcv_nxt too. */
+	if (unread > 0 && (sk->__sk_common.skc_flags & (1UL << EB_SOCK_DONE)))
+		unread--;
+	out->receive_queue = unread > 0 ? unread : 0;
 	bytes = consumed(sk, tp);
-	out->consumed_bytes = st->owners == 1 && bytes > st->base_bytes ? bytes - st->base_bytes : 0;
+	out->consumed_bytes = !st->shared && bytes > st->base_bytes ? bytes - st->base_bytes : 0;
 }
 
 /* The socket's storage, made on first sight. just_read: bytes that were read just now and will be counted. */
-static __always_inline struct eb_net_sk *watch(struct sock *sk, __u64 cookie, __u64 just_read)
+static __always_inline struct eb_net_sk *watch(struct sock *sk, __u64 just_read)
 {
 	struct eb_net_sk *st = bpf_sk_storage_get(&net_sks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	struct tcp_sock *tp;
@@ -218,79 +241,140 @@ static __always_inline struct eb_net_sk *watch(struct sock *sk, __u64 cookie, __
 		st->base_bytes = bytes > just_read ? bytes - just_read : 0;
 		st->retransmits = tp->total_retrans;
 	}
-	st->cookie = cookie;
+	st->cookie = bpf_get_socket_cookie(sk);
 	return st;
 }
 
-static __always_inline void make_use(const struct eb_net_use_key *key, struct eb_net_use *use)
+/* Takes an empty slot and names it; NULL when none is left. */
+static __always_inline struct eb_net_use *take_slot(struct sock *sk, const struct eb_net_use_key *key, __u32 *slot)
 {
 	struct eb_net_control *ctl = control();
+	struct eb_net_use *use;
 
+	if (bpf_map_pop_elem(&net_free, slot)) {
+		COUNT(lost_uses);
+		return NULL;
+	}
+	COUNT(taken);
+	use = use_at(*slot);
+	if (!use)
+		return NULL;
+	use->head.cookie = key->cookie;
+	use->head.start_ns = key->proc.start_ns;
+	use->head.tgid = key->proc.tgid;
 	use->since_ns = bpf_ktime_get_boot_ns();
 	use->seen = ctl ? ctl->walk : 0;
-	if (!bpf_map_update_elem(&net_uses, key, use, BPF_NOEXIST))
-		COUNT(made);
+	read_name(sk, &use->name);
+	use->head.state = EB_USE_OPEN;
+	return use;
 }
 
-/* A process moves bytes over a socket for the first time. */
-static __always_inline struct eb_net_use *first_use(struct sock *sk, const struct eb_net_use_key *key, __u64 just_read, const bool probe)
+/* The use of a process that is not the first on its socket, made on first sight. */
+static __always_inline struct eb_net_use *shared_use(struct sock *sk, const struct eb_net_use_key *key)
 {
-	struct eb_net_use use = {};
-	struct eb_net_use *made;
+	__u32 *known = bpf_map_lookup_elem(&net_shared, key);
+	struct eb_net_use *use;
+	__u32 slot = 0;
 
-	if (!probe && eb_has_storage) {
-		struct eb_net_sk *st = watch(sk, key->cookie, just_read);
+	if (known)
+		return use_at(*known);
+	use = take_slot(sk, key, &slot);
+	if (!use)
+		return NULL;
+	use->shared = 1;
+	if (!bpf_map_update_elem(&net_shared, key, &slot, BPF_NOEXIST))
+		return use;
+	/* Another thread was faster, or the map is full. */
+	use->head.state = EB_USE_DISCARDED;
+	known = bpf_map_lookup_elem(&net_shared, key);
+	if (known)
+		return use_at(*known);
+	COUNT(lost_uses);
+	return NULL;
+}
 
-		if (st && !__sync_fetch_and_add(&st->owners, 1))
-			st->owner = key->proc;
+/* A process moves bytes over a socket that is not known to be its own: the first to do so gets the socket's own slot. */
+static __always_inline struct eb_net_use *claim(struct sock *sk, const struct eb_net_proc_key *proc, __u64 just_read)
+{
+	struct eb_net_sk *st = watch(sk, just_read);
+	struct eb_net_use_key key = { .proc = *proc };
+	struct eb_net_use *use;
+	__u32 slot = 0;
+
+	if (!st)
+		return NULL;
+	key.cookie = st->cookie;
+	if (!st->slot) {
+		use = take_slot(sk, &key, &slot);
+		if (!use)
+			return NULL;
+		if (!__sync_val_compare_and_swap(&st->slot, 0, slot + 1))
+			return use;
+		use->head.state = EB_USE_DISCARDED;
 	}
-	read_name(sk, &use.name);
-	make_use(key, &use);
-	made = bpf_map_lookup_elem(&net_uses, key);
-	if (!made)
-		COUNT(lost_uses);
-	return made;
+	use = first_of(st);
+	if (!use)
+		return NULL;
+	if (!use->head.tgid && !__sync_val_compare_and_swap(&use->head.tgid, 0, proc->tgid)) {
+		use->head.start_ns = proc->start_ns;
+		return use;
+	}
+	if (use->head.tgid == proc->tgid && use->head.start_ns == proc->start_ns)
+		return use;
+	st->shared = 1;
+	return shared_use(sk, &key);
 }
 
-static __always_inline struct eb_net_proc *proc_entry(const struct eb_net_proc_key *key)
+/* Nothing could hold this use: its process gets the bytes all the same. */
+static __always_inline struct eb_net_moved *proc_entry(const struct eb_net_proc_key *key)
 {
-	struct eb_net_proc *proc = bpf_map_lookup_elem(&net_procs, key);
-	struct eb_net_proc empty = {};
+	struct eb_net_moved *moved = bpf_map_lookup_elem(&net_procs, key);
+	struct eb_net_moved empty = {};
 
-	if (proc)
-		return proc;
+	if (moved)
+		return moved;
 	bpf_map_update_elem(&net_procs, key, &empty, BPF_NOEXIST);
-	proc = bpf_map_lookup_elem(&net_procs, key);
-	if (!proc)
+	moved = bpf_map_lookup_elem(&net_procs, key);
+	if (!moved)
 		COUNT(lost_procs);
-	return proc;
+	return moved;
 }
 
-/* A call returned: adds it to its process, and to its process on its socket. A read of 0 bytes is a message for UDP, the end for TCP. */
+/* Where the current process counts what it moves over this socket. */
+static __always_inline struct eb_net_moved *counters(struct sock *sk, __u64 just_read, const bool probe)
+{
+	struct eb_net_proc_key proc = {};
+	struct eb_net_use *use;
+
+	current_proc(&proc, probe);
+	if (!probe && eb_has_storage) {
+		struct eb_net_sk *st = bpf_sk_storage_get(&net_sks, sk, 0, 0);
+
+		use = st ? first_of(st) : NULL;
+		if (!use || use->head.tgid != proc.tgid || use->head.start_ns != proc.start_ns)
+			use = claim(sk, &proc, just_read);
+	} else {
+		struct eb_net_use_key key = { .cookie = sock_inode(sk), .proc = proc };
+
+		use = shared_use(sk, &key);
+	}
+	return use ? &use->head.moved : proc_entry(&proc);
+}
+
+/* A call returned. A read of 0 bytes is a message for UDP, the end for TCP. */
 static __always_inline int moved(struct sock *sk, int ret, bool rx, const bool probe)
 {
-	struct eb_net_use_key key = {};
-	struct eb_net_proc *proc;
-	struct eb_net_use *use;
+	struct eb_net_moved *sum;
 
 	if (ret < 0 || !sk || !is_counted(sk, probe))
 		return 0;
 	if (!ret && GET(probe, sk, sk_protocol) != EB_IPPROTO_UDP)
 		return 0;
-	key.cookie = sock_cookie(sk, probe);
-	current_proc(&key.proc, probe);
-	use = bpf_map_lookup_elem(&net_uses, &key);
-	if (!use)
-		use = first_use(sk, &key, rx ? ret : 0, probe);
-	if (use) {
-		__sync_fetch_and_add(rx ? &use->rx_bytes : &use->tx_bytes, ret);
-		__sync_fetch_and_add(rx ? &use->rx_messages : &use->tx_messages, 1);
-	}
-	proc = proc_entry(&key.proc);
-	if (proc) {
-		__sync_fetch_and_add(rx ? &proc->rx_bytes : &proc->tx_bytes, ret);
-		__sync_fetch_and_add(rx ? &proc->rx_messages : &proc->tx_messages, 1);
-	}
+	sum = counters(sk, rx ? ret : 0, probe);
+	if (!sum)
+		return 0;
+	__sync_fetch_and_add(rx ? &sum->rx_bytes : &sum->tx_bytes, ret);
+	__sync_fetch_and_add(rx ? &sum->rx_messages : &sum->tx_messages, 1);
 	return 0;
 }
 
@@ -410,7 +494,7 @@ int BPF_KRETPROBE(net_kr_recv, int ret)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(net_state, struct sock *sk, int oldstate, int newstate)
 {
-	struct eb_net_use_key key = {};
+	struct eb_net_proc_key proc = {};
 	struct eb_net_sk *st;
 	struct tcp_sock *tp;
 
@@ -420,23 +504,22 @@ int BPF_PROG(net_state, struct sock *sk, int oldstate, int newstate)
 	case BPF_TCP_SYN_SENT:
 	case BPF_TCP_LISTEN:
 		/* connect() and listen(): the caller is current. */
-		st = watch(sk, bpf_get_socket_cookie(sk), 0);
-		if (st && !st->owners)
-			current_proc(&st->owner, false);
+		st = watch(sk, 0);
+		if (st)
+			current_proc(&st->guess, false);
 		return 0;
 	case BPF_TCP_ESTABLISHED:
-		watch(sk, bpf_get_socket_cookie(sk), 0);
+		watch(sk, 0);
 		return 0;
 	case BPF_TCP_FIN_WAIT1:
 	case BPF_TCP_LAST_ACK:
 		/* close() and shutdown(): a socket that was only ever spliced from belongs to the caller. */
 		st = bpf_sk_storage_get(&net_sks, sk, 0, 0);
 		tp = bpf_skc_to_tcp_sock(sk);
-		if (!st || !tp || st->owners || consumed(sk, tp) <= st->base_bytes)
+		if (!st || !tp || st->slot || consumed(sk, tp) <= st->base_bytes)
 			return 0;
-		key.cookie = st->cookie;
-		current_proc(&key.proc, false);
-		first_use(sk, &key, 0, false);
+		current_proc(&proc, false);
+		claim(sk, &proc, 0);
 		return 0;
 	}
 	return 0;
@@ -446,51 +529,36 @@ SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(net_retransmit, struct sock *sk)
 {
 	struct eb_net_sk *st = bpf_sk_storage_get(&net_sks, sk, 0, 0);
-	struct eb_net_proc *proc;
-	struct tcp_sock *tp;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct eb_net_use *use;
 	__u32 more;
 
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!st || !tp || !st->owners)
+	if (!st || !tp)
+		return 0;
+	use = first_of(st);
+	if (!use)
 		return 0;
 	more = tp->total_retrans - st->retransmits;
 	st->retransmits = tp->total_retrans;
-	proc = proc_entry(&st->owner);
-	if (proc)
-		__sync_fetch_and_add(&proc->retransmits, more);
+	__sync_fetch_and_add(&use->head.retransmits, more);
 	return 0;
 }
 
-/* The end of a TCP socket: what was read past the hooks goes to its only owner, and its last words into the entry. */
+/* The end of a TCP socket: what was read past the hooks goes to its only owner, and its last words into the use. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(net_end, struct sock *sk)
 {
 	struct eb_net_sk *st = bpf_sk_storage_get(&net_sks, sk, 0, 0);
-	struct eb_net_control *ctl = control();
-	struct eb_net_use_key key = {};
 	struct eb_net_use *use;
 
-	if (!st || !st->cookie || !ctl)
-		return 0;
-	key.cookie = st->cookie;
-	if (st->owners)
-		key.proc = st->owner;
-	use = bpf_map_lookup_elem(&net_uses, &key);
+	use = st ? first_of(st) : NULL;
 	if (!use)
 		return 0;
 	read_tcp(sk, st, &use->tcp);
-	if (use->tcp.consumed_bytes > use->rx_bytes) {
-		struct eb_net_proc *proc = proc_entry(&st->owner);
-		__u64 missed = use->tcp.consumed_bytes - use->rx_bytes;
-
-		__sync_fetch_and_add(&use->rx_bytes, missed);
-		if (proc)
-			__sync_fetch_and_add(&proc->rx_bytes, missed);
-	}
+	if (use->tcp.consumed_bytes > use->head.moved.rx_bytes)
+		use->head.moved.rx_bytes = use->tcp.consumed_bytes;
 	use->name.state = sk->__sk_common.skc_state;
-	use->closed = 1;
-	if (!ctl->keep_closed && st->owners <= 1 && !bpf_map_delete_elem(&net_uses, &key))
-		COUNT(dropped);
+	use->head.state = EB_USE_CLOSED;
 	return 0;
 }
 
@@ -503,27 +571,24 @@ int net_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct eb_net_use_key key = {};
 	struct sock *sk = ctx->sk;
 	struct eb_net_use *use;
+	__u32 slot = 0;
 
 	if (!sk || !st || !ctl || !st->cookie)
 		return 0;
-	key.cookie = st->cookie;
-	if (st->owners)
-		key.proc = st->owner;
-	use = bpf_map_lookup_elem(&net_uses, &key);
+	use = first_of(st);
 	if (!use) {
-		struct eb_net_use idle = {};
-
-		if (!ctl->keep_closed)
+		if (!ctl->list_idle)
 			return 0;
-		make_use(&key, &idle);
-		use = bpf_map_lookup_elem(&net_uses, &key);
-		if (!use) {
-			COUNT(lost_uses);
+		key.cookie = st->cookie;
+		use = take_slot(sk, &key, &slot);
+		if (!use)
+			return 0;
+		if (__sync_val_compare_and_swap(&st->slot, 0, slot + 1)) {
+			use->head.state = EB_USE_DISCARDED;
 			return 0;
 		}
 	}
-	if (!st->owners)
-		use->guess = st->owner;
+	use->guess = st->guess;
 	read_name(sk, &use->name);
 	read_tcp(sk, st, &use->tcp);
 	use->seen = ctl->walk;
@@ -548,10 +613,10 @@ int net_files(struct bpf_iter__task_file *ctx)
 	sk = socket->sk;
 	if (!sk || !is_counted(sk, false))
 		return 0;
-	st = watch(sk, bpf_get_socket_cookie(sk), 0);
-	if (!st || st->owners || st->owner.tgid)
+	st = watch(sk, 0);
+	if (!st || st->guess.tgid)
 		return 0;
-	st->owner.tgid = task->tgid;
-	st->owner.start_ns = task->group_leader->start_boottime;
+	st->guess.tgid = task->tgid;
+	st->guess.start_ns = task->group_leader->start_boottime;
 	return 0;
 }

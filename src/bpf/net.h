@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Wire structs and maps of net.bpf.c. Integers only, no padding: user space reads them as bytes. */
+/* Wire structs and limits of net.bpf.c. Integers only, no padding: user space reads them as bytes. */
 #ifndef EB_NET_H
 #define EB_NET_H
 
@@ -12,33 +12,39 @@
 #define EB_MSG_ERRQUEUE 0x2000
 #define EB_SOCK_DONE 1
 
-#define EB_MAX_SOCKETS 65536
-#define EB_MAX_PROCS 32768
+#define EB_MAX_USES 32768
+#define EB_MAX_FREE 8192
+#define EB_MAX_PROCS 8192
 #define EB_MAX_CALLS 8192
 
-/* Which process. start_ns: start_boottime of its group leader. */
+/* State of a use. */
+#define EB_USE_EMPTY 0
+#define EB_USE_OPEN 1
+#define EB_USE_CLOSED 2
+#define EB_USE_DISCARDED 3
+
+/* Which process. start_ns: start_boottime of its group leader. tgid 0: not known. */
 struct eb_net_proc_key {
 	__u64 start_ns;
 	__u32 tgid;
 	__u32 zero;
 };
 
-/* What a process moved, over all its sockets, cumulative. */
-struct eb_net_proc {
+/* What calls returned, cumulative. */
+struct eb_net_moved {
 	__u64 tx_bytes;
 	__u64 rx_bytes;
 	__u64 tx_messages;
 	__u64 rx_messages;
-	__u64 retransmits;
 };
 
-/* Which process on which socket. tgid 0: an open socket whose owner is not known. */
+/* Which process on which socket. */
 struct eb_net_use_key {
 	__u64 cookie;
 	struct eb_net_proc_key proc;
 };
 
-/* Which socket, in words: addresses in network order (v4: first 4 bytes), ports in host order. */
+/* Which socket, in words: addresses in network order (v4: the first 4 bytes), ports in host order. */
 struct eb_net_name {
 	__u8 local[16];
 	__u8 remote[16];
@@ -61,52 +67,62 @@ struct eb_net_tcp {
 	__u32 receive_queue;
 };
 
+/* What a tick reads of a use: one cache line. retransmits: while ebtop watched. */
+struct eb_net_head {
+	__u64 cookie;
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 state;
+	struct eb_net_moved moved;
+	__u64 retransmits;
+};
+
 /*
  * What a process moved over a socket. seen: number of the last walk that found the socket alive.
- * guess: with tgid 0 in the key, who probably owns the socket.
+ * shared: found through net_shared. guess: with tgid 0 in the head, who probably owns the socket.
  */
 struct eb_net_use {
-	__u64 tx_bytes;
-	__u64 rx_bytes;
-	__u64 tx_messages;
-	__u64 rx_messages;
-	__u64 since_ns;
+	struct eb_net_head head;
 	struct eb_net_name name;
 	struct eb_net_tcp tcp;
 	struct eb_net_proc_key guess;
+	__u64 since_ns;
 	__u32 seen;
-	__u32 closed;
+	__u32 shared;
+	__u32 spare[2];
 };
 
 /*
- * Kept on the socket itself. owners: how many processes moved bytes; owner: the first of them, a guess while there is none.
- * base_bytes: what had been read from it before it was first seen.
+ * Kept on the socket itself. slot: index + 1 of the use of the first process that moved bytes; 0 = none yet.
+ * base_bytes: what had been read from it before it was first seen. guess: who made it, where known.
  */
 struct eb_net_sk {
 	__u64 cookie;
-	struct eb_net_proc_key owner;
 	__u64 base_bytes;
-	__u32 owners;
+	struct eb_net_proc_key guess;
+	__u32 slot;
+	__u32 shared;
 	__u32 retransmits;
+	__u32 zero;
 };
 
-/* Written by user space. walk: number of the walk that runs now; keep_closed: leave closed sockets for user space to read. */
+/* Written by user space. walk: number of the walk that runs now; list_idle: let it list sockets that moved nothing. */
 struct eb_net_control {
 	__u32 walk;
-	__u32 keep_closed;
+	__u32 list_idle;
 };
 
-/* Written by the kernel half: what did not fit, and how many entries of net_uses were made and dropped. */
+/* Written by the kernel half. taken: slots taken from net_free, in its order. */
 struct eb_net_stats {
+	__u64 taken;
 	__u64 lost_uses;
 	__u64 lost_procs;
 	__u64 lost_sockets;
-	__u64 made;
-	__u64 dropped;
 };
 
 _Static_assert(sizeof(struct eb_net_use_key) == 24, "eb_net_use_key");
+_Static_assert(sizeof(struct eb_net_head) == 64, "eb_net_head");
 _Static_assert(sizeof(struct eb_net_name) == 48, "eb_net_name");
-_Static_assert(sizeof(struct eb_net_use) == 152, "eb_net_use");
+_Static_assert(sizeof(struct eb_net_use) == 192, "eb_net_use");
 
 #endif

@@ -1,32 +1,36 @@
 //! Bytes per socket and process: owns the programs and maps of `net.bpf.c`.
 //!
-//! Process totals are read from their own map at every tick, and nothing else is while no socket is on screen. Sockets are read by a
-//! *walk*: the kernel half visits every watched socket of every network namespace, refreshes its entry, and user space then reads all
-//! entries in one go. Entries that the walk did not reach belong to sockets that are gone; they are given out once as closed and removed.
+//! A *use* is what one process moved over one socket. At every tick the uses are read from shared memory and summed by process. Sockets
+//! are shown after a *walk*: the kernel half visits every watched socket of every network namespace and refreshes its use. A use that the
+//! walk did not reach belongs to a socket that is gone: it is given out once more as closed, summed up for good, and its slot given back.
 
+mod ages;
 mod attach;
 mod join;
+mod slots;
+mod totals;
 
 use std::io::Read;
 use std::time::{Duration, Instant};
 
 use libbpf_rs::{Iter, Link, MapCore, MapFlags};
-use rustc_hash::FxHashMap;
 
-use crate::bpf::batch::{bytes_of, read_all, remove_all, value_of};
-use crate::bpf::net::types::{eb_net_control, eb_net_proc, eb_net_proc_key, eb_net_stats, eb_net_use, eb_net_use_key};
-use crate::sample::{Counter, Counters, Domain, DomainStatus, Health, ProcKey, Socket};
+use crate::bpf::batch::{bytes_of, read_all, value_of};
+use crate::bpf::net::types::{eb_net_control, eb_net_head, eb_net_moved, eb_net_proc_key, eb_net_stats, eb_net_use, eb_net_use_key};
+use crate::sample::{Counters, Domain, DomainStatus, Health, ProcKey, Socket};
+use ages::Ages;
 use attach::Attached;
-use join::Joined;
+use slots::Slots;
+use totals::{Sum, Totals};
 
-/// Entries of sockets that may be gone are looked for at least this often.
+/// The key of an array with one entry.
+const ONLY: [u8; 4] = [0; 4];
+/// Sockets that may be gone are looked for at least this often.
 const SWEEP_AT_LEAST: Duration = Duration::from_secs(60);
 /// And at most this often.
 const SWEEP_AT_MOST: Duration = Duration::from_secs(5);
-/// How many entries may pile up over those of live sockets before a sweep.
-const SWEEP_SLACK: u64 = 512;
-/// The key of an array with one entry.
-const ONLY: [u8; 4] = [0; 4];
+/// How many uses may pile up, beyond twice those that lived at the last walk, before a sweep.
+const SWEEP_SLACK: usize = 512;
 /// The files of all processes are searched for idle sockets this often while sockets are on screen.
 const SEARCH_EVERY: Duration = Duration::from_secs(30);
 /// And this often while some have no known owner.
@@ -44,19 +48,20 @@ pub struct NetReading {
 /// The socket hooks, attached as long as this lives.
 pub struct Net {
     attached: Attached,
+    slots: Slots,
+    totals: Totals,
+    ages: Ages,
     control: eb_net_control,
-    /// Bytes read past the hooks on live sockets, by process, as of the last walk.
-    unhooked: FxHashMap<ProcKey, u64>,
-    /// The highest total of received bytes given out, for processes that ever read past the hooks.
-    floors: FxHashMap<ProcKey, u64>,
-    entries: Vec<(eb_net_use_key, eb_net_use)>,
-    removed: u64,
-    live: u64,
+    stats: eb_net_stats,
+    /// Bytes read past the hooks on live sockets, as of the last walk.
+    unhooked: Vec<(ProcKey, u64)>,
     last_walk: Instant,
+    live_at_walk: usize,
     last_search: Option<Instant>,
     unknown_owners: bool,
-    stats: eb_net_stats,
-    read_errors: u64,
+    /// net_procs holds something: the kernel half ran out of slots once.
+    has_unslotted: bool,
+    failed_reads: u64,
 }
 
 impl Net {
@@ -65,37 +70,41 @@ impl Net {
     /// # Errors
     /// One line: why no way to count works here, and what to do about it.
     pub fn open() -> Result<Net, String> {
+        let mut attached = attach::attach()?;
+        let slots = attached.slots.take().ok_or("the socket maps were not made")?;
         Ok(Net {
-            attached: attach::attach()?,
+            attached,
+            slots,
+            totals: Totals::default(),
+            ages: Ages::default(),
             control: eb_net_control::default(),
-            unhooked: FxHashMap::default(),
-            floors: FxHashMap::default(),
-            entries: Vec::new(),
-            removed: 0,
-            live: 0,
+            stats: eb_net_stats::default(),
+            unhooked: Vec::new(),
             last_walk: Instant::now(),
+            live_at_walk: 0,
             last_search: None,
             unknown_owners: false,
-            stats: eb_net_stats::default(),
-            read_errors: 0,
+            has_unslotted: false,
+            failed_reads: 0,
         })
     }
 
     /// Reads the totals of every process, and the sockets where wanted.
     pub fn read(&mut self, want_sockets: bool) -> NetReading {
-        self.read_stats();
         self.want(want_sockets);
-        let mut sockets = Vec::new();
-        if want_sockets || !self.unhooked.is_empty() || self.sweep_is_due() {
-            let joined = self.walk();
-            self.unhooked = joined.unhooked;
-            self.live = joined.live;
-            self.unknown_owners = joined.sockets.iter().any(|s| s.owner.is_none());
-            if want_sockets {
-                sockets = joined.sockets;
-            }
+        self.read_stats();
+        self.totals.begin();
+        let sockets = match want_sockets || !self.unhooked.is_empty() || self.sweep_is_due() {
+            true => self.walk(),
+            false => self.tally(),
+        };
+        self.slots.top_up();
+        self.add_unslotted();
+        for (key, bytes) in &self.unhooked {
+            self.totals.add_unhooked(*key, *bytes);
         }
-        NetReading { totals: self.read_totals(), sockets }
+        let totals = self.totals.finish(self.attached.counts_retransmits);
+        NetReading { totals, sockets: if want_sockets { sockets } else { Vec::new() } }
     }
 
     /// What works, what was lost, and what it costs.
@@ -104,34 +113,36 @@ impl Net {
             true => Health::Live,
             false => Health::Degraded { reason: self.attached.missing.join("; ") },
         };
-        let lost = self.stats.lost_uses + self.stats.lost_procs + self.stats.lost_sockets + self.read_errors;
+        let lost = self.stats.lost_uses + self.stats.lost_procs + self.stats.lost_sockets + self.failed_reads;
         DomainStatus { domain: Domain::Net, health, lost, cost: self.attached.rung.cost().map(Into::into) }
     }
 
     /// The process is gone and its last words were given out: its totals may be dropped.
     pub fn forget(&mut self, key: ProcKey) {
-        let wire = eb_net_proc_key { start_ns: key.start_ns, tgid: key.pid, zero: 0 };
-        let _ = self.attached.procs.delete(bytes_of(&wire));
-        self.floors.remove(&key);
+        self.totals.forget(key);
+        if self.has_unslotted {
+            let _ = self.attached.procs.delete(bytes_of(&eb_net_proc_key { start_ns: key.start_ns, tgid: key.pid, zero: 0 }));
+        }
     }
 
     fn read_stats(&mut self) {
         match self.attached.stats.lookup(&ONLY, MapFlags::ANY) {
             Ok(Some(bytes)) => self.stats = value_of(&bytes).unwrap_or(self.stats),
-            _ => self.read_errors += 1,
+            _ => self.failed_reads += 1,
         }
+        self.slots.note_taken(self.stats.taken);
     }
 
     fn write_control(&mut self) {
         if self.attached.control.update(&ONLY, bytes_of(&self.control), MapFlags::ANY).is_err() {
-            self.read_errors += 1;
+            self.failed_reads += 1;
         }
     }
 
-    /// Tells the kernel half whether closed sockets should wait to be read; finds the owners of idle ones when the view opens, and rarely after.
+    /// While sockets are on screen idle ones are listed too; their owners are looked for when the view opens, and rarely after.
     fn want(&mut self, sockets: bool) {
-        if (self.control.keep_closed != 0) != sockets {
-            self.control.keep_closed = u32::from(sockets);
+        if (self.control.list_idle != 0) != sockets {
+            self.control.list_idle = u32::from(sockets);
             self.write_control();
             self.last_search = None;
         }
@@ -143,9 +154,8 @@ impl Net {
     }
 
     fn sweep_is_due(&self) -> bool {
-        let held = self.stats.made.saturating_sub(self.stats.dropped + self.removed);
         let since = self.last_walk.elapsed();
-        since >= SWEEP_AT_LEAST || (since >= SWEEP_AT_MOST && held > 2 * self.live + SWEEP_SLACK)
+        since >= SWEEP_AT_LEAST || (since >= SWEEP_AT_MOST && self.slots.active().len() > 2 * self.live_at_walk + SWEEP_SLACK)
     }
 
     /// Runs an iterator that writes into maps, not to its reader.
@@ -162,54 +172,93 @@ impl Net {
             }
         });
         if done.is_err() {
-            self.read_errors += 1;
+            self.failed_reads += 1;
         }
     }
 
-    /// Visits all watched sockets, reads all entries, and removes those of sockets that are gone.
-    fn walk(&mut self) -> Joined {
+    /// Sums the uses by process; those that the kernel half has seen the end of are summed up for good.
+    fn tally(&mut self) -> Vec<Socket> {
+        let mut gone = Vec::new();
+        for &slot in self.slots.active() {
+            let head = self.slots.head(slot);
+            match head.state {
+                join::EMPTY => continue,
+                join::CLOSED | join::DISCARDED => gone.push(slot),
+                _ => {}
+            }
+            take_in(&mut self.totals, &head);
+        }
+        gone.sort_unstable();
+        self.slots.recycle(&gone);
+        Vec::new()
+    }
+
+    /// Visits all watched sockets, then reads all uses whole.
+    fn walk(&mut self) -> Vec<Socket> {
         self.last_walk = Instant::now();
         self.control.walk = self.control.walk.wrapping_add(1);
         self.write_control();
         self.run(|a| a.walk.as_ref());
-        self.entries.clear();
-        if read_all(&self.attached.uses, &mut self.entries).is_err() {
-            self.read_errors += 1;
+        self.read_stats();
+        let mut uses: Vec<(u32, eb_net_use)> = Vec::with_capacity(self.slots.active().len());
+        let mut discarded = Vec::new();
+        for &slot in self.slots.active() {
+            let one = self.slots.get(slot);
+            match one.head.state {
+                join::EMPTY => {}
+                join::DISCARDED => discarded.push(slot),
+                _ => uses.push((slot, one)),
+            }
         }
-        let joined = join::join(&mut self.entries, self.control.walk);
-        self.removed += remove_all(&self.attached.uses, &joined.gone) as u64;
-        joined
+        if self.attached.walk.is_none() {
+            self.ages.judge(&mut uses, self.control.walk, Instant::now());
+        }
+        let mut joined = join::join(&mut uses, self.control.walk);
+        for (slot, one) in &mut uses {
+            if joined.gone.binary_search(slot).is_ok() {
+                one.head.state = join::CLOSED;
+                self.unlist(one);
+            }
+            take_in(&mut self.totals, &one.head);
+        }
+        joined.gone.extend(discarded);
+        joined.gone.sort_unstable();
+        self.slots.recycle(&joined.gone);
+        self.live_at_walk = self.slots.active().len();
+        self.unhooked = joined.unhooked;
+        self.unknown_owners = joined.sockets.iter().any(|s| s.owner.is_none());
+        joined.sockets
     }
 
-    fn read_totals(&mut self) -> Vec<(ProcKey, Counters)> {
-        let mut procs: Vec<(eb_net_proc_key, eb_net_proc)> = Vec::new();
+    /// A use that the kernel half finds by key, not by its socket, must not be found there when its slot is given to another.
+    fn unlist(&self, gone: &eb_net_use) {
+        if gone.shared != 0 {
+            let proc = eb_net_proc_key { start_ns: gone.head.start_ns, tgid: gone.head.tgid, zero: 0 };
+            let _ = self.attached.shared.delete(bytes_of(&eb_net_use_key { cookie: gone.head.cookie, proc }));
+        }
+    }
+
+    /// Adds what was counted by process alone, because no slot was left.
+    fn add_unslotted(&mut self) {
+        self.has_unslotted |= self.stats.lost_uses > 0;
+        if !self.has_unslotted {
+            return;
+        }
+        let mut procs: Vec<(eb_net_proc_key, eb_net_moved)> = Vec::new();
         if read_all(&self.attached.procs, &mut procs).is_err() {
-            self.read_errors += 1;
+            self.failed_reads += 1;
         }
-        let mut totals: Vec<(ProcKey, Counters)> = procs.iter().map(|(key, proc)| self.total(join::proc_key(key), proc)).collect();
-        totals.sort_unstable_by_key(|(key, _)| *key);
-        totals
+        for (key, moved) in &procs {
+            self.totals.add(ProcKey { pid: key.tgid, start_ns: key.start_ns }, Sum::from(moved));
+        }
     }
+}
 
-    /// What the hooks counted, plus what was read past them. The two are read one after the other: a total never falls in between.
-    fn total(&mut self, key: ProcKey, proc: &eb_net_proc) -> (ProcKey, Counters) {
-        let mut rx_bytes = proc.rx_bytes;
-        if let Some(unhooked) = self.unhooked.get(&key) {
-            rx_bytes += unhooked;
-            self.floors.entry(key).or_default();
-        }
-        if let Some(floor) = self.floors.get_mut(&key) {
-            rx_bytes = rx_bytes.max(*floor);
-            *floor = rx_bytes;
-        }
-        let mut counters = Counters::default()
-            .with(Counter::TxBytes, proc.tx_bytes)
-            .with(Counter::RxBytes, rx_bytes)
-            .with(Counter::TxMessages, proc.tx_messages)
-            .with(Counter::RxMessages, proc.rx_messages);
-        if self.attached.counts_retransmits {
-            counters.set(Counter::Retransmits, proc.retransmits);
-        }
-        (key, counters)
+/// Adds a use to the totals of its process: for good where its socket is gone.
+fn take_in(totals: &mut Totals, head: &eb_net_head) {
+    match (join::owner(head), head.state) {
+        (None, _) | (_, join::DISCARDED) => {}
+        (Some(owner), join::CLOSED) => totals.retire(owner, Sum::from(head)),
+        (Some(owner), _) => totals.add(owner, Sum::from(head)),
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Error, ErrorKind, Link, MapHandle, PrintLevel, ProgramMut};
 
+use super::slots::Slots;
 use crate::bpf::net::{NetSkel, NetSkelBuilder, OpenNetSkel};
 
 /// A way to see the results of socket calls, best first.
@@ -73,9 +74,11 @@ impl Plan {
 pub struct Attached {
     /// Which way it was.
     pub rung: Rung,
-    /// Entries of (socket, process).
-    pub uses: MapHandle,
-    /// Totals of processes.
+    /// The uses, until their reader takes them.
+    pub slots: Option<Slots>,
+    /// Slots found by key.
+    pub shared: MapHandle,
+    /// What processes moved over sockets that found no slot.
     pub procs: MapHandle,
     /// The kernel half's own counts.
     pub stats: MapHandle,
@@ -138,6 +141,8 @@ fn try_plan(plan: Plan, has_sendpage: bool) -> Result<Attached, Error> {
     let mut open = NetSkelBuilder::default().open(&mut memory)?;
     configure(&mut open, plan, has_sendpage)?;
     let mut skel = open.load()?;
+    // Filled before the first hook runs.
+    let slots = Slots::new(&MapHandle::try_from(&skel.maps.net_uses)?, MapHandle::try_from(&skel.maps.net_free)?)?;
     let mut hooks = Vec::new();
     let mut missing = Vec::new();
     match plan.rung {
@@ -156,7 +161,8 @@ fn try_plan(plan: Plan, has_sendpage: bool) -> Result<Attached, Error> {
     }
     let mut attached = Attached {
         rung: plan.rung,
-        uses: MapHandle::try_from(&skel.maps.net_uses)?,
+        slots: Some(slots),
+        shared: MapHandle::try_from(&skel.maps.net_shared)?,
         procs: MapHandle::try_from(&skel.maps.net_procs)?,
         stats: MapHandle::try_from(&skel.maps.net_stats)?,
         control: MapHandle::try_from(&skel.maps.net_control)?,
@@ -181,7 +187,7 @@ fn configure(open: &mut OpenNetSkel<'_>, plan: Plan, has_sendpage: bool) -> Resu
     open.maps.net_calls.set_autocreate(plan.rung == Rung::Probes)?;
     if plan.rung == Rung::Probes {
         // Kernels before 6.1 must not allocate map entries in a kprobe.
-        open.maps.net_uses.set_map_flags(0)?;
+        open.maps.net_shared.set_map_flags(0)?;
         open.maps.net_procs.set_map_flags(0)?;
     }
     for mut program in open.open_object_mut().progs_mut() {
