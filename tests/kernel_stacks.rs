@@ -12,7 +12,11 @@ use ebtop::symbols::{Request, spawn};
 fn build(dir: &Path, name: &str) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workloads").join(name).with_extension("c");
     let program = dir.join(name);
-    let flags = ["-O1", "-fno-omit-frame-pointer", "-fno-inline", "-pthread"];
+    let mut flags = vec!["-O1", "-fno-omit-frame-pointer", "-fno-inline"];
+    if cfg!(target_arch = "x86_64") {
+        // Else gcc makes no frame in functions that call none, and the walk skips their callers.
+        flags.push("-mno-omit-leaf-frame-pointer");
+    }
     assert!(Command::new("cc").args(flags).arg(source).arg("-o").arg(&program).status().unwrap().success());
     program
 }
@@ -60,11 +64,16 @@ impl Watched {
         self.counts.iter().map(|c| u64::from(c.count)).sum()
     }
 
+    /// Percent of samples whose user stack, by names, is right.
+    fn share(&self, right: impl Fn(&[&str]) -> bool) -> f64 {
+        let names = |c: &StackCount| c.user.iter().map(|a| self.names.get(a).map_or("", String::as_str)).collect::<Vec<_>>();
+        let of_it: u64 = self.counts.iter().filter(|c| right(&names(c))).map(|c| u64::from(c.count)).sum();
+        of_it as f64 * 100.0 / self.samples() as f64
+    }
+
     /// Percent of samples whose innermost function is `name`.
     fn self_pct(&self, name: &str) -> f64 {
-        let leaf = |c: &StackCount| c.user.first().is_some_and(|a| self.names.get(a).is_some_and(|n| n == name));
-        let of_it: u64 = self.counts.iter().filter(|c| leaf(c)).map(|c| u64::from(c.count)).sum();
-        of_it as f64 * 100.0 / self.samples() as f64
+        self.share(|names| names.first() == Some(&name))
     }
 }
 
@@ -83,14 +92,14 @@ fn shares_are_true(hz: u32, seconds: f64, points: f64) {
     let expected = truth[3] / 1e9 * f64::from(hz);
     let total = seen.samples() as f64;
     println!("{hz} Hz: {total} samples, {expected:.0} expected");
-    assert!((total - expected).abs() < expected * 0.03 + 5.0, "{total} samples, {expected} expected");
+    // Where CPUs are shared, a sample is a throw of dice: three standard deviations, and one percent for stolen time.
+    assert!((total - expected).abs() < expected * 0.01 + 3.0 * expected.sqrt(), "{total} samples, {expected} expected");
     let status = stacks.status();
     assert_eq!((status.lost, &status.health), (0, &Health::Live));
-    let callers = seen.counts.iter().filter(|c| c.user.len() >= 3).all(|c| {
-        let name = |i: usize| seen.names.get(&c.user[i]).map(String::as_str).unwrap_or("");
-        !name(0).starts_with("hot_") || (name(1), name(2)) == ("spend", "main")
-    });
-    assert!(callers, "hot_* is called by spend, called by main");
+    let called_right = seen.share(|names| matches!(names, [leaf, "spend", "main", ..] if leaf.starts_with("hot_")));
+    let hot = seen.share(|names| names.first().is_some_and(|leaf| leaf.starts_with("hot_")));
+    println!("{called_right:.2} % have spend and main above a hot function, {hot:.2} % are in one");
+    assert!(called_right > 0.98 * hot, "{called_right} % of {hot} %");
 }
 
 #[test]
@@ -129,14 +138,14 @@ fn quality_says_how_the_walk_ended() {
     let dir = tempfile::tempdir().unwrap();
     let program = build(dir.path(), "hot_deep");
     let mut stacks = Stacks::open(499).unwrap();
-    for (depth, quality, frames) in [(20, StackQuality::Complete, 20..=24), (500, StackQuality::Deep, 127..=127)] {
+    for (depth, quality, frames) in [(20, StackQuality::Complete, 25), (500, StackQuality::Deep, 127)] {
         let child = Command::new(&program).args(["1", &depth.to_string()]).stdout(Stdio::piped()).spawn().unwrap();
         let seen = watch(&mut stacks, child);
         let deep = |c: &&StackCount| seen.names.get(&c.user[0]).is_some_and(|n| n == "bottom");
         let bottoms: Vec<_> = seen.counts.iter().filter(|c| !c.user.is_empty() && c.kernel.is_empty()).filter(deep).collect();
-        let right = bottoms.iter().filter(|c| c.quality == quality && frames.contains(&c.user.len())).map(|c| c.count).sum::<u32>();
+        let right = bottoms.iter().filter(|c| c.quality == quality && c.user.len() == frames).map(|c| c.count).sum::<u32>();
         let all = bottoms.iter().map(|c| c.count).sum::<u32>();
-        // A few samples hit the function before it made its frame.
+        // 21 descend() between bottom() and work(), main(), and the start code that main() returns to. A few samples hit the function before it made its frame.
         assert!(all > 300 && f64::from(right) > 0.98 * f64::from(all), "depth {depth}: {right} of {all}");
     }
 }

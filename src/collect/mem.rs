@@ -99,9 +99,8 @@ impl Mem {
         let pid = u32::from_ne_bytes(*key.get(8..)?.first_chunk()?);
         let allocs = u64::from_ne_bytes(*value.first_chunk()?);
         let pages = u64::from_ne_bytes(*value.get(8..)?.first_chunk()?);
-        let counters = Counters::default()
-            .with(Counter::PageAllocs, allocs)
-            .with(Counter::PageAllocBytes, pages.saturating_mul(self.page_bytes));
+        let counters =
+            Counters::default().with(Counter::PageAllocs, allocs).with(Counter::PageAllocBytes, pages.saturating_mul(self.page_bytes));
         Some((ProcKey { pid, start_ns }, counters))
     }
 }

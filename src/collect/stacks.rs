@@ -55,12 +55,10 @@ impl Stacks {
         let (hz, slowed) = allowed_rate(hz, fs::read_to_string(MAX_SAMPLE_RATE).ok().as_deref());
         let online = File::open(ONLINE_CPUS).map_err(|e| format!("cannot read {ONLINE_CPUS}: {e}"))?;
         let cpus = parse_cpu_list(&read_again(&online)).last().map_or(1, |last| last + 1);
-        let (program, ring_map, lost) =
-            load(ring_bytes(cpus)).map_err(|e| format!("the kernel refused the stack sampler: {e}"))?;
+        let (program, ring_map, lost) = load(ring_bytes(cpus)).map_err(|e| format!("the kernel refused the stack sampler: {e}"))?;
         let fold = Rc::new(RefCell::new(Fold::default()));
         let (ring, wake) = open_ring(&ring_map, &fold).map_err(|e| format!("cannot map the stack ring: {e}"))?;
-        let mut stacks =
-            Stacks { hz, slowed, refused: BTreeMap::new(), program, timers: BTreeMap::new(), online, ring, wake, fold, lost };
+        let mut stacks = Stacks { hz, slowed, refused: BTreeMap::new(), program, timers: BTreeMap::new(), online, ring, wake, fold, lost };
         stacks.follow_cpus();
         match stacks.refused.values().next() {
             Some(reason) if stacks.timers.is_empty() => Err(reason.clone()),

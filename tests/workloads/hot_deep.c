@@ -10,9 +10,9 @@ static volatile unsigned long sink;
 
 void bottom(void)
 {
-	unsigned long x = sink;
+	volatile unsigned long x = sink;
 
-	for (int i = 0; i < 2000000; i++)
+	for (int i = 0; i < 500000; i++)
 		x = x * 6364136223846793005ul + 1;
 	sink = x;
 }

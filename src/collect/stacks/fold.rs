@@ -93,9 +93,8 @@ fn unpack(key: &[u8], seen: &Seen) -> StackCount {
     let (kernel, user) = frame_counts(key);
     let (kernel, user) = key[HEADER - UNKEYED..][..8 * (kernel + user)].split_at(8 * kernel);
     // All but the innermost are return addresses, and those may already belong to the next function or line: the byte before is the call's.
-    let frames = |bytes: &[u8]| -> Arc<[u64]> {
-        bytes.chunks_exact(8).enumerate().map(|(i, b)| long(b).saturating_sub(u64::from(i > 0))).collect()
-    };
+    let frames =
+        |bytes: &[u8]| -> Arc<[u64]> { bytes.chunks_exact(8).enumerate().map(|(i, b)| long(b).saturating_sub(u64::from(i > 0))).collect() };
     StackCount {
         key: ProcKey { pid: number(0), start_ns: long(&key[4..12]) },
         tid: number(12),
