@@ -10,7 +10,8 @@
  *                nothing (code without frame pointers may keep any number there) and counts as cut.
  *   EB_DEEP      EB_DEPTH addresses, and more to come.
  *   EB_CUT       anything else: an unreadable, misaligned or backward record, an address no program can have.
- * A frame pointer that holds something else may still yield addresses that are not callers; names will show it.
+ * What frame pointers cannot give: a function that made no frame (yet) hides its caller, and a frame pointer used for
+ * something else may yield addresses that are no callers.
  */
 #ifndef EB_UNWIND_BPF_H
 #define EB_UNWIND_BPF_H

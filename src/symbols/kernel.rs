@@ -74,10 +74,12 @@ impl Loaded {
             Ok(file) => find_text(BufReader::with_capacity(1 << 16, file)),
             Err(error) => (Text::default(), Some(format!("no kernel names: {KALLSYMS}: {error}"))),
         };
-        let mut kernel = KernelSource::default();
-        kernel.kallsyms = MaybeDefault::Some(KALLSYMS.into());
-        kernel.vmlinux = MaybeDefault::None;
-        kernel.debug_syms = false;
+        let kernel = KernelSource {
+            kallsyms: MaybeDefault::Some(KALLSYMS.into()),
+            vmlinux: MaybeDefault::None,
+            debug_syms: false,
+            ..KernelSource::default()
+        };
         let symbolizer = Symbolizer::builder().enable_code_info(false).enable_inlined_fns(false).enable_demangling(false).build();
         let modules = parse_modules(&fs::read_to_string("/proc/modules").unwrap_or_default());
         Loaded { symbolizer, source: kernel.into(), text, modules, at: Instant::now(), hidden }

@@ -92,7 +92,9 @@ fn unpack(key: &[u8], seen: &Seen) -> StackCount {
     let long = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| u64::from_ne_bytes(*b));
     let (kernel, user) = frame_counts(key);
     let (kernel, user) = key[HEADER - UNKEYED..][..8 * (kernel + user)].split_at(8 * kernel);
-    let frames = |bytes: &[u8]| -> Arc<[u64]> { bytes.chunks_exact(8).map(long).collect() };
+    // All but the innermost are return addresses, and those may already belong to the next function or line: the byte before is the call's.
+    let frames =
+        |bytes: &[u8]| -> Arc<[u64]> { bytes.chunks_exact(8).enumerate().map(|(i, b)| long(b).saturating_sub(u64::from(i > 0))).collect() };
     StackCount {
         key: ProcKey { pid: number(0), start_ns: long(&key[4..12]) },
         tid: number(12),
@@ -124,19 +126,19 @@ mod tests {
     #[test]
     fn equal_stacks_of_a_thread_become_one() {
         let mut fold = Fold::default();
-        fold.add(&record(8, "a", 0, &[u64::MAX], &[1, 2]));
-        fold.add(&record(8, "renamed", 0, &[u64::MAX], &[1, 2]));
-        fold.add(&record(9, "a", 1, &[u64::MAX], &[1, 2]));
-        fold.add(&record(8, "a", 2, &[], &[1, 2]));
+        fold.add(&record(8, "a", 0, &[u64::MAX], &[10, 20]));
+        fold.add(&record(8, "renamed", 0, &[u64::MAX], &[10, 20]));
+        fold.add(&record(9, "a", 1, &[u64::MAX], &[10, 20]));
+        fold.add(&record(8, "a", 2, &[], &[10, 20]));
         let mut counts = fold.take();
         counts.sort_by_key(|c| (c.tid, c.kernel.len()));
         let seen: Vec<_> = counts.iter().map(|c| (c.tid, c.count, c.kernel.len(), &*c.user, c.quality)).collect();
         assert_eq!(
             seen,
             [
-                (8, 1, 0, &[1, 2][..], StackQuality::Deep),
-                (8, 2, 1, &[1, 2][..], StackQuality::Complete),
-                (9, 1, 1, &[1, 2][..], StackQuality::Cut),
+                (8, 1, 0, &[10, 19][..], StackQuality::Deep),
+                (8, 2, 1, &[10, 19][..], StackQuality::Complete),
+                (9, 1, 1, &[10, 19][..], StackQuality::Cut),
             ]
         );
         assert_eq!(counts[1].key, ProcKey { pid: 7, start_ns: 1234 });
