@@ -193,7 +193,7 @@ fn hidepid(host: &Host) -> Option<Finding> {
 fn cgroups(host: &Host) -> Option<Finding> {
     match host.cgroups {
         Cgroups::V2 => works("cgroups", "version 2"),
-        Cgroups::Hybrid => works("cgroups", "version 1 with version 2 beside it; paths come from systemd's hierarchy"),
+        Cgroups::Hybrid => works("cgroups", "version 1 with version 2 beside it; where that is empty, paths come from systemd's hierarchy"),
         Cgroups::V1 => works("cgroups", "version 1 only; paths come from systemd's hierarchy"),
         Cgroups::None => finding("cgroups", Verdict::Missing, "none mounted: units and containers are not told apart", None),
     }
