@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use ebtop::cli::{Cli, Collect, Commands};
+use ebtop::cli::{Cli, Collect, Commands, Pace};
 use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check};
 use ebtop::sample::Update;
@@ -27,7 +27,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         _ => {
-            let c = collector(&cli.show.collect)?;
+            let c = collector(cli.pace, cli.collect)?;
             let mut n = 0;
             for u in c.updates.iter() {
                 if let Update::Sample(s) = u {
@@ -51,8 +51,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn collector(collect: &Collect) -> anyhow::Result<Collector> {
-    start(StartOptions { interval: collect.delay, hz: collect.hz, bpf: !collect.no_bpf })
+fn collector(pace: Pace, collect: Collect) -> anyhow::Result<Collector> {
+    start(StartOptions { interval: pace.delay, hz: collect.hz, bpf: !collect.no_bpf })
 }
 
 /// Tries every domain for real, then says what works.

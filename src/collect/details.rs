@@ -1,11 +1,11 @@
 //! Slow facts about processes, from /proc, cached by [`ProcKey`] and exec.
 
 mod cgroup;
+mod users;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nix::unistd::{Uid, User};
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::fs::{Mode, OFlags};
 
@@ -13,6 +13,7 @@ use super::machine::tick_ns;
 use super::proc_file::read_once;
 use super::proc_fs::stat;
 use crate::sample::{Details, ProcKey, Sample, printable};
+use users::Users;
 
 /// Longer command lines are cut.
 const CMDLINE_BYTES: usize = 4096;
@@ -29,7 +30,7 @@ const PRUNE_STEP: usize = 256;
 #[derive(Default)]
 pub struct DetailsCache {
     entries: FxHashMap<ProcKey, Entry>,
-    users: FxHashMap<u32, String>,
+    users: Users,
     prune_at: usize,
 }
 
@@ -48,8 +49,8 @@ impl DetailsCache {
         if let Some(entry) = old.filter(|entry| entry.exec_id == exec_id && now < entry.read_again) {
             return Some(entry.details.clone());
         }
-        let Some(details) = self.read(key) else { return self.entries.get(&key).map(|entry| entry.details.clone()) };
-        let read_again = now + if is_young(key) { REREAD_YOUNG_AFTER } else { REREAD_AFTER };
+        let Some((details, is_final)) = self.read(key) else { return self.entries.get(&key).map(|entry| entry.details.clone()) };
+        let read_again = now + if is_final && !is_young(key) { REREAD_AFTER } else { REREAD_YOUNG_AFTER };
         self.entries.insert(key, Entry { exec_id, read_again, details: details.clone() });
         Some(details)
     }
@@ -65,7 +66,8 @@ impl DetailsCache {
         self.prune_at = self.entries.len() + self.entries.len() / 2 + PRUNE_STEP;
     }
 
-    fn read(&mut self, key: ProcKey) -> Option<Details> {
+    /// The details, and whether the user's name is among them already.
+    fn read(&mut self, key: ProcKey) -> Option<(Details, bool)> {
         let process = open_process(key)?;
         let mut buffer = [0; 16 << 10];
         // A process without an owner is gone.
@@ -73,16 +75,9 @@ impl DetailsCache {
         let cmdline = read_once(&process, "cmdline", &mut buffer[..CMDLINE_BYTES]).map(join_arguments).unwrap_or_default();
         let cgroup = read_once(&process, "cgroup", &mut buffer).ok().and_then(cgroup::path);
         let exe = rustix::fs::readlinkat(&process, "exe", Vec::new()).ok().map(|path| printable(path.to_bytes()));
-        Some(Details { cmdline, exe, user: self.user(uid), cgroup })
-    }
-
-    /// Through the name service, and so directories such as LDAP are asked once for each user.
-    fn user(&mut self, uid: u32) -> String {
-        let look_up = || match User::from_uid(Uid::from_raw(uid)) {
-            Ok(Some(user)) => printable(user.name.as_bytes()),
-            _ => uid.to_string(),
-        };
-        self.users.entry(uid).or_insert_with(look_up).clone()
+        let name = self.users.name(uid);
+        let is_final = name.is_some();
+        Some((Details { cmdline, exe, user: name.unwrap_or_else(|| uid.to_string()), cgroup }, is_final))
     }
 }
 

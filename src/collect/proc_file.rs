@@ -45,7 +45,7 @@ impl ProcFile {
 
 /// Reads a file below `dir` into `buffer` with a single read and gives what came: a file of /proc/PID gives all it has, as far as
 /// the buffer reaches.
-pub(super) fn read_once<'b>(dir: impl AsFd, path: impl Arg, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+pub(super) fn read_once(dir: impl AsFd, path: impl Arg, buffer: &mut [u8]) -> io::Result<&[u8]> {
     let file = rustix::fs::openat(dir, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let length = rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut *buffer))?;
     Ok(&buffer[..length])

@@ -5,7 +5,8 @@ use std::path::Path;
 use caps::{CapSet, Capability};
 use libbpf_rs::libbpf_sys::bpf_map_create_opts;
 use libbpf_rs::{ErrorKind, MapHandle, MapType};
-use procfs::process::{MountInfo, Process};
+use procfs::FromRead;
+use procfs::process::{MountInfo, MountInfos, Status};
 use rustix::process::{Resource, getrlimit};
 
 use super::{BpfSyscall, Capabilities, Cgroups, Host};
@@ -16,8 +17,9 @@ const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// The facts about this machine and this process, now.
 pub fn gather() -> Host {
-    let mounts: Vec<MountInfo> =
-        Process::myself().and_then(|process| process.mountinfo()).map(|mounts| mounts.into_iter().collect()).unwrap_or_default();
+    // The calling thread's own files: rights and mounts are a thread's.
+    let mounts = MountInfos::from_file("/proc/thread-self/mountinfo").map(|mounts| mounts.0).unwrap_or_default();
+    let status = Status::from_file("/proc/thread-self/status").ok();
     Host {
         release: rustix::system::uname().release().to_string_lossy().into_owned(),
         euid: rustix::process::geteuid().as_raw(),
@@ -26,14 +28,14 @@ pub fn gather() -> Host {
         initial_pid_namespace: is_namespace("pid", FIRST_PID_NAMESPACE),
         btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
         bpf_syscall: try_bpf(),
-        seccomp: Process::myself().and_then(|process| process.status()).ok().and_then(|status| status.seccomp).map(|mode| mode != 0),
+        seccomp: status.and_then(|status| status.seccomp).map(|mode| mode != 0),
         lockdown: std::fs::read_to_string("/sys/kernel/security/lockdown").ok().and_then(|text| chosen(&text)),
         unprivileged_bpf_disabled: setting("unprivileged_bpf_disabled"),
         perf_event_paranoid: setting("perf_event_paranoid"),
         kptr_restrict: setting("kptr_restrict"),
         tracefs: mounts.iter().find(|mount| mount.fs_type == "tracefs").map(|mount| mount.mount_point.display().to_string()),
         cgroups: cgroups(&mounts),
-        hidepid: mounts.iter().find(|mount| mount.mount_point == Path::new("/proc")).map(hides_pids),
+        hidepid: mounts.iter().rfind(|mount| mount.mount_point == Path::new("/proc")).map(hides_pids),
         memlock_bytes: getrlimit(Resource::Memlock).current,
     }
 }

@@ -25,10 +25,18 @@ pub fn why_no_bpf(host: &Host) -> Option<String> {
 }
 
 impl Capabilities {
-    /// May load and attach tracing programs.
+    /// May load and attach tracing programs, in the first user namespace.
     fn may_trace(self) -> bool {
         self.sys_admin || (self.bpf && self.perfmon)
     }
+}
+
+/// How to get the rights that are missing.
+fn more_rights(host: &Host) -> Option<&'static str> {
+    Some(match host.euid {
+        0 => "run on the host, or start the container with --privileged --pid=host",
+        _ => "run `sudo ebtop`",
+    })
 }
 
 fn finding(topic: &'static str, verdict: Verdict, cause: impl Into<String>, fix: Option<&str>) -> Option<Finding> {
@@ -91,10 +99,9 @@ fn rights(host: &Host) -> Option<Finding> {
     }
     if host.euid == 0 {
         let cause = "root without CAP_BPF and CAP_PERFMON (a container?): exits, network and stacks are missing";
-        let fix = "run on the host, or start the container with --privileged --pid=host";
-        return finding("rights", Verdict::Refused, cause, Some(fix));
+        return finding("rights", Verdict::Refused, cause, more_rights(host));
     }
-    finding("rights", Verdict::Refused, "not root: exits, network and stacks are missing", Some("run `sudo ebtop`"))
+    finding("rights", Verdict::Refused, "not root: exits, network and stacks are missing", more_rights(host))
 }
 
 fn bpf_syscall(host: &Host) -> Option<Finding> {
@@ -106,8 +113,8 @@ fn bpf_syscall(host: &Host) -> Option<Finding> {
             let fix = "boot a kernel built with CONFIG_BPF_SYSCALL=y";
             finding(topic, Verdict::Missing, "the kernel was built without it", Some(fix))
         }
-        BpfSyscall::Refused(error) if !host.capabilities.may_trace() => {
-            finding(topic, Verdict::Refused, format!("refused ({error}): see rights"), Some("run `sudo ebtop`"))
+        BpfSyscall::Refused(error) if !host.capabilities.may_trace() || host.initial_user_namespace == Some(false) => {
+            finding(topic, Verdict::Refused, format!("refused ({error}), as it must be without the rights above"), None)
         }
         BpfSyscall::Refused(error) if host.seccomp == Some(true) => {
             let cause = format!("refused ({error}) by the seccomp filter of this container or service");
@@ -140,7 +147,7 @@ fn perf_events(host: &Host) -> Option<Finding> {
         true => format!("kernel.perf_event_paranoid={level}: Debian and Ubuntu then refuse even CAP_PERFMON; no stacks"),
         false => format!("kernel.perf_event_paranoid={level} and neither CAP_PERFMON nor CAP_SYS_ADMIN: no stacks"),
     };
-    finding("perf events", Verdict::Refused, cause, Some("run `sudo ebtop`"))
+    finding("perf events", Verdict::Refused, cause, more_rights(host))
 }
 
 fn kernel_symbols(host: &Host) -> Option<Finding> {
@@ -151,8 +158,10 @@ fn kernel_symbols(host: &Host) -> Option<Finding> {
             let cause = format!("kernel.kptr_restrict={level} hides kernel addresses from everyone: kernel frames have no names");
             finding(topic, Verdict::Refused, cause, Some("`sudo sysctl kernel.kptr_restrict=1`"))
         }
-        _ if host.capabilities.syslog || host.capabilities.sys_admin => works(topic, format!("kernel.kptr_restrict={level}")),
-        _ => finding(topic, Verdict::Refused, "without CAP_SYSLOG kernel frames have no names", Some("run `sudo ebtop`")),
+        // The kernel shows addresses to everyone who may take perf samples of it (kallsyms_show_value).
+        0 if host.perf_event_paranoid.is_some_and(|level| level <= 1) => works(topic, "kernel.kptr_restrict=0"),
+        _ if host.capabilities.syslog => works(topic, format!("kernel.kptr_restrict={level}")),
+        _ => finding(topic, Verdict::Refused, "without CAP_SYSLOG kernel frames have no names", more_rights(host)),
     }
 }
 
@@ -161,7 +170,7 @@ fn other_processes(host: &Host) -> Option<Finding> {
         return works("other users' processes", "CAP_SYS_PTRACE");
     }
     let cause = "without CAP_SYS_PTRACE their executables and I/O are hidden, and their stacks have no names";
-    finding("other users' processes", Verdict::Refused, cause, Some("run `sudo ebtop`"))
+    finding("other users' processes", Verdict::Refused, cause, more_rights(host))
 }
 
 fn other_files(host: &Host) -> Option<Finding> {
@@ -169,7 +178,7 @@ fn other_files(host: &Host) -> Option<Finding> {
         return works("other users' files", "CAP_DAC_READ_SEARCH");
     }
     let cause = "without CAP_DAC_READ_SEARCH executables in private directories give no symbols";
-    finding("other users' files", Verdict::Refused, cause, Some("run `sudo ebtop`"))
+    finding("other users' files", Verdict::Refused, cause, more_rights(host))
 }
 
 fn pid_namespace(host: &Host) -> Option<Finding> {
@@ -187,13 +196,13 @@ fn hidepid(host: &Host) -> Option<Finding> {
     if host.capabilities.sys_ptrace {
         return works("hidepid", "/proc hides processes from others, not from ebtop");
     }
-    finding("hidepid", Verdict::Refused, "/proc is mounted with hidepid: only your own processes are seen", Some("run `sudo ebtop`"))
+    finding("hidepid", Verdict::Refused, "/proc is mounted with hidepid: only your own processes are seen", more_rights(host))
 }
 
 fn cgroups(host: &Host) -> Option<Finding> {
     match host.cgroups {
         Cgroups::V2 => works("cgroups", "version 2"),
-        Cgroups::Hybrid => works("cgroups", "version 1 with version 2 beside it; paths come from systemd's hierarchy"),
+        Cgroups::Hybrid => works("cgroups", "version 1 with version 2 beside it; where that is empty, paths come from systemd's hierarchy"),
         Cgroups::V1 => works("cgroups", "version 1 only; paths come from systemd's hierarchy"),
         Cgroups::None => finding("cgroups", Verdict::Missing, "none mounted: units and containers are not told apart", None),
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::sample::Task;
+use nix::unistd::{Uid, User};
 use std::process::{Child, Command, Stdio};
 
 fn key_of(pid: u32) -> ProcKey {
@@ -60,9 +61,4 @@ fn what_is_gone_is_forgotten() {
         assert!(cache.entries.len() <= 200 + 100 + PRUNE_STEP + 200);
     }
     assert!((39 * 100..41 * 100).all(|pid| cache.entries.contains_key(&key(pid))));
-}
-
-#[test]
-fn an_unknown_user_is_a_number() {
-    assert_eq!(DetailsCache::default().user(3_999_999_999), "3999999999");
 }

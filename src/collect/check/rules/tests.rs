@@ -68,7 +68,11 @@ fn containers() {
     let cause = |host: &Host| why_no_bpf(host).unwrap();
     let bare = Host { capabilities: Capabilities::default(), ..root_on("6.12.0") };
     assert!(cause(&bare).contains("--privileged"));
-    assert!(cause(&Host { initial_user_namespace: Some(false), ..root_on("6.12.0") }).contains("rootless"));
+    assert!(findings(&bare).iter().all(|finding| finding.fix.as_deref() != Some("run `sudo ebtop`")), "it is root already");
+    let refused = BpfSyscall::Refused("EPERM".into());
+    let rootless = Host { initial_user_namespace: Some(false), bpf_syscall: refused, ..root_on("6.12.0") };
+    assert!(cause(&rootless).contains("rootless"));
+    assert!(findings(&rootless).iter().all(|finding| !finding.cause.contains("in spite")));
     let filtered = Host { bpf_syscall: BpfSyscall::Refused("EPERM".into()), seccomp: Some(true), ..root_on("6.12.0") };
     assert!(cause(&filtered).contains("seccomp"));
     let own_pids = Host { initial_pid_namespace: Some(false), ..root_on("6.12.0") };
@@ -99,6 +103,13 @@ fn hidden_processes_and_addresses() {
     let host = Host { hidepid: Some(true), kptr_restrict: Some(2), ..root_on("6.1.0") };
     assert_eq!(troubles(&host), ["kernel symbols"]);
     assert!(troubles(&Host { hidepid: Some(true), ..user_on("6.1.0") }).contains(&"hidepid"));
+}
+
+#[test]
+fn kernel_addresses_without_a_right() {
+    let open = Host { kptr_restrict: Some(0), perf_event_paranoid: Some(1), ..user_on("6.1.0") };
+    assert!(!troubles(&open).contains(&"kernel symbols"));
+    assert!(troubles(&Host { perf_event_paranoid: Some(2), ..open }).contains(&"kernel symbols"));
 }
 
 #[test]
