@@ -128,7 +128,7 @@ columns! {
     Cancelled: num("CANCEL", "cancel", &["cancelled_write_bytes"], 6, 107),
         "Dirtied bytes a second that were truncated or deleted before they reached the device."
         => known(row.per_sec(CancelledWriteBytes), BytesPerSec);
-    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 255).also(&["name"]),
+    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 255).also(&["name", "comm", "cmdline"]),
         "Command line with its arguments; the name of the leader thread until it has been read."
         => Text(row.command());
 }
