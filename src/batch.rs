@@ -82,8 +82,8 @@ impl<'a> Batch<'a> {
     }
 
     fn run(mut self, out: &mut impl Write) -> Result<Outcome, BatchError> {
-        self.collector.send(Command::Want(self.options.wants()));
-        let mut writer = self.options.writer();
+        self.collector.send(Command::Want(self.options.wants));
+        let mut writer = self.options.writer.clone();
         let mut outcome = Outcome::default();
         let mut prev: Option<Arc<Sample>> = None;
         while self.options.iterations.is_none_or(|n| outcome.ticks < n) {

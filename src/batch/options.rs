@@ -110,8 +110,10 @@ pub struct BatchOptions {
     pub pids: Vec<u32>,
     /// Only processes of these user ids; empty = all.
     pub uids: Vec<u32>,
-    writer: Writer,
-    wants: Wants,
+    /// Writes the columns or fields that were chosen.
+    pub writer: Writer,
+    /// What must be collected for them beyond the basics.
+    pub wants: Wants,
 }
 
 impl BatchOptions {
@@ -139,16 +141,6 @@ impl BatchOptions {
             wants: wanted(view, &writer, fields),
             writer,
         })
-    }
-
-    /// Writes what was chosen.
-    pub fn writer(&self) -> Writer {
-        self.writer.clone()
-    }
-
-    /// What must be collected for it beyond the basics.
-    pub fn wants(&self) -> Wants {
-        self.wants
     }
 
     /// The domains that what is shown comes from.
