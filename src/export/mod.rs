@@ -6,6 +6,8 @@ pub mod json;
 pub mod stack;
 pub mod text;
 
+use std::io::{self, Write};
+
 use crate::app::column::{RowView, SocketView};
 use crate::model::Model;
 
@@ -30,5 +32,30 @@ impl<'a> Report<'a> {
     /// A report without rows.
     pub fn empty(model: &'a Model) -> Self {
         Report { model, live: Vec::new(), exited: Vec::new(), mixed: Vec::new(), sockets: None, stacks: None }
+    }
+}
+
+/// Writes reports one after another in one format.
+#[derive(Clone, Debug)]
+pub enum Writer {
+    /// Aligned text.
+    Text(text::Table),
+    /// A JSON object on each line.
+    Json(json::Fields),
+    /// Comma-separated values under one heading.
+    Csv(csv::Csv),
+}
+
+impl Writer {
+    /// Writes a tick.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&mut self, report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Writer::Text(table) => text::write(report, table, out),
+            Writer::Json(fields) => json::write(report, fields, out),
+            Writer::Csv(csv) => csv.write(report, out),
+        }
     }
 }

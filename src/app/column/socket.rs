@@ -52,7 +52,7 @@ columns! {
     Pid: num("PID", "pid", &["pid"], 7, 190),
         "Process that moved the bytes; blank for an open socket whose owner is not known."
         => known(row.socket.owner, |key| Exact(key.pid.into()));
-    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 180).also(&["name"]),
+    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 180).also(&["name", "comm", "cmdline"]),
         "Command line of the owner; the name of its leader thread until it has been read."
         => row.command();
 }
