@@ -1,1 +1,3 @@
 //! Stub.
+pub mod names;
+pub mod stacks;
