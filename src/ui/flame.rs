@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::stacks::text::{fit, fit_name, letter, short_percent};
+use super::stacks::text::{fit, fit_name, letter, put, short_percent};
 use crate::app::stacks::StacksView;
 use crate::model::stacks::{Label, NodeId, StackTree};
 use crate::symbols::FrameKind;
@@ -111,8 +111,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, view: &StacksView) -> usize {
         && let Some(line) = lines.next()
     {
         let text = text_above(tree, &rows[..scroll.above]);
-        let width = usize::from(line.width);
-        buf.set_stringn(line.x, line.y, fit(&text, width), width, Style::new().add_modifier(Modifier::DIM));
+        put(buf, line, &text, Style::new().add_modifier(Modifier::DIM));
     }
     for (row, line) in rows.iter().skip(scroll.above).zip(lines) {
         draw_row(buf, line, row, view);
@@ -135,24 +134,24 @@ fn text_above(tree: &StackTree, rows: &[Vec<FlameBox>]) -> String {
 
 fn draw_row(buf: &mut Buffer, line: Rect, row: &[FlameBox], view: &StacksView) {
     for (i, flame_box) in row.iter().enumerate() {
-        let x = line.x + flame_box.x;
+        let area = Rect { x: line.x + flame_box.x, width: flame_box.width, ..line };
         let is_chosen = flame_box.node.is_some() && flame_box.node == view.chosen();
         let (text, style) = match flame_box.node {
             Some(id) => box_text(view, id, usize::from(flame_box.width).saturating_sub(1)),
             None => ("…".to_string(), Style::new().add_modifier(Modifier::DIM)),
         };
         let style = if is_chosen { style.add_modifier(Modifier::REVERSED | Modifier::BOLD) } else { style };
-        buf.set_style(Rect { x, width: flame_box.width, ..line }, style);
+        buf.set_style(area, style);
         let edge = match (is_chosen, flame_box.node) {
             (true, _) => "▸",
             (false, None) if flame_box.width == 1 => "…",
             (false, _) => "│",
         };
-        buf.set_stringn(x, line.y, edge, 1, style);
-        buf.set_stringn(x + 1, line.y, text, usize::from(flame_box.width - 1), style);
+        put(buf, Rect { width: 1, ..area }, edge, style);
+        put(buf, Rect { x: area.x + 1, width: area.width - 1, ..area }, &text, style);
         let end = flame_box.x + flame_box.width;
         if end < line.width && row.get(i + 1).is_none_or(|next| next.x > end) {
-            buf.set_stringn(line.x + end, line.y, "│", 1, Style::new().add_modifier(Modifier::DIM));
+            put(buf, Rect { x: line.x + end, width: 1, ..line }, "│", Style::new().add_modifier(Modifier::DIM));
         }
     }
 }

@@ -15,7 +15,7 @@ use super::flame;
 use crate::app::stacks::{StackMode, StacksView, Summary};
 use crate::model::stacks::StackTree;
 use crate::sample::Health;
-use text::{fit, fit_name, grouped, letter, percent, span};
+use text::{fit, fit_name, grouped, letter, percent, put, span};
 
 /// Rows from which the graph has the table below it.
 const ROWS_FOR_BOTH: u16 = 18;
@@ -88,10 +88,9 @@ fn draw_remarks(buf: &mut Buffer, area: Rect, view: &StacksView) {
             format!(" zoomed: {}, {} callers above", fit_name(last, room.saturating_sub(26)), path.len() - 1)
         }
     };
-    let dim = Style::new().add_modifier(Modifier::DIM);
-    buf.set_stringn(area.x, area.y, fit(&left, room), room, dim);
-    let at = area.right() - remark.width() as u16;
-    buf.set_stringn(at, area.y, remark.as_ref(), remark.width(), Style::new());
+    put(buf, Rect { width: room as u16, ..area }, &left, Style::new().add_modifier(Modifier::DIM));
+    let remark_width = remark.width() as u16;
+    put(buf, Rect { x: area.right() - remark_width, width: remark_width, ..area }, &remark, Style::new());
 }
 
 fn remark(view: &StacksView) -> String {
@@ -123,7 +122,7 @@ fn draw_detail(buf: &mut Buffer, area: Rect, view: &StacksView, below: usize) {
     let name = |width: usize| format!(" {before}{}{}", letter(label), fit_name(&label.name, width));
     let module = if label.module.is_empty() { String::new() } else { format!("  {}", label.module) };
     let shares = format!("  self {} %  total {} %  {} samples", percent(own, whole), percent(total, whole), grouped(total));
-    let more = if below > 0 { format!("  ▾ {below} more rows") } else { String::new() };
+    let more = if below > 0 { format!("  ▾ {below} deeper") } else { String::new() };
     let width = usize::from(area.width);
     let fits = |parts: &[&str]| name(usize::MAX).width() + parts.iter().map(|part| part.width()).sum::<usize>() <= width;
     let rest = match () {
@@ -133,7 +132,7 @@ fn draw_detail(buf: &mut Buffer, area: Rect, view: &StacksView, below: usize) {
     };
     let room = width.saturating_sub(rest.width() + name(0).width());
     let text = format!("{}{rest}", name(room));
-    buf.set_stringn(area.x, area.y, fit(&text, width), width, Style::new());
+    put(buf, area, &text, Style::new());
 }
 
 /// Says why there is nothing to see, and what would help.

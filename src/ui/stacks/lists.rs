@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{fit, fit_name, grouped, letter, percent};
+use super::text::{fit_name, grouped, letter, percent, put};
 use crate::app::stacks::{StacksView, TreeRow};
 use crate::model::stacks::{HotFunction, Label};
 
@@ -19,7 +19,7 @@ const SOURCE: (u16, u16) = (26, 100);
 pub fn draw_functions(buf: &mut Buffer, area: Rect, view: &StacksView, has_cursor: bool) {
     let mut lines = area.rows();
     let Some(head) = lines.next() else { return };
-    let columns = Columns::of(area.width);
+    let columns = Columns::of(area.width, true);
     columns.draw(buf, head, " SELF% TOTAL%  SAMPLES", ["FUNCTION", "MODULE", "WHERE"], heading());
     let chosen = if has_cursor { view.function_index() } else { 0 };
     let first = first_line(chosen, usize::from(area.height) - 1);
@@ -39,7 +39,7 @@ pub fn draw_functions(buf: &mut Buffer, area: Rect, view: &StacksView, has_curso
 pub fn draw_tree(buf: &mut Buffer, area: Rect, view: &StacksView) {
     let mut lines = area.rows();
     let Some(head) = lines.next() else { return };
-    let columns = Columns { source: 0, ..Columns::of(area.width) };
+    let columns = Columns::of(area.width, false);
     columns.draw(buf, head, "TOTAL%  SELF%  SAMPLES", ["FUNCTION", "MODULE", ""], heading());
     let rows = view.tree_rows();
     let chosen = rows.iter().position(|row| Some(row.node) == view.chosen());
@@ -67,20 +67,18 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(width: u16) -> Self {
+    fn of(width: u16, has_source: bool) -> Self {
         let shown = |(cells, from): (u16, u16)| if width >= from { cells } else { 0 };
-        let (module, source) = (shown(MODULE), shown(SOURCE));
+        let (module, source) = (shown(MODULE), if has_source { shown(SOURCE) } else { 0 });
         Columns { name: width.saturating_sub(NUMBERS + module + source), module, source }
     }
 
     fn draw(&self, buf: &mut Buffer, line: Rect, numbers: &str, [name, module, source]: [&str; 3], style: Style) {
         buf.set_style(line, style);
-        buf.set_stringn(line.x, line.y, numbers, usize::from(line.width), style);
+        put(buf, line, numbers, style);
         let mut x = line.x + NUMBERS.min(line.width);
-        let rest = self.name + line.width.saturating_sub(NUMBERS + self.name + self.module + self.source);
-        for (text, cells) in [(name, rest), (module, self.module), (source, self.source)] {
-            let cells = cells.min(line.right() - x);
-            buf.set_stringn(x, line.y, fit(text, usize::from(cells).saturating_sub(1)), usize::from(cells), style);
+        for (text, cells) in [(name, self.name), (module, self.module), (source, self.source)] {
+            put(buf, Rect { x, width: cells.saturating_sub(1), ..line }, text, style);
             x += cells;
         }
     }
@@ -99,7 +97,7 @@ fn first_line(chosen: usize, lines: usize) -> usize {
 
 fn mark(buf: &mut Buffer, line: Rect, is_chosen: bool) {
     if is_chosen {
-        buf.set_stringn(line.x, line.y, "▸", usize::from(line.width), Style::new());
+        put(buf, Rect { width: 1, ..line }, "▸", Style::new());
     }
 }
 

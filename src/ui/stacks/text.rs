@@ -2,11 +2,23 @@
 
 use std::borrow::Cow;
 
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::app::stacks::{StackSpan, Summary};
 use crate::model::stacks::Label;
 use crate::symbols::FrameKind;
+
+/// Writes a line of text, cut to the area; nothing where there is no room.
+pub fn put(buf: &mut Buffer, area: Rect, text: &str, style: Style) {
+    let area = area.intersection(buf.area);
+    if !area.is_empty() {
+        let width = usize::from(area.width);
+        buf.set_stringn(area.x, area.y, fit(text, width), width, style);
+    }
+}
 
 /// `text`, cut to `width` cells; a cut shows as `…`.
 pub fn fit(text: &str, width: usize) -> Cow<'_, str> {
@@ -134,6 +146,7 @@ fn tenths(part: u64, whole: u64) -> u64 {
 pub fn span(span: StackSpan, summary: &Summary) -> String {
     let seconds = summary.covered_ns.min(span.ns()) / 1_000_000_000;
     let length = match (seconds / 60, seconds % 60) {
+        (0, 0) => return "just started".into(),
         (0, s) => format!("{s} s"),
         (m, 0) => format!("{m} min"),
         (m, s) => format!("{m} min {s} s"),
@@ -190,6 +203,7 @@ mod tests {
         assert_eq!(of(StackSpan::Medium, 300), "last 30 s");
         assert_eq!(of(StackSpan::Medium, 12), "last 12 s");
         assert_eq!(of(StackSpan::All, 250), "all: last 4 min 10 s");
+        assert_eq!(of(StackSpan::All, 0), "just started");
         assert_eq!(of(StackSpan::All, 300), "all: last 5 min");
     }
 }
