@@ -1,2 +1,4 @@
 //! Stub.
 pub mod format;
+pub mod flame;
+pub mod stacks;
