@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use portable_pty::CommandBuilder;
 use rustix::process::Signal;
 
+use crate::ebtop;
 use crate::session::Session;
 
 const SIZE: (u16, u16) = (100, 30);
 
 fn started() -> Session {
-    let session = Session::ebtop(SIZE, &["-d", "200ms"]);
+    let session = ebtop(SIZE, &["-d", "200ms"]);
     session.wait_for_text("COMMAND");
     assert!(session.is_taken(), "an interactive program takes the terminal");
     session
