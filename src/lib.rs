@@ -14,7 +14,9 @@
 //! ```
 
 pub mod app;
+pub mod batch;
 pub mod bpf;
+pub mod cli;
 pub mod collect;
 pub mod export;
 pub mod model;

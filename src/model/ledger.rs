@@ -1,6 +1,9 @@
 //! Where the machine's CPU time went: processes + exited + kernel + irq + steal + idle against cores × elapsed.
 
-/// One tick's ledger, ns. Unknown parts are 0 and named in `inside`.
+use super::{Departed, Row};
+use crate::sample::{Counter, Sample};
+
+/// One tick's ledger, ns. Parts the kernel keeps inside run time are 0 and flagged.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ledger {
     /// CPUs × elapsed.
@@ -19,4 +22,41 @@ pub struct Ledger {
     pub idle_ns: u64,
     /// capacity − all of the above; negative where more was charged than passed.
     pub gap_ns: i64,
+    /// Interrupt time is inside the run time of whoever was interrupted (or the kernel does not tell).
+    pub irq_inside: bool,
+    /// Steal is inside run time (or the kernel does not tell).
+    pub steal_inside: bool,
+}
+
+impl Ledger {
+    /// Sums a tick; all 0 without an older sample.
+    pub fn of(prev: Option<&Sample>, next: &Sample, rows: &[Row], departed: &[Departed]) -> Ledger {
+        let machine = &next.machine;
+        let mut ledger =
+            Ledger { irq_inside: machine.irq_apart != Some(true), steal_inside: machine.steal_apart != Some(true), ..Ledger::default() };
+        let Some(prev) = prev else { return ledger };
+        ledger.capacity_ns = next.at_ns.saturating_sub(prev.at_ns).saturating_mul(machine.cpus.len() as u64);
+        for row in rows {
+            let cpu_ns = row.delta.get(Counter::CpuNs).unwrap_or(0);
+            let kernel = next.tasks.get(row.task as usize).is_some_and(|t| t.kernel_thread);
+            *(if kernel { &mut ledger.kernel_ns } else { &mut ledger.processes_ns }) += cpu_ns;
+        }
+        ledger.exited_ns = departed.iter().filter_map(|d| d.delta.get(Counter::CpuNs)).sum();
+        let (before, now) = (&prev.machine.total, &machine.total);
+        let grown = |a: u64, b: u64| b.saturating_sub(a);
+        ledger.idle_ns = grown(before.idle_ns, now.idle_ns) + grown(before.iowait_ns, now.iowait_ns);
+        if !ledger.irq_inside {
+            ledger.irq_ns = grown(before.irq_ns, now.irq_ns) + grown(before.softirq_ns, now.softirq_ns);
+        }
+        if !ledger.steal_inside {
+            ledger.steal_ns = grown(before.steal_ns, now.steal_ns);
+        }
+        ledger.gap_ns = super::difference(ledger.charged_ns(), ledger.capacity_ns);
+        ledger
+    }
+
+    /// Everything accounted for, idle included.
+    pub fn charged_ns(&self) -> u64 {
+        self.processes_ns + self.kernel_ns + self.exited_ns + self.irq_ns + self.steal_ns + self.idle_ns
+    }
 }

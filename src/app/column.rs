@@ -1,0 +1,194 @@
+//! Columns of tables: one enum variant each, holding everything there is to know about it.
+//!
+//! A [`Columns`] enum says what its columns are called, what they mean and how to read a [`Value`] off a row; text, order
+//! and filters all come from that value. [`fit`] decides which of them a width has room for.
+
+pub mod process;
+pub mod row;
+pub mod sets;
+pub mod socket;
+pub mod value;
+
+pub use process::Column;
+pub use row::{RowView, SocketView, Subject};
+pub use socket::SocketColumn;
+pub use value::{Cell, Tone, Value};
+
+use crate::sample::Wants;
+
+/// Which side of its column a text stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// What is fixed about a column.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// Heading.
+    pub title: &'static str,
+    /// Name in `--fields`, `--sort` and filters.
+    pub name: &'static str,
+    /// Fields of JSON and CSV output that it is made from.
+    pub fields: &'static [&'static str],
+    /// Other names for it.
+    pub aliases: &'static [&'static str],
+    /// Meaning, unit, source and limits.
+    pub help: &'static str,
+    /// Cells it takes; of the column that takes what is left, the least it is worth showing with.
+    pub width: u16,
+    /// The higher, the narrower a screen may be and still show it.
+    pub weight: u8,
+    /// Side of its text.
+    pub align: Align,
+    /// What must be collected for it beyond the basics.
+    pub wants: Wants,
+}
+
+impl Spec {
+    const fn also(self, aliases: &'static [&'static str]) -> Spec {
+        Spec { aliases, ..self }
+    }
+
+    const fn wanting(self, wants: Wants) -> Spec {
+        Spec { wants, ..self }
+    }
+}
+
+/// A column of numbers.
+const fn num(title: &'static str, name: &'static str, fields: &'static [&'static str], width: u16, weight: u8) -> Spec {
+    let wants = Wants { sockets: false, page_allocs: false };
+    Spec { title, name, fields, aliases: &[], help: "", width, weight, align: Align::Right, wants }
+}
+
+/// A column of words.
+const fn word(title: &'static str, name: &'static str, fields: &'static [&'static str], width: u16, weight: u8) -> Spec {
+    Spec { align: Align::Left, ..num(title, name, fields, width, weight) }
+}
+
+/// Declares an enum of columns, one entry each: `Variant: spec, help => value;`.
+macro_rules! columns {
+    ($(#[$doc:meta])* pub enum $name:ident($row:ident: $view:ident) $($column:ident: $spec:expr, $help:literal => $value:expr;)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $(#[doc = $help] $column,)* }
+
+        impl Columns for $name {
+            type Row<'a> = $view<'a>;
+
+            fn all() -> &'static [Self] {
+                &[$($name::$column),*]
+            }
+
+            fn spec(self) -> &'static Spec {
+                static SPECS: &[Spec] = &[$(Spec { help: $help, ..$spec }),*];
+                &SPECS[self as usize]
+            }
+
+            fn value<'a>(self, $row: &Self::Row<'a>) -> Value<'a> {
+                match self { $($name::$column => $value,)* }
+            }
+
+            fn takes_the_rest(self) -> bool {
+                self == $name::Command
+            }
+        }
+    };
+}
+use columns;
+
+/// The columns of one kind of table.
+pub trait Columns: Copy + Eq + std::fmt::Debug + Send + Sync + 'static {
+    /// What a line of the table is made from.
+    type Row<'a>: Copy;
+
+    /// All columns, in the order of their declaration.
+    fn all() -> &'static [Self];
+
+    /// What is fixed about it.
+    fn spec(self) -> &'static Spec;
+
+    /// What it shows of a row.
+    fn value<'a>(self, row: &Self::Row<'a>) -> Value<'a>;
+
+    /// Takes the width the others leave; stands last.
+    fn takes_the_rest(self) -> bool;
+
+    /// Its text for a row, no wider than `width` unless it takes the rest.
+    fn cell(self, row: &Self::Row<'_>, width: u16) -> Cell {
+        self.value(row).cell(usize::from(width))
+    }
+
+    /// Sorted with the largest first when chosen. Words sort from A to Z.
+    fn descends(self) -> bool {
+        self.spec().align == Align::Right
+    }
+
+    /// The column of that title, name or alias, in any case; failing that, the one made from just that field.
+    fn named(name: &str) -> Option<Self> {
+        let is = |other: &str| other.eq_ignore_ascii_case(name);
+        let called = |spec: &Spec| is(spec.title) || is(spec.name) || spec.aliases.iter().any(|a| is(a));
+        let made_from = |spec: &Spec| matches!(spec.fields, [field] if is(field));
+        let find = |test: &dyn Fn(&Spec) -> bool| Self::all().iter().copied().find(|c| test(c.spec()));
+        find(&called).or_else(|| find(&made_from))
+    }
+}
+
+/// The columns of a view: those it is made for, and those that a wide screen adds.
+#[derive(Clone, Copy, Debug)]
+pub struct Set<C: 'static> {
+    /// Shown first, in this order.
+    pub first: &'static [C],
+    /// Added by weight as the width grows, before the column that takes the rest.
+    pub more: &'static [C],
+}
+
+/// The columns of `set` that fit in `width`, in display order, one blank between two.
+pub fn fit<C: Columns>(set: Set<C>, width: u16) -> Vec<C> {
+    let room = usize::from(width) + 1;
+    let cost = |columns: &[C]| columns.iter().map(|c| usize::from(c.spec().width) + 1).sum::<usize>();
+    let mut shown = set.first.to_vec();
+    while cost(&shown) > room && shown.len() > 1 {
+        let lightest = (0..shown.len()).rev().min_by_key(|&i| shown[i].spec().weight).unwrap_or(0);
+        shown.remove(lightest);
+    }
+    if shown.len() == set.first.len() {
+        add_more(&mut shown, set.more, |columns| cost(columns) <= room);
+    }
+    shown
+}
+
+fn add_more<C: Columns>(shown: &mut Vec<C>, more: &[C], fits: impl Fn(&[C]) -> bool) {
+    let mut by_weight = more.to_vec();
+    by_weight.sort_by_key(|c| std::cmp::Reverse(c.spec().weight));
+    let mut added = Vec::new();
+    for column in by_weight {
+        let all: Vec<C> = shown.iter().copied().chain(added.iter().copied()).chain([column]).collect();
+        if !fits(&all) {
+            break;
+        }
+        added.push(column);
+    }
+    let at = shown.iter().position(|c| c.takes_the_rest()).unwrap_or(shown.len());
+    shown.splice(at..at, more.iter().copied().filter(|c| added.contains(c)));
+}
+
+/// Sorts rows by a column; equal ones keep their order, the unknown stand last.
+pub fn sort<'a, C: Columns>(rows: &mut [C::Row<'a>], column: C, descending: bool) {
+    let mut keyed: Vec<_> = rows.iter().map(|row| (column.value(row), *row)).collect();
+    keyed.sort_by(|(a, _), (b, _)| a.compare(b, descending));
+    for (place, (_, row)) in rows.iter_mut().zip(keyed) {
+        *place = row;
+    }
+}
+
+/// What all of these columns need collected.
+pub fn wants<C: Columns>(columns: &[C]) -> Wants {
+    columns
+        .iter()
+        .map(|c| c.spec().wants)
+        .fold(Wants::default(), |a, b| Wants { sockets: a.sockets || b.sockets, page_allocs: a.page_allocs || b.page_allocs })
+}

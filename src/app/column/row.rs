@@ -1,0 +1,221 @@
+//! Lines of tables: a live process, an exited one or a group seen the same way; and a socket.
+
+use std::borrow::Cow;
+
+use super::Value;
+use crate::model::exited::Group;
+use crate::model::sockets::SocketRow;
+use crate::model::{Departed, Model, Row};
+use crate::sample::{Comm, Counter, Counters, Details, Exit, Memory, Socket, Task};
+
+/// Who a line is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A process that runs.
+    Live(&'a Task, &'a Row),
+    /// A process that ended within the tick.
+    Departed(&'a Exit),
+    /// Exited processes as one.
+    Exited(&'a Group),
+}
+
+/// A line of a process table.
+#[derive(Clone, Copy, Debug)]
+pub struct RowView<'a> {
+    /// Who.
+    pub subject: Subject<'a>,
+    /// Growth over the tick.
+    pub delta: &'a Counters,
+    /// Length of the tick; 0 = no rates.
+    pub elapsed_ns: u64,
+    /// When the sample was taken.
+    pub at_ns: u64,
+    /// Slow facts, where already read.
+    pub details: Option<&'a Details>,
+    /// 1: percent of one core. The number of cores: percent of the machine.
+    pub cores: u32,
+}
+
+impl<'a> RowView<'a> {
+    /// A live process of the model.
+    pub fn live(model: &'a Model, row: &'a Row, details: Option<&'a Details>) -> Self {
+        Self::new(model, Subject::Live(model.task(row), row), &row.delta, details)
+    }
+
+    /// A process that ended.
+    pub fn departed(model: &'a Model, departed: &'a Departed) -> Self {
+        Self::new(model, Subject::Departed(&departed.exit), &departed.delta, None)
+    }
+
+    /// Exited processes folded into one line.
+    pub fn exited(model: &'a Model, group: &'a Group) -> Self {
+        Self::new(model, Subject::Exited(group), &group.delta, None)
+    }
+
+    fn new(model: &Model, subject: Subject<'a>, delta: &'a Counters, details: Option<&'a Details>) -> Self {
+        RowView { subject, delta, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, details, cores: 1 }
+    }
+
+    /// The same with CPU shown as a share of so many cores.
+    #[must_use]
+    pub fn of_cores(self, cores: u32) -> Self {
+        RowView { cores: cores.max(1), ..self }
+    }
+
+    /// The same with slow facts.
+    #[must_use]
+    pub fn with_details(self, details: Option<&'a Details>) -> Self {
+        RowView { details, ..self }
+    }
+
+    /// The single process it is about; `None` for groups.
+    pub fn task(&self) -> Option<&'a Task> {
+        match self.subject {
+            Subject::Live(task, _) => Some(task),
+            Subject::Departed(exit) => Some(&exit.task),
+            Subject::Exited(_) => None,
+        }
+    }
+
+    /// The process, if it still runs.
+    pub fn running(&self) -> Option<&'a Task> {
+        match self.subject {
+            Subject::Live(task, _) => Some(task),
+            _ => None,
+        }
+    }
+
+    /// Its figures on this tick, for a live process.
+    pub fn row(&self) -> Option<&'a Row> {
+        match self.subject {
+            Subject::Live(_, row) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// It ended within the tick.
+    pub fn is_exited(&self) -> bool {
+        !matches!(self.subject, Subject::Live(..))
+    }
+
+    /// A kernel thread.
+    pub fn is_kernel_thread(&self) -> bool {
+        self.task().is_some_and(|t| t.kernel_thread)
+    }
+
+    /// Resident memory now; nothing is resident of the exited.
+    pub fn memory(&self) -> Option<&'a Memory> {
+        match self.subject {
+            Subject::Live(task, _) => task.memory.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Command line where known, else the name; fit for a terminal.
+    pub fn command(&self) -> Cow<'a, str> {
+        match (self.details, self.subject) {
+            (Some(details), _) if !details.cmdline.is_empty() => Cow::Borrowed(&details.cmdline),
+            (_, Subject::Live(task, _)) => comm_text(&task.comm),
+            (_, Subject::Departed(exit)) => comm_text(&exit.task.comm),
+            (_, Subject::Exited(group)) => Cow::Borrowed(&group.name),
+        }
+    }
+
+    /// Name of its user, or the number until the name is known.
+    pub fn user(&self) -> Option<Cow<'a, str>> {
+        match self.details {
+            Some(details) => Some(Cow::Borrowed(&details.user)),
+            None => self.task().map(|t| Cow::Owned(t.uid.to_string())),
+        }
+    }
+
+    /// Growth of a counter, a second.
+    pub fn per_sec(&self, counter: Counter) -> Option<f64> {
+        let delta = self.delta.get(counter).filter(|_| self.elapsed_ns > 0)?;
+        Some(delta as f64 * 1e9 / self.elapsed_ns as f64)
+    }
+
+    /// Sum of two rates; known if both are.
+    pub fn per_sec_of_both(&self, a: Counter, b: Counter) -> Option<f64> {
+        Some(self.per_sec(a)? + self.per_sec(b)?)
+    }
+
+    /// A counter of time as percent of the elapsed time of one core (or of [`RowView::cores`]).
+    pub fn percent(&self, counter: Counter) -> Option<f64> {
+        Some(self.per_sec(counter)? / 1e7 / f64::from(self.cores))
+    }
+
+    /// Time without a CPU as percent of the elapsed time: never a share of the machine.
+    pub fn wait_percent(&self) -> Option<f64> {
+        Some(self.per_sec(Counter::WaitNs)? / 1e7)
+    }
+
+    /// Growth of a gauge of a live process, a second; negative when it shrank.
+    pub fn growth_per_sec(&self, growth: fn(&Row) -> Option<i64>) -> Option<f64> {
+        let growth = growth(self.row()?).filter(|_| self.elapsed_ns > 0)?;
+        Some(growth as f64 * 1e9 / self.elapsed_ns as f64)
+    }
+
+    /// Time from its start to the sample, or to its end.
+    pub fn age_ns(&self) -> Option<u64> {
+        let end_ns = match self.subject {
+            Subject::Live(..) => self.at_ns,
+            Subject::Departed(exit) => exit.at_ns,
+            Subject::Exited(_) => return None,
+        };
+        Some(end_ns.saturating_sub(self.task()?.key.start_ns))
+    }
+
+    /// A counter since the start of the process.
+    pub fn total(&self, counter: Counter) -> Option<u64> {
+        self.task()?.counters.get(counter)
+    }
+}
+
+/// A task name as text, without a copy where it is plain ASCII.
+fn comm_text(comm: &Comm) -> Cow<'_, str> {
+    match std::str::from_utf8(comm.bytes()) {
+        Ok(text) if text.bytes().all(|b| (0x20..0x7f).contains(&b)) => Cow::Borrowed(text),
+        _ => Cow::Owned(comm.to_string()),
+    }
+}
+
+/// A line of a socket table.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketView<'a> {
+    /// The socket.
+    pub socket: &'a Socket,
+    /// Its growth over the tick.
+    pub row: &'a SocketRow,
+    /// Its owner, if it lives.
+    pub task: Option<&'a Task>,
+    /// Slow facts of the owner, where already read.
+    pub details: Option<&'a Details>,
+    /// Length of the tick; 0 = no rates.
+    pub elapsed_ns: u64,
+    /// When the sample was taken.
+    pub at_ns: u64,
+}
+
+impl<'a> SocketView<'a> {
+    /// A socket of the model.
+    pub fn new(model: &'a Model, row: &'a SocketRow, details: Option<&'a Details>) -> Self {
+        let socket = &model.sample.sockets[row.socket as usize];
+        let task = socket.owner.and_then(|key| model.find(key)).map(|row| model.task(row));
+        SocketView { socket, row, task, details, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns }
+    }
+
+    /// Growth as a rate.
+    pub fn per_sec(&self, growth: Option<u64>) -> Option<f64> {
+        growth.filter(|_| self.elapsed_ns > 0).map(|g| g as f64 * 1e9 / self.elapsed_ns as f64)
+    }
+
+    /// Command of the owner, where known.
+    pub fn command(&self) -> Value<'a> {
+        match (self.details, self.task) {
+            (Some(details), _) if !details.cmdline.is_empty() => Value::Text(Cow::Borrowed(&details.cmdline)),
+            (_, Some(task)) => Value::Text(comm_text(&task.comm)),
+            _ => Value::Unknown,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Which columns a view is made of: the first for 80 columns, more as the width grows.
+
+use super::Column::*;
+use super::{Column, Set, SocketColumn};
+
+/// Who uses the machine.
+pub const PROCESSES: Set<Column> = Set {
+    first: &[Pid, User, State, CpuPct, WaitPct, Rss, Faults, Net, Io, Time, Command],
+    more: &[Ppid, Threads, Nice, MajorFaults, Switches, Age, Cgroup],
+};
+/// Where CPU time goes, and what waits for it.
+pub const CPU: Set<Column> = Set {
+    first: &[Pid, CpuPct, UserPct, SystemPct, WaitPct, VoluntarySwitches, InvoluntarySwitches, LastCpu, Threads, Command],
+    more: &[User, State, Time, Ppid, Nice, Age, Cgroup],
+};
+/// Who holds memory, and who touches it.
+pub const MEMORY: Set<Column> = Set {
+    first: &[Pid, Rss, Anon, File, Shmem, Swap, RssGrowth, MinorFaults, MajorFaults, VmGrowth, PageAllocs, Command],
+    more: &[User, Vm, Age, Cgroup],
+};
+/// Who talks.
+pub const NETWORK: Set<Column> =
+    Set { first: &[Pid, User, Rx, Tx, RxTotal, TxTotal, Messages, Retransmits, Command], more: &[CpuPct, State, Ppid, Age, Cgroup] };
+/// Who reads and writes.
+pub const DISK: Set<Column> =
+    Set { first: &[Pid, User, Read, Write, Cancelled, Command], more: &[CpuPct, State, MajorFaults, Age, Cgroup] };
+
+/// All of it, socket by socket.
+pub const SOCKETS: Set<SocketColumn> = {
+    use SocketColumn as C;
+    Set {
+        first: &[C::Protocol, C::Local, C::Remote, C::State, C::Rx, C::Tx, C::Rtt, C::Pid, C::Command],
+        more: &[C::Retransmits, C::SendQueue, C::ReceiveQueue, C::RxTotal, C::TxTotal, C::Age],
+    }
+};
