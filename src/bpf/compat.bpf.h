@@ -57,17 +57,15 @@ static __always_inline __u32 eb_task_cpu(struct task_struct *task)
 	return task->thread_info.cpu;
 }
 
-/* Pages of one kind (MM_FILEPAGES …). A batched counter may stand below zero for a moment. */
-static __always_inline __u64 eb_rss_pages(struct mm_struct *mm, int kind)
+/* Pages of one kind (MM_FILEPAGES …) as far as they were handed in: from 6.2 each CPU keeps a batch
+ * to itself. */
+static __always_inline __s64 eb_rss_pages(struct mm_struct *mm, int kind)
 {
 	struct mm_struct___atomic_rss *old = (void *)mm;
-	__s64 pages;
 
 	if (bpf_core_type_exists(struct mm_rss_stat___atomic))
-		pages = old->rss_stat.count[kind].counter;
-	else
-		pages = mm->rss_stat[kind].count;
-	return pages > 0 ? pages : 0;
+		return old->rss_stat.count[kind].counter;
+	return mm->rss_stat[kind].count;
 }
 
 #endif

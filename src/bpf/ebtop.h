@@ -4,6 +4,14 @@
 #define EBTOP_H
 
 #define EB_COMM_LEN 16
+#define EB_MAX_CPUS 1024
+
+/* What the open-coded walk is told, and what it tells. */
+struct eb_walk {
+	__u32 seen; /* out: threads met; rows hold no more than fit */
+	__u32 cpus; /* in: CPUs whose batches of resident pages are added; 0 = none */
+	__u64 offset[EB_MAX_CPUS]; /* where each CPU keeps its per-CPU memory */
+};
 
 /* What an eb_task is. */
 enum eb_task_kind {

@@ -41,6 +41,22 @@ struct {
 	__type(value, __u64);
 } task_lost SEC(".maps");
 
+/* Key: 0. Value: what the walk is told and tells. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct eb_walk);
+} task_control SEC(".maps");
+
+/* Key: 0. Value: of no use but for its address on each CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} task_spot SEC(".maps");
+
 /* Each counter of struct eb_task: its name, where a thread has it, where signal_struct sums those
  * of the dead. */
 #define EB_COUNTERS(X)                                                                             \
@@ -139,19 +155,70 @@ static __always_inline void eb_identify(struct eb_task *row, struct task_struct 
 	__builtin_memcpy(row->comm, task->comm, EB_COMM_LEN);
 }
 
-static __always_inline void eb_memory(struct eb_task *row, struct mm_struct *mm)
+struct eb_batches {
+	struct eb_walk *walk;
+	__u64 pointer; /* per-CPU pointer to the four counters */
+	__s64 pages[NR_MM_COUNTERS];
+};
+
+/* Adds what one CPU has counted and not yet handed in. */
+static long eb_add_batch(__u64 cpu, struct eb_batches *sum)
 {
+	__s32 here[NR_MM_COUNTERS];
+	__u64 from;
+
+	from = sum->pointer + sum->walk->offset[cpu & (EB_MAX_CPUS - 1)];
+	if (bpf_probe_read_kernel(here, sizeof(here), (void *)from))
+		return 0;
+	sum->pages[MM_FILEPAGES] += here[MM_FILEPAGES];
+	sum->pages[MM_ANONPAGES] += here[MM_ANONPAGES];
+	sum->pages[MM_SWAPENTS] += here[MM_SWAPENTS];
+	sum->pages[MM_SHMEMPAGES] += here[MM_SHMEMPAGES];
+	return 0;
+}
+
+/*
+ * An mm's four counters lie side by side since they are allocated together (6.6, 14ef95be6f55);
+ * where they do not, they stay as they are.
+ */
+static __always_inline void eb_add_batches(struct eb_batches *sum, struct mm_struct *mm)
+{
+	__u64 last = (__u64)mm->rss_stat[NR_MM_COUNTERS - 1].counters;
+
+	sum->pointer = (__u64)mm->rss_stat[0].counters;
+	if (last == sum->pointer + (NR_MM_COUNTERS - 1) * sizeof(__s32))
+		bpf_loop(sum->walk->cpus, eb_add_batch, sum, 0);
+}
+
+/* Sums that are read while they change may fall below zero for a moment. */
+static __always_inline __u64 eb_not_negative(__s64 pages)
+{
+	return pages > 0 ? pages : 0;
+}
+
+static __always_inline void eb_memory(struct eb_task *row, struct mm_struct *mm,
+				      struct eb_walk *walk)
+{
+	struct eb_batches sum = {.walk = walk};
+
 	if (!mm || row->facts & EB_KTHREAD)
 		return;
-	row->file_pages = eb_rss_pages(mm, MM_FILEPAGES);
-	row->anon_pages = eb_rss_pages(mm, MM_ANONPAGES);
-	row->swap_pages = eb_rss_pages(mm, MM_SWAPENTS);
-	row->shmem_pages = eb_rss_pages(mm, MM_SHMEMPAGES);
+	sum.pages[MM_FILEPAGES] = eb_rss_pages(mm, MM_FILEPAGES);
+	sum.pages[MM_ANONPAGES] = eb_rss_pages(mm, MM_ANONPAGES);
+	sum.pages[MM_SWAPENTS] = eb_rss_pages(mm, MM_SWAPENTS);
+	sum.pages[MM_SHMEMPAGES] = eb_rss_pages(mm, MM_SHMEMPAGES);
+	if (walk && !bpf_core_type_exists(struct mm_rss_stat___atomic))
+		eb_add_batches(&sum, mm);
+	row->file_pages = eb_not_negative(sum.pages[MM_FILEPAGES]);
+	row->anon_pages = eb_not_negative(sum.pages[MM_ANONPAGES]);
+	row->swap_pages = eb_not_negative(sum.pages[MM_SWAPENTS]);
+	row->shmem_pages = eb_not_negative(sum.pages[MM_SHMEMPAGES]);
 	row->vm_pages = mm->total_vm;
 	row->facts |= EB_HAS_MEMORY;
 }
 
-static __always_inline void eb_walk_row(struct eb_task *row, struct task_struct *task)
+static __always_inline void eb_walk_row(struct eb_task *row, struct task_struct *task,
+					struct eb_walk *walk)
 {
 	eb_identify(row, task);
 	row->kind = EB_TASK_ROW;
@@ -161,10 +228,10 @@ static __always_inline void eb_walk_row(struct eb_task *row, struct task_struct 
 		/* A leader that called pthread_exit() has no mm any more; its threads still have.
 		 */
 		if (!task->group_leader->mm)
-			eb_memory(row, task->mm);
+			eb_memory(row, task->mm, walk);
 		return;
 	}
-	eb_memory(row, task->mm);
+	eb_memory(row, task->mm, walk);
 	eb_add_dead(row, task->signal);
 	/* Read after the sums: they cannot hold a leader that is not dead even now. */
 	if (*(volatile int *)&task->exit_state == EB_EXIT_DEAD)
@@ -173,25 +240,65 @@ static __always_inline void eb_walk_row(struct eb_task *row, struct task_struct 
 		eb_add_thread(row, task);
 }
 
-/* Returns how many threads there are; rows hold no more than fit. */
+/*
+ * Finds where each CPU keeps its per-CPU memory and returns how many there are: the address there
+ * of something whose per-CPU pointer is known, less that pointer. (The kernel's own table of it is
+ * not to be had without CONFIG_KALLSYMS_ALL.)
+ */
+SEC("syscall")
+int task_cpu_find(void *ctx)
+{
+	struct eb_walk *walk;
+	volatile __u64 *number;
+	__u32 zero = 0, cpu;
+	__u64 pointer = 0;
+	void *spot;
+
+	walk = bpf_map_lookup_elem(&task_control, &zero);
+	if (!walk)
+		return 0;
+	/* Through memory, which makes a number of it: the verifier forbids such sums with pointers.
+	 */
+	number = &walk->offset[0];
+	*number = (__u64)&task_spot;
+	if (bpf_core_read(&pointer, sizeof(pointer), &((struct bpf_array *)*number)->pptrs[0]))
+		return 0;
+	bpf_for (cpu, 0, EB_MAX_CPUS) {
+		spot = bpf_map_lookup_percpu_elem(&task_spot, &zero, cpu);
+		if (!spot)
+			return cpu;
+		number = &walk->offset[cpu & (EB_MAX_CPUS - 1)];
+		*number = (__u64)spot;
+		*number -= pointer;
+	}
+	return EB_MAX_CPUS;
+}
+
 SEC("syscall")
 int task_walk(void *ctx)
 {
 	struct task_struct *task;
+	struct eb_walk *walk;
 	struct eb_task *row;
-	__u32 seen = 0;
+	__u32 key = 0;
 
+	walk = bpf_map_lookup_elem(&task_control, &key);
+	if (!walk)
+		return 0;
+	walk->seen = 0;
 	bpf_rcu_read_lock();
 	bpf_for_each (task, task, NULL, EB_ITER_ALL_THREADS) {
 		if (!task->pid)
 			continue; /* the idle task */
-		row = bpf_map_lookup_elem(&task_rows, &seen);
+		/* Counted in the map, where the verifier does not follow it: on the stack it sees
+		 * no end. */
+		key = walk->seen++;
+		row = bpf_map_lookup_elem(&task_rows, &key);
 		if (row)
-			eb_walk_row(row, task);
-		seen++;
+			eb_walk_row(row, task, walk);
 	}
 	bpf_rcu_read_unlock();
-	return seen;
+	return walk->seen;
 }
 
 /* The same rows as a byte stream: for kernels without the open-coded iterator, and for very many
@@ -204,7 +311,7 @@ int task_iter(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	eb_walk_row(&row, task);
+	eb_walk_row(&row, task, NULL);
 	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 	return 0;
 }
@@ -244,7 +351,7 @@ int BPF_PROG(task_exit, struct task_struct *task)
 	words->kind = EB_TASK_EXIT;
 	words->ppid = leader->real_parent->tgid;
 	words->peak_rss_pages = signal->maxrss;
-	eb_memory(words, task->mm);
+	eb_memory(words, task->mm, NULL);
 	eb_add_dead(words, signal);
 	eb_add_thread(words, leader);
 	if (task->pid != leader->pid)
