@@ -15,8 +15,7 @@ use std::time::Duration;
 use std::{env, fs};
 
 use anyhow::{Context, Result};
-use portable_pty::CommandBuilder;
-use session::Session;
+use session::{Session, command};
 use workload::Workload;
 
 /// Columns and rows of every picture.
@@ -47,7 +46,7 @@ fn main() -> Result<()> {
     let mut args = env::args_os().skip(1).map(PathBuf::from);
     let (ebtop, folder) = args.next().zip(args.next()).context("usage: screenshots EBTOP FOLDER")?;
     let _work = Workload::start()?;
-    let mut session = Session::start(SIZE, CommandBuilder::new(fs::canonicalize(&ebtop).with_context(|| ebtop.display().to_string())?));
+    let mut session = Session::start(SIZE, command(fs::canonicalize(&ebtop).with_context(|| ebtop.display().to_string())?));
     thread::sleep(WARM_UP);
     for shot in &SHOTS {
         take(&session, shot, &folder)?;

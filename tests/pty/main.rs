@@ -5,12 +5,11 @@ mod restore;
 mod session;
 mod views;
 
-use portable_pty::CommandBuilder;
-use session::Session;
+use session::{Session, command};
 
 /// The real ebtop without its kernel half (what every user can start), in a terminal of columns × rows.
 fn ebtop(size: (u16, u16), args: &[&str]) -> Session {
-    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ebtop"));
+    let mut command = command(env!("CARGO_BIN_EXE_ebtop"));
     command.arg("--no-bpf");
     command.args(args);
     Session::start(size, command)

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use portable_pty::CommandBuilder;
 use rustix::process::Signal;
 
 use crate::ebtop;
-use crate::session::Session;
+use crate::session::{Session, command};
 
 const SIZE: (u16, u16) = (100, 30);
 
@@ -61,7 +60,7 @@ fn a_lost_terminal_ends_it_at_once() {
 
 #[test]
 fn control_z_gives_the_shell_back_and_fg_returns() {
-    let mut shell = CommandBuilder::new("/bin/bash");
+    let mut shell = command("/bin/bash");
     shell.args(["--norc", "--noprofile", "-i"]);
     let mut session = Session::start(SIZE, shell);
     session.wait_for_text("$");

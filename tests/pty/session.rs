@@ -1,6 +1,7 @@
 //! A program in a pseudo-terminal: what it wrote, byte for byte and as a screen, and the keys it is given.
 //! Shared by the tests here and by the program that takes the screenshots.
 
+use std::ffi::OsStr;
 use std::io;
 use std::num::NonZeroU16;
 use std::os::fd::BorrowedFd;
@@ -36,15 +37,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Any command, in a terminal of `size` columns × rows, with an environment of known content.
-    pub fn start((cols, rows): (u16, u16), mut command: CommandBuilder) -> Session {
-        command.env_clear();
-        for (name, value) in
-            [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin"), ("HOME", "/nonexistent"), ("PS1", "$ ")]
-        {
-            command.env(name, value);
-        }
-        command.cwd("/");
+    /// Starts `command` in a terminal of columns × rows.
+    pub fn start((cols, rows): (u16, u16), command: CommandBuilder) -> Session {
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pty");
         let settings_before = settings(pair.master.as_ref());
@@ -191,6 +185,19 @@ impl Drop for Session {
             let _ = reader.join();
         }
     }
+}
+
+/// A program with an environment of known content.
+pub fn command(program: impl AsRef<OsStr>) -> CommandBuilder {
+    let mut command = CommandBuilder::new(program);
+    command.env_clear();
+    for (name, value) in
+        [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin"), ("HOME", "/nonexistent"), ("PS1", "$ ")]
+    {
+        command.env(name, value);
+    }
+    command.cwd("/");
+    command
 }
 
 /// Modes, control characters and speeds of the terminal, to compare.
