@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::session::Session;
+use crate::ebtop;
 
 /// What an attacker would like the terminal to obey: a title, the clipboard, a cleared screen, C1 controls, text turned round.
 const NAME: &str = "evil\x1b]0;t\x07\x1b[2J";
@@ -60,7 +60,7 @@ fn obeyed(bytes: &[u8]) -> Vec<&'static str> {
 #[test]
 fn hostile_names_never_reach_the_terminal() {
     let evil = Evil::start();
-    let mut session = Session::ebtop((160, 40), &["-d", "200ms", "-p", &evil.pid()]);
+    let mut session = ebtop((160, 40), &["-d", "200ms", "-p", &evil.pid()]);
     session.wait_for("the row, its command line made harmless", |screen| screen.contains("evil\u{fffd}]52;c;"));
     for view in ["2", "3", "4", "1"] {
         session.keys(view);

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use portable_pty::CommandBuilder;
 use rustix::process::Signal;
 
-use crate::session::Session;
+use crate::ebtop;
+use crate::session::{Session, command};
 
 const SIZE: (u16, u16) = (100, 30);
 
 fn started() -> Session {
-    let session = Session::ebtop(SIZE, &["-d", "200ms"]);
+    let session = ebtop(SIZE, &["-d", "200ms"]);
     session.wait_for_text("COMMAND");
     assert!(session.is_taken(), "an interactive program takes the terminal");
     session
@@ -60,7 +60,7 @@ fn a_lost_terminal_ends_it_at_once() {
 
 #[test]
 fn control_z_gives_the_shell_back_and_fg_returns() {
-    let mut shell = CommandBuilder::new("/bin/bash");
+    let mut shell = command("/bin/bash");
     shell.args(["--norc", "--noprofile", "-i"]);
     let mut session = Session::start(SIZE, shell);
     session.wait_for_text("$");

@@ -4,6 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::ebtop;
 use crate::session::Session;
 
 /// A process that burns a CPU, killed when dropped.
@@ -32,7 +33,7 @@ fn row<'a>(screen: &'a str, pid: &str) -> Option<&'a str> {
 }
 
 fn started(size: (u16, u16), args: &[&str]) -> Session {
-    let session = Session::ebtop(size, &[&["-d", "200ms"], args].concat());
+    let session = ebtop(size, &[&["-d", "200ms"], args].concat());
     session.wait_for_text("COMMAND");
     session
 }
