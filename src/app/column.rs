@@ -32,7 +32,9 @@ pub struct Spec {
     pub title: &'static str,
     /// Name in `--fields`, `--sort` and filters.
     pub name: &'static str,
-    /// Other names for it, among them the fields of the JSON output.
+    /// Fields of JSON and CSV output that it is made from.
+    pub fields: &'static [&'static str],
+    /// Other names for it.
     pub aliases: &'static [&'static str],
     /// Meaning, unit, source and limits.
     pub help: &'static str,
@@ -47,20 +49,24 @@ pub struct Spec {
 }
 
 impl Spec {
+    const fn also(self, aliases: &'static [&'static str]) -> Spec {
+        Spec { aliases, ..self }
+    }
+
     const fn wanting(self, wants: Wants) -> Spec {
         Spec { wants, ..self }
     }
 }
 
 /// A column of numbers.
-const fn num(title: &'static str, name: &'static str, aliases: &'static [&'static str], width: u16, weight: u8) -> Spec {
+const fn num(title: &'static str, name: &'static str, fields: &'static [&'static str], width: u16, weight: u8) -> Spec {
     let wants = Wants { sockets: false, page_allocs: false };
-    Spec { title, name, aliases, help: "", width, weight, align: Align::Right, wants }
+    Spec { title, name, fields, aliases: &[], help: "", width, weight, align: Align::Right, wants }
 }
 
 /// A column of words.
-const fn word(title: &'static str, name: &'static str, aliases: &'static [&'static str], width: u16, weight: u8) -> Spec {
-    Spec { align: Align::Left, ..num(title, name, aliases, width, weight) }
+const fn word(title: &'static str, name: &'static str, fields: &'static [&'static str], width: u16, weight: u8) -> Spec {
+    Spec { align: Align::Left, ..num(title, name, fields, width, weight) }
 }
 
 /// Declares an enum of columns, one entry each: `Variant: spec, help => value;`.
@@ -121,10 +127,13 @@ pub trait Columns: Copy + Eq + std::fmt::Debug + Send + Sync + 'static {
         self.spec().align == Align::Right
     }
 
-    /// The column of that title, name or alias, in any case.
+    /// The column of that title, name or alias, in any case; failing that, the one made from just that field.
     fn named(name: &str) -> Option<Self> {
         let is = |other: &str| other.eq_ignore_ascii_case(name);
-        Self::all().iter().copied().find(|c| is(c.spec().title) || is(c.spec().name) || c.spec().aliases.iter().any(|a| is(a)))
+        let called = |spec: &Spec| is(spec.title) || is(spec.name) || spec.aliases.iter().any(|a| is(a));
+        let made_from = |spec: &Spec| matches!(spec.fields, [field] if is(field));
+        let find = |test: &dyn Fn(&Spec) -> bool| Self::all().iter().copied().find(|c| test(c.spec()));
+        find(&called).or_else(|| find(&made_from))
     }
 }
 

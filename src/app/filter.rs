@@ -1,1 +1,110 @@
-//! Stub.
+//! The filter language: which rows of a table to show.
+//!
+//! ```text
+//! nginx|haproxy            either substring, in the command
+//! cpu>5 and (user=root or cgroup:ssh*)
+//! !kthread rss>=1.5G       adjacent terms mean and
+//! name~"^pg_"              a regular expression
+//! ```
+//! Case matters only where a capital is typed. `|` binds tighter than adjacency and `and`, which bind tighter than `or`.
+//! [`Filter`]'s `Display` writes what [`parse`] reads back as the same filter.
+
+mod parse;
+mod term;
+
+use std::fmt;
+
+pub use parse::{FilterError, parse};
+use term::{Subject, Term};
+
+use super::column::{RowView, SocketView};
+
+/// A filter; the default one lets everything pass.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter(Option<Expr>);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Expr {
+    /// At least two.
+    All(Vec<Expr>),
+    /// At least two.
+    Any(Vec<Expr>),
+    Not(Box<Expr>),
+    Term(Term),
+}
+
+impl Filter {
+    /// Whether a process passes.
+    pub fn matches(&self, row: &RowView<'_>) -> bool {
+        self.0.as_ref().is_none_or(|e| e.holds(row))
+    }
+
+    /// Whether a socket passes. A column that sockets do not have holds for none.
+    pub fn matches_socket(&self, row: &SocketView<'_>) -> bool {
+        self.0.as_ref().is_none_or(|e| e.holds(row))
+    }
+
+    /// Lets everything pass.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Reads command lines, users or cgroups: exact only once the details of every process are known.
+    pub fn needs_details(&self) -> bool {
+        self.0.as_ref().is_some_and(|e| e.any_term(&Term::needs_details))
+    }
+}
+
+impl Expr {
+    fn holds(&self, subject: &dyn Subject) -> bool {
+        match self {
+            Expr::All(parts) => parts.iter().all(|p| p.holds(subject)),
+            Expr::Any(parts) => parts.iter().any(|p| p.holds(subject)),
+            Expr::Not(part) => !part.holds(subject),
+            Expr::Term(term) => term.holds(subject),
+        }
+    }
+
+    fn any_term(&self, test: &dyn Fn(&Term) -> bool) -> bool {
+        match self {
+            Expr::All(parts) | Expr::Any(parts) => parts.iter().any(|p| p.any_term(test)),
+            Expr::Not(part) => part.any_term(test),
+            Expr::Term(term) => test(term),
+        }
+    }
+
+    /// Writes a part, in parentheses if it is itself made of parts.
+    fn write_part(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Expr::All(_) | Expr::Any(_) => write!(f, "({self})"),
+            _ => write!(f, "{self}"),
+        }
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |e| write!(f, "{e}"))
+    }
+}
+
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (parts, between) = match self {
+            Expr::Term(term) => return write!(f, "{term}"),
+            Expr::Not(part) => {
+                f.write_str("!")?;
+                return part.write_part(f);
+            }
+            Expr::All(parts) => (parts, " "),
+            Expr::Any(parts) => (parts, " or "),
+        };
+        for (index, part) in parts.iter().enumerate() {
+            if index > 0 {
+                f.write_str(between)?;
+            }
+            part.write_part(f)?;
+        }
+        Ok(())
+    }
+}

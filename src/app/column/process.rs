@@ -8,22 +8,22 @@ use crate::sample::{Counter::*, Memory, Wants};
 columns! {
     /// A column of a table of processes.
     pub enum Column(row: RowView)
-    Pid: num("PID", "pid", &[], 7, 250),
+    Pid: num("PID", "pid", &["pid"], 7, 250),
         "Process id in the initial pid namespace."
         => row.task().map_or(Unknown, |t| Exact(t.key.pid.into()));
-    Ppid: num("PPID", "ppid", &[], 7, 60),
+    Ppid: num("PPID", "ppid", &["ppid"], 7, 60),
         "Process id of the parent."
         => row.task().map_or(Unknown, |t| Exact(t.ppid.into()));
-    User: word("USER", "user", &[], 8, 200),
+    User: word("USER", "user", &["user"], 8, 200),
         "Name of the real user id; the number until the name has been read."
         => user(row);
-    State: word("S", "state", &[], 1, 190),
+    State: word("S", "state", &["state"], 1, 190),
         "R runs or waits for a CPU, S sleeps, D sleeps uninterruptibly, T stopped, t traced, Z zombie, I idle kernel thread, X gone."
         => Text(state(row).into());
-    Threads: num("THR", "threads", &["thr"], 4, 58),
+    Threads: num("THR", "threads", &["threads"], 4, 58).also(&["thr"]),
         "Threads alive."
         => known(row.running(), |t| Exact(t.threads.into()));
-    Nice: num("NI", "nice", &["ni"], 3, 56),
+    Nice: num("NI", "nice", &["nice"], 3, 56).also(&["ni"]),
         "Nice value, -20 (favoured) to 19."
         => known(row.running(), |t| Exact(t.nice.into()));
     CpuPct: num("CPU%", "cpu", &["cpu_ns"], 5, 240),
@@ -38,22 +38,22 @@ columns! {
     WaitPct: num("WAIT%", "wait", &["wait_ns"], 5, 170),
         "Time its threads were runnable without a CPU, over elapsed time; 100 = one thread waited all the time. From the scheduler's run delay; threads that ended within the tick are not in it."
         => known(row.wait_percent(), Percent);
-    Rss: num("RSS", "rss", &["mem", "rss_bytes"], 5, 210),
+    Rss: num("RSS", "rss", &["rss_bytes"], 5, 210).also(&["mem"]),
         "Resident bytes: anonymous + file + shared memory. Pages shared by several processes count in each. From 6.2 the kernel batches these counters per CPU: each may be off by 64 pages × CPUs."
         => bytes(row.memory().map(Memory::rss_bytes));
-    Faults: num("FLT/s", "flt", &["min_flt", "maj_flt", "faults"], 6, 160),
+    Faults: num("FLT/s", "flt", &["min_flt", "maj_flt"], 6, 160).also(&["faults"]),
         "Page faults a second, minor and major, as getrusage counts them. A fault is not bytes: one may map 4 KiB or 2 MiB."
         => known(row.per_sec_of_both(MinorFaults, MajorFaults), PerSec);
-    MinorFaults: num("MIN/s", "minflt", &["min"], 6, 115),
+    MinorFaults: num("MIN/s", "minflt", &["min_flt"], 6, 115).also(&["min"]),
         "Minor page faults a second, as getrusage counts them."
         => known(row.per_sec(MinorFaults), PerSec);
-    MajorFaults: num("MAJ/s", "majflt", &["maj"], 6, 54),
+    MajorFaults: num("MAJ/s", "majflt", &["maj_flt"], 6, 54).also(&["maj"]),
         "Page faults a second that had to wait for a device, as getrusage counts them."
         => known(row.per_sec(MajorFaults), PerSec);
-    Net: num("NET/s", "net", &[], 6, 180),
+    Net: num("NET/s", "net", &["tx_bytes", "rx_bytes"], 6, 180),
         "Application bytes sent + received a second over TCP and UDP, from what the calls returned; headers and retransmits are not in it."
         => known(row.per_sec_of_both(TxBytes, RxBytes), BytesPerSec);
-    Io: num("IO/s", "io", &[], 6, 150),
+    Io: num("IO/s", "io", &["read_bytes", "write_bytes"], 6, 150),
         "R/s + W/s: block reads caused and pages dirtied, bytes a second."
         => known(row.per_sec_of_both(ReadBytes, WriteBytes), BytesPerSec);
     Time: num("TIME+", "time", &["cpu_ns_total"], 9, 140),
@@ -65,16 +65,16 @@ columns! {
     InvoluntarySwitches: num("IVCS/s", "ivcs", &["csw_involuntary"], 6, 113),
         "Context switches a second because the scheduler took the CPU away."
         => known(row.per_sec(InvoluntarySwitches), PerSec);
-    Switches: num("CSW/s", "csw", &[], 6, 52),
+    Switches: num("CSW/s", "csw", &["csw_voluntary", "csw_involuntary"], 6, 52),
         "Context switches a second, voluntary and involuntary."
         => known(row.per_sec_of_both(VoluntarySwitches, InvoluntarySwitches), PerSec);
     LastCpu: num("LASTCPU", "lastcpu", &["last_cpu"], 7, 100),
         "CPU on which the leader thread last ran."
         => known(row.running(), |t| Exact(t.last_cpu.into()));
-    Age: num("AGE", "age", &[], 6, 50),
+    Age: num("AGE", "age", &["start_ns"], 6, 50),
         "Time since the process started."
         => known(row.age_ns(), Duration);
-    Cgroup: word("CGROUP", "cgroup", &["unit", "container"], 24, 40),
+    Cgroup: word("CGROUP", "cgroup", &["cgroup"], 24, 40).also(&["unit", "container"]),
         "Path of its control group."
         => row.details.and_then(|d| d.cgroup.as_deref()).map_or(Unknown, |path| Text(path.into()));
     Anon: num("ANON", "anon", &["rss_anon_bytes"], 5, 118),
@@ -89,16 +89,16 @@ columns! {
     Swap: num("SWAP", "swap", &["swap_bytes"], 5, 116),
         "Bytes swapped out."
         => bytes(row.memory().map(|m| m.swap_bytes));
-    RssGrowth: num("dRSS/s", "drss", &[], 6, 130),
+    RssGrowth: num("dRSS/s", "drss", &["rss_growth_bytes"], 6, 130),
         "Growth of RSS, bytes a second; negative when it shrinks. Pages gained, not calls to malloc."
         => known(row.growth_per_sec(|r| r.rss_growth_bytes), BytesPerSec);
     Vm: num("VM", "vm", &["vm_bytes"], 5, 48),
         "Address space asked for; most of it may never be touched."
         => bytes(row.memory().map(|m| m.vm_bytes));
-    VmGrowth: num("VM/s", "dvm", &[], 6, 105),
+    VmGrowth: num("VM/s", "dvm", &["vm_growth_bytes"], 6, 105),
         "Growth of the address space (mmap and brk less munmap), bytes a second."
         => known(row.growth_per_sec(|r| r.vm_growth_bytes), BytesPerSec);
-    PageAllocs: num("PGALLOC/s", "pgalloc", &["page_allocs"], 9, 104).wanting(Wants { sockets: false, page_allocs: true }),
+    PageAllocs: num("PGALLOC/s", "pgalloc", &["page_alloc_bytes"], 9, 104).wanting(Wants { sockets: false, page_allocs: true }),
         "Bytes of kernel page allocations a second while the process was current: includes page cache, slab and network buffers. The probe costs 4–10 % of a page-fault storm and is attached only while this is shown."
         => known(row.per_sec(PageAllocBytes), BytesPerSec);
     Rx: num("RX/s", "rx", &["rx_bytes"], 6, 129),
@@ -113,7 +113,7 @@ columns! {
     TxTotal: num("TX", "txtotal", &["tx_bytes_total"], 5, 110),
         "Application bytes sent since ebtop first saw the process."
         => bytes(row.total(TxBytes));
-    Messages: num("MSG/s", "msg", &[], 6, 108),
+    Messages: num("MSG/s", "msg", &["tx_messages", "rx_messages"], 6, 108),
         "Successful send and receive calls a second; each message of sendmmsg counts."
         => known(row.per_sec_of_both(TxMessages, RxMessages), PerSec);
     Retransmits: num("RETR/s", "retr", &["retransmits"], 6, 109),
@@ -128,7 +128,7 @@ columns! {
     Cancelled: num("CANCEL", "cancel", &["cancelled_write_bytes"], 6, 107),
         "Dirtied bytes a second that were truncated or deleted before they reached the device."
         => known(row.per_sec(CancelledWriteBytes), BytesPerSec);
-    Command: word("COMMAND", "command", &["name", "comm", "cmdline"], 12, 255),
+    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 255).also(&["name"]),
         "Command line with its arguments; the name of the leader thread until it has been read."
         => Text(row.command());
 }

@@ -62,6 +62,12 @@ impl<'a> RowView<'a> {
         RowView { cores: cores.max(1), ..self }
     }
 
+    /// The same with slow facts.
+    #[must_use]
+    pub fn with_details(self, details: Option<&'a Details>) -> Self {
+        RowView { details, ..self }
+    }
+
     /// The single process it is about; `None` for groups.
     pub fn task(&self) -> Option<&'a Task> {
         match self.subject {

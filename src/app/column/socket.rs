@@ -10,16 +10,16 @@ use crate::sample::{Protocol, Socket};
 columns! {
     /// A column of a table of sockets.
     pub enum SocketColumn(row: SocketView)
-    Protocol: word("PROTO", "proto", &["protocol"], 5, 230),
+    Protocol: word("PROTO", "proto", &["proto"], 5, 230).also(&["protocol"]),
         "Transport: tcp or udp."
         => Text(protocol(row.socket.protocol).into());
-    Local: word("LOCAL", "local", &[], 21, 220),
+    Local: word("LOCAL", "local", &["local"], 21, 220),
         "Local address and port; v4-mapped addresses are shown as v4."
         => Text(address(&row.socket.local).into());
-    Remote: word("REMOTE", "remote", &[], 21, 240),
+    Remote: word("REMOTE", "remote", &["remote"], 21, 240),
         "Remote address and port; * when not connected."
         => Text(address(&row.socket.remote).into());
-    State: word("STATE", "state", &[], 9, 200),
+    State: word("STATE", "state", &["state"], 9, 200),
         "TCP state, as in ss. UDP: ESTAB when connected, else UNCONN."
         => Text(state(row.socket).into());
     Rx: num("RX/s", "rx", &["rx_bytes"], 6, 210),
@@ -37,7 +37,7 @@ columns! {
     Rtt: num("RTT", "rtt", &["rtt_us"], 6, 150),
         "TCP's smoothed round-trip time; blank without a measurement."
         => known(row.socket.tcp.and_then(|t| t.rtt_us), Micros);
-    Retransmits: num("RETR", "retr", &["retransmits"], 5, 140),
+    Retransmits: num("RETR", "retr", &["retransmits_total"], 5, 140),
         "TCP segments retransmitted over the life of the socket."
         => known(row.socket.tcp, |t| Count(t.retransmits as f64));
     SendQueue: num("SENDQ", "sendq", &["send_queue_bytes"], 5, 130),
@@ -46,13 +46,13 @@ columns! {
     ReceiveQueue: num("RECVQ", "recvq", &["receive_queue_bytes"], 5, 129),
         "Bytes received and not yet read; of a listener, connections waiting to be accepted."
         => receive_queue(row.socket);
-    Age: num("AGE", "age", &[], 6, 50),
+    Age: num("AGE", "age", &["since_ns"], 6, 50),
         "Time since ebtop first saw the socket."
         => Duration(row.at_ns.saturating_sub(row.socket.since_ns));
-    Pid: num("PID", "pid", &[], 7, 190),
+    Pid: num("PID", "pid", &["pid"], 7, 190),
         "Process that moved the bytes; blank for an open socket whose owner is not known."
         => known(row.socket.owner, |key| Exact(key.pid.into()));
-    Command: word("COMMAND", "command", &["name", "comm", "cmdline"], 12, 180),
+    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 180).also(&["name"]),
         "Command line of the owner; the name of its leader thread until it has been read."
         => row.command();
 }

@@ -1,0 +1,244 @@
+//! Reads the filter language: a recursive descent over bytes of the text.
+
+use super::term::{KEYWORDS, Key, Likeness, Number, Order, Pattern, Term};
+use super::{Expr, Filter};
+
+/// Why a filter cannot be read, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct FilterError {
+    /// Byte offset in the text.
+    pub at: usize,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// Parentheses and negations inside each other; more is no question a person asks.
+const MAX_DEPTH: usize = 64;
+
+/// Reads a filter; blank text lets everything pass.
+///
+/// # Errors
+/// Says where the text stops making sense, and what was expected.
+pub fn parse(text: &str) -> Result<Filter, FilterError> {
+    let mut parser = Parser { text, at: 0, depth: 0 };
+    parser.skip_blanks();
+    if parser.rest().is_empty() {
+        return Ok(Filter::default());
+    }
+    let expr = parser.any()?;
+    match parser.rest() {
+        "" => Ok(Filter(Some(expr))),
+        _ => parser.fail("unexpected `)`"),
+    }
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+}
+
+type Parsed<T> = Result<T, FilterError>;
+
+impl<'a> Parser<'a> {
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn fail<T>(&self, message: impl Into<String>) -> Parsed<T> {
+        Err(FilterError { at: self.at, message: message.into() })
+    }
+
+    fn skip_blanks(&mut self) {
+        self.at = self.text.len() - self.rest().trim_start().len();
+    }
+
+    /// Takes `sign` and the blanks after it.
+    fn takes(&mut self, sign: &str) -> bool {
+        let found = self.rest().starts_with(sign);
+        if found {
+            self.at += sign.len();
+            self.skip_blanks();
+        }
+        found
+    }
+
+    /// Takes a keyword that ends where a word ends.
+    fn takes_keyword(&mut self, keyword: &str) -> bool {
+        let ends = |rest: &str| rest.chars().next().is_none_or(|c| c.is_whitespace() || "()|".contains(c));
+        let found = self.rest().strip_prefix(keyword).is_some_and(ends);
+        found && self.takes(keyword)
+    }
+
+    fn any(&mut self) -> Parsed<Expr> {
+        let mut parts = vec![self.all()?];
+        while self.takes_keyword("or") {
+            parts.push(self.all()?);
+        }
+        Ok(joined(parts, Expr::Any))
+    }
+
+    fn all(&mut self) -> Parsed<Expr> {
+        let mut parts = vec![self.alternatives()?];
+        while !self.rest().is_empty() && !self.rest().starts_with(')') && !self.at_or() {
+            self.takes_keyword("and");
+            parts.push(self.alternatives()?);
+        }
+        Ok(joined(parts, Expr::All))
+    }
+
+    fn at_or(&self) -> bool {
+        Parser { ..*self }.takes_keyword("or")
+    }
+
+    fn alternatives(&mut self) -> Parsed<Expr> {
+        let mut parts = vec![self.negation()?];
+        while self.takes("|") {
+            parts.push(self.negation()?);
+        }
+        Ok(joined(parts, Expr::Any))
+    }
+
+    fn negation(&mut self) -> Parsed<Expr> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return self.fail("too deeply nested");
+        }
+        let expr = if self.takes("!") || self.takes_keyword("not") {
+            Expr::Not(Box::new(self.negation()?))
+        } else if self.takes("(") {
+            let inner = self.any()?;
+            if !self.takes(")") {
+                return self.fail("expected `)`");
+            }
+            inner
+        } else {
+            Expr::Term(self.term()?)
+        };
+        self.depth -= 1;
+        Ok(expr)
+    }
+
+    fn term(&mut self) -> Parsed<Term> {
+        if self.rest().starts_with('"') {
+            let words = self.quoted()?;
+            return self.text_term(&words);
+        }
+        if self.takes_keyword("exited") {
+            return Ok(Term::Exited);
+        }
+        if self.takes_keyword("kthread") {
+            return Ok(Term::KernelThread);
+        }
+        match self.comparison()? {
+            Some(term) => Ok(term),
+            None => {
+                let word = self.word();
+                if word.is_empty() || KEYWORDS.contains(&word) {
+                    self.at -= word.len();
+                    return self.fail("expected a word, or a column and a value such as cpu>5");
+                }
+                self.skip_blanks();
+                self.text_term(word)
+            }
+        }
+    }
+
+    fn text_term(&self, words: &str) -> Parsed<Term> {
+        self.pattern(words, Likeness::Contains).map(Term::Text)
+    }
+
+    fn pattern(&self, text: &str, likeness: Likeness) -> Parsed<Pattern> {
+        Pattern::new(text, likeness).or_else(|e| {
+            let reason = e.to_string();
+            self.fail(format!("bad regular expression: {}", reason.lines().last().unwrap_or_default().trim_start_matches("error: ")))
+        })
+    }
+
+    /// `column sign value`; `None`, and nothing taken, if no known column and sign stand here.
+    fn comparison(&mut self) -> Parsed<Option<Term>> {
+        let name = self.rest().split(|c: char| !(c.is_alphanumeric() || "_%/+".contains(c))).next().unwrap_or_default();
+        let after = self.rest()[name.len()..].trim_start();
+        let signs = ["<=", ">=", "!=", "<", ">", "=", "~", ":"];
+        let Some(sign) = signs.into_iter().find(|s| after.starts_with(s)) else { return Ok(None) };
+        let Some(key) = Key::named(name) else {
+            // Names of processes hold colons and more; only a word that can be nothing but a comparison is an error.
+            let is_word = name.starts_with(|c: char| c.is_alphabetic()) && matches!(sign, "<=" | ">=" | "<" | ">" | "~");
+            return if is_word { self.fail(format!("no column is called `{name}`")) } else { Ok(None) };
+        };
+        self.at = self.text.len() - after.len();
+        self.takes(sign);
+        let value_at = self.at;
+        let is_quoted = self.rest().starts_with('"');
+        let value = if is_quoted { self.quoted()? } else { self.word().to_string() };
+        if value.is_empty() && !is_quoted {
+            return self.fail(format!("expected a value after `{name}{sign}`"));
+        }
+        let end = std::mem::replace(&mut self.at, value_at);
+        let term = self.compare(key, sign, &value)?;
+        self.at = end;
+        self.skip_blanks();
+        Ok(Some(term))
+    }
+
+    fn compare(&self, key: Key, sign: &str, value: &str) -> Parsed<Term> {
+        if !key.is_number() {
+            let likeness = match sign {
+                ":" => Likeness::Contains,
+                "=" => Likeness::Equals,
+                "!=" => Likeness::Differs,
+                "~" => Likeness::Matches,
+                _ => return self.fail(format!("`{}` holds words: compare it with = != : or ~", key.name())),
+            };
+            return Ok(Term::Words(key, self.pattern(value, likeness)?));
+        }
+        let order = match sign {
+            "<" => Order::Less,
+            "<=" => Order::LessOrEqual,
+            ">" => Order::Greater,
+            ">=" => Order::GreaterOrEqual,
+            "=" | ":" => Order::Equal,
+            "!=" => Order::NotEqual,
+            _ => return self.fail(format!("`{}` holds numbers: compare it with < <= = != >= or >", key.name())),
+        };
+        match Number::parse(value) {
+            Some(number) => Ok(Term::Number(key, order, number)),
+            None => self.fail(format!("`{value}` is not a number with a unit such as 5, 1.5G, 10MiB or 20ms")),
+        }
+    }
+
+    /// Up to a blank, a parenthesis or `|`.
+    fn word(&mut self) -> &'a str {
+        let rest = self.rest();
+        let end = rest.find(|c: char| c.is_whitespace() || "()|".contains(c)).unwrap_or(rest.len());
+        self.at += end;
+        &rest[..end]
+    }
+
+    /// A text in double quotes, where `\` makes the next character plain.
+    fn quoted(&mut self) -> Parsed<String> {
+        let mut text = String::new();
+        let mut chars = self.rest().char_indices().skip(1);
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '"' => {
+                    self.at += at + 1;
+                    self.skip_blanks();
+                    return Ok(text);
+                }
+                '\\' => text.extend(chars.next().map(|(_, c)| c)),
+                c => text.push(c),
+            }
+        }
+        self.fail("expected a closing `\"`")
+    }
+}
+
+/// A list of one is that one.
+fn joined(mut parts: Vec<Expr>, join: fn(Vec<Expr>) -> Expr) -> Expr {
+    match parts.len() {
+        1 => parts.remove(0),
+        _ => join(parts),
+    }
+}
