@@ -111,8 +111,24 @@ impl Counter {
     pub const ALL: [Counter; Self::COUNT] = {
         use Counter::*;
         [
-            CpuNs, UserNs, SystemNs, WaitNs, VoluntarySwitches, InvoluntarySwitches, MinorFaults, MajorFaults, ReadBytes, WriteBytes,
-            CancelledWriteBytes, TxBytes, RxBytes, TxMessages, RxMessages, Retransmits, PageAllocs, PageAllocBytes,
+            CpuNs,
+            UserNs,
+            SystemNs,
+            WaitNs,
+            VoluntarySwitches,
+            InvoluntarySwitches,
+            MinorFaults,
+            MajorFaults,
+            ReadBytes,
+            WriteBytes,
+            CancelledWriteBytes,
+            TxBytes,
+            RxBytes,
+            TxMessages,
+            RxMessages,
+            Retransmits,
+            PageAllocs,
+            PageAllocBytes,
         ]
     };
 }

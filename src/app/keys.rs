@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::column::Column;
+use super::stacks::StackAction;
 use super::view::View;
 
 /// What a key, a click or a hint asks for.
@@ -54,6 +55,8 @@ pub enum Action {
     Pause,
     /// Ask for the time between samples.
     Delay,
+    /// Something in the stacks.
+    Stack(StackAction),
 }
 
 /// A key as it is pressed. Shift is part of a character.
@@ -115,7 +118,7 @@ pub enum Place {
     Anywhere,
     /// In every table.
     Tables,
-    /// In tables, while a search is on.
+    /// While a search is on.
     Searching,
     /// In tables of processes.
     Processes,
@@ -130,7 +133,8 @@ impl Place {
     pub fn of(view: View, sockets: bool, searching: bool) -> &'static [Place] {
         use Place::*;
         match (view, sockets, searching) {
-            (View::Stacks, ..) => &[Stacks, Anywhere],
+            (View::Stacks, _, false) => &[Stacks, Anywhere],
+            (View::Stacks, _, true) => &[Searching, Stacks, Anywhere],
             (_, false, false) => &[Processes, Tables, Anywhere],
             (_, false, true) => &[Searching, Processes, Tables, Anywhere],
             (_, true, false) => &[Sockets, Tables, Anywhere],
@@ -162,18 +166,22 @@ const fn bind(keys: &'static [Key], action: Action, place: Place, hint: &'static
 pub static BINDINGS: &[Binding] = {
     use Action::{
         Back, Delay, End, Enter, Filter, FindNext, Help, Home, Invert, Move, NextView, Page, Pause, PreviousView, Quit, Redraw, Search, Sort,
-        SortStep, Suspend, Unfold,
+        SortStep, Stack, Suspend, Unfold,
     };
     use KeyCode as K;
-    use Place::{Anywhere, Processes, Searching, Tables};
+    use Place::{Anywhere, Processes, Searching, Stacks, Tables};
+    use StackAction as S;
     &[
         bind(&[key(K::Enter)], Enter, Processes, "why", "Show why: the stacks of the process; in Network its sockets; unfold the exited"),
         bind(&[letter('s')], Action::Sockets, Processes, "sockets", "Sockets of the selected process; in Network the sockets of all"),
         bind(&[key(K::Enter), letter('s')], Action::Sockets, Place::Sockets, "processes", "From sockets back to processes, at the owner of the selected one"),
-        bind(&[letter('/'), key(K::F(3))], Search, Tables, "search", "Search while you type; Enter keeps it, Esc ends it"),
-        bind(&[letter('n')], FindNext(true), Tables, "", "Next line found"),
-        bind(&[letter('N')], FindNext(false), Searching, "", "Line found before (while a search is on; else sorts by PID)"),
-        bind(&[Key { code: K::F(3), modifiers: KeyModifiers::SHIFT }], FindNext(false), Tables, "", "Line found before"),
+        bind(&[key(K::Enter)], Stack(S::ZoomIn), Stacks, "zoom", "Only the chosen frame and what it calls; from the table, the function in the flame graph"),
+        bind(&[letter('f')], Stack(S::NextMode), Stacks, "flame/table/tree", "Flame graph, hottest functions, tree"),
+        bind(&[letter('w')], Stack(S::NextSpan), Stacks, "span", "Last 5 s, 30 s, all"),
+        bind(&[letter('/'), key(K::F(3))], Search, Anywhere, "search", "Search while you type; Enter keeps it, Esc ends it"),
+        bind(&[letter('n')], FindNext(true), Anywhere, "", "Next one found"),
+        bind(&[letter('N')], FindNext(false), Searching, "", "The one found before (while a search is on; else sorts by PID)"),
+        bind(&[Key { code: K::F(3), modifiers: KeyModifiers::SHIFT }], FindNext(false), Anywhere, "", "The one found before"),
         bind(&[letter('\\'), key(K::F(4))], Filter, Tables, "filter", "Show only lines that match; applied while you type"),
         bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),
         bind(&[letter('d')], Delay, Anywhere, "delay", "Set the time between samples: 1, 0.5, 500ms, 5s"),
@@ -186,6 +194,14 @@ pub static BINDINGS: &[Binding] = {
         bind(&[key(K::Home)], Home, Tables, "", "Select the first line, whichever it is from then on"),
         bind(&[key(K::End)], End, Tables, "", "Select the last line"),
         bind(&[letter(' ')], Unfold, Processes, "", "Show or hide the commands of the exited row"),
+        bind(&[key(K::Up)], Stack(S::Up), Stacks, "", "Flame graph: the caller; else a row up"),
+        bind(&[key(K::Down)], Stack(S::Down), Stacks, "", "Flame graph: the hottest callee; else a row down"),
+        bind(&[key(K::Left)], Stack(S::Left), Stacks, "", "Flame graph: the frame on the left; tree: the caller"),
+        bind(&[key(K::Right)], Stack(S::Right), Stacks, "", "Flame graph: the frame on the right; tree: the hottest callee"),
+        bind(&[key(K::PageUp)], Stack(S::PageUp), Stacks, "", "Ten rows up"),
+        bind(&[key(K::PageDown)], Stack(S::PageDown), Stacks, "", "Ten rows down"),
+        bind(&[key(K::Home)], Stack(S::First), Stacks, "", "The first row, or the zoomed frame"),
+        bind(&[key(K::End)], Stack(S::Last), Stacks, "", "The last row, or down the hottest path"),
         bind(&[key(K::Esc), key(K::Backspace)], Back, Anywhere, "", "One step back: search, filter, breadcrumb. Never quits"),
         bind(&[key(K::Tab)], NextView, Anywhere, "", "Next view"),
         bind(&[key(K::BackTab)], PreviousView, Anywhere, "", "Previous view"),

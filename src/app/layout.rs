@@ -1,8 +1,9 @@
 //! Where things stand on the screen. Drawing and mouse clicks both ask here.
 
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::App;
 use super::keys::{Action, Binding, Place, bindings};
 use super::view::View;
 
@@ -10,6 +11,9 @@ use super::view::View;
 pub const MIN_WIDTH: u16 = 60;
 /// The least that shows anything useful.
 pub const MIN_HEIGHT: u16 = 15;
+
+/// From this width on there is room for all tabs and a filter.
+const ROOM_FOR_ALL: u16 = 100;
 
 /// Cells of a CPU's bar with its number, brackets and percentage, at the least.
 const CPU_BAR_WIDTH: u16 = 18;
@@ -129,8 +133,10 @@ pub struct Hint {
 }
 
 impl Hint {
-    fn width(&self) -> u16 {
-        (self.key.width() + 1 + self.word.width()) as u16
+    /// Cells it takes.
+    pub fn width(&self) -> u16 {
+        let word = if self.word.is_empty() { 0 } else { 1 + self.word.width() };
+        (self.key.width() + word) as u16
     }
 
     /// Whether a click at `x` hits it.
@@ -139,15 +145,66 @@ impl Hint {
     }
 }
 
-/// The tabs, from the left.
-pub fn tabs() -> Vec<Hint> {
+/// The tabs, from the left; the short ones have only the name of the view on screen.
+pub fn tabs(shown: View, short: bool) -> Vec<Hint> {
     let mut x = 1;
     let tab = |(i, view): (usize, View)| {
-        let hint = Hint { x, key: (i + 1).to_string(), word: view.title(), action: Action::View(view) };
+        let word = if short && view != shown { "" } else { view.title() };
+        let hint = Hint { x, key: (i + 1).to_string(), word, action: Action::View(view) };
         x += hint.width() + 2;
         hint
     };
     View::ALL.into_iter().enumerate().map(tab).collect()
+}
+
+impl App {
+    /// The tabs as they are shown now.
+    pub fn tabs(&self, layout: &Layout) -> Vec<Hint> {
+        tabs(self.view(), layout.tabs.width < ROOM_FOR_ALL && self.chip_text().is_some())
+    }
+
+    /// On the right of the tabs: what narrows the view, and where.
+    pub fn chip(&self, layout: &Layout) -> Option<(Rect, String)> {
+        let text = self.chip_text()?;
+        let taken = self.tabs(layout).last().map_or(0, |t| t.x + t.width()) + 2;
+        let room = layout.tabs.width.saturating_sub(taken + 1);
+        let text = cut(&text, usize::from(room));
+        let width = text.width() as u16;
+        let x = layout.tabs.width.saturating_sub(width + 1);
+        Some((Rect { x, width, ..layout.tabs }, text))
+    }
+
+    fn chip_text(&self) -> Option<String> {
+        let owner = self.shows_sockets().then(|| match self.socket_owner() {
+            Some(key) => {
+                let name = self.model().find(key).map_or(String::new(), |row| self.model().task(row).comm.to_string() + " ");
+                format!("sockets of {name}({})", key.pid)
+            }
+            None => "sockets of all".into(),
+        });
+        let filter = (!self.filter_text().is_empty()).then(|| format!("filter: {} ✕", self.filter_text()));
+        let parts: Vec<String> = owner.into_iter().chain(filter).collect();
+        (!parts.is_empty()).then(|| parts.join(" · "))
+    }
+}
+
+/// The part of a text that fits in so many cells; what is cut ends in `…`.
+pub fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_string();
+    }
+    let mut left = width.saturating_sub(1);
+    let fits = |c: &char| {
+        let cells = c.width().unwrap_or(0);
+        let fits = cells <= left;
+        left -= cells.min(left);
+        fits
+    };
+    let mut short: String = text.chars().take_while(fits).collect();
+    if width > 0 {
+        short.push('…');
+    }
+    short
 }
 
 /// The hints of the footer: as many as `width` has room for. Help and quit stay when others go.

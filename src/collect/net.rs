@@ -11,9 +11,15 @@ pub struct NetReading {
 }
 pub struct Net {}
 impl Net {
-    pub fn open() -> Result<Net, String> { Err("stub".into()) }
-    pub fn read(&mut self, _want_sockets: bool) -> NetReading { NetReading::default() }
-    pub fn status(&self) -> DomainStatus { unimplemented!() }
+    pub fn open() -> Result<Net, String> {
+        Err("stub".into())
+    }
+    pub fn read(&mut self, _want_sockets: bool) -> NetReading {
+        NetReading::default()
+    }
+    pub fn status(&self) -> DomainStatus {
+        unimplemented!()
+    }
     /// The process is gone and its last words were given out: its totals may be dropped.
     pub fn forget(&mut self, _key: ProcKey) {}
 }

@@ -14,11 +14,21 @@ pub struct TaskReading {
 }
 pub struct Tasks {}
 impl Tasks {
-    pub fn open() -> Result<Tasks, String> { Err("stub".into()) }
-    pub fn read(&mut self) -> TaskReading { TaskReading::default() }
-    pub fn wake_fd(&self) -> BorrowedFd<'_> { unimplemented!() }
+    pub fn open() -> Result<Tasks, String> {
+        Err("stub".into())
+    }
+    pub fn read(&mut self) -> TaskReading {
+        TaskReading::default()
+    }
+    pub fn wake_fd(&self) -> BorrowedFd<'_> {
+        unimplemented!()
+    }
     pub fn drain(&mut self) {}
-    pub fn status(&self) -> DomainStatus { unimplemented!() }
+    pub fn status(&self) -> DomainStatus {
+        unimplemented!()
+    }
     /// (irq_apart, steal_apart)
-    pub fn apart(&self) -> (Option<bool>, Option<bool>) { (None, None) }
+    pub fn apart(&self) -> (Option<bool>, Option<bool>) {
+        (None, None)
+    }
 }
