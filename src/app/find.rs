@@ -72,6 +72,16 @@ impl App {
         Ok(())
     }
 
+    /// Gives the search up and goes back to where it began.
+    pub(super) fn end_search(&mut self) {
+        if self.view == View::Stacks {
+            self.stacks.set_search("");
+        }
+        if let Some(search) = self.search.take() {
+            self.go_to_line(search.origin);
+        }
+    }
+
     /// To the next line found, or the one before; round the end.
     pub(super) fn find_next(&mut self, forward: bool) {
         if self.search_text().is_none() {

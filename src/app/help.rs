@@ -9,7 +9,7 @@ use super::status;
 use crate::sample::{Domain, Health};
 
 /// Cells of the left column: keys, titles.
-const LEFT: usize = 16;
+pub const LEFT: usize = 16;
 
 /// The help that is open.
 #[derive(Clone, Debug, Default)]

@@ -30,7 +30,7 @@ use crate::model::exited::Exited;
 use crate::model::stacks::StackHistory;
 use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants};
 use crate::symbols::{Answer, Request};
-use column::{Column, Columns, SocketColumn, socket};
+use column::{Column, Columns, SocketColumn, sets};
 use details::DetailsBook;
 use filter::Filter;
 use find::Search;
@@ -174,7 +174,7 @@ impl App {
             held: None,
             end: None,
             processes: View::ALL.into_iter().filter_map(table).collect(),
-            sockets: SocketTable::new(socket::SOCKETS, SocketColumn::Rx),
+            sockets: SocketTable::new(sets::SOCKETS, SocketColumn::Rx),
             shows_sockets: start.sockets,
             socket_owner: None,
             exited: Exited::default(),
@@ -206,7 +206,10 @@ impl App {
             Event::Update(Update::Details(answer)) => self.learn(answer),
             Event::Update(Update::End(error)) => self.end = Some(error),
             Event::Names(answer) => self.names.answer(answer),
-            Event::NamesNotSent(request) => self.names.not_sent(&request),
+            Event::NamesNotSent(request) => {
+                self.names.not_sent(&request);
+                return effects;
+            }
             Event::Suspend => effects.push(Effect::Suspend),
             Event::End => effects.push(Effect::Quit),
         }

@@ -59,6 +59,12 @@ impl Prompt {
         Prompt { purpose, error: None, before: text.into(), input: Input::new(text.into()) }
     }
 
+    /// The same, with something wrong.
+    #[must_use]
+    pub fn with_error(self, error: String) -> Prompt {
+        Prompt { error: Some(error), ..self }
+    }
+
     /// The text.
     pub fn text(&self) -> &str {
         self.input.value()

@@ -212,7 +212,7 @@ pub fn place<C: Columns>(columns: &[C], width: u16) -> Vec<Placed<C>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::column::{Column, Value, process::sets};
+    use crate::app::column::{Column, Value, sets};
 
     type Numbers = Table<u32, (), Column>;
 

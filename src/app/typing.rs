@@ -4,7 +4,7 @@ use crossterm::event::KeyEvent;
 
 use super::filter::{self, Filter};
 use super::keys::{self, Action, Key};
-use super::prompt::{Prompt, Purpose, Typed, parse_delay};
+use super::prompt::{Purpose, Typed, parse_delay};
 use super::{App, Effect};
 use crate::sample::Command;
 
@@ -60,7 +60,7 @@ impl App {
                     self.interval = interval;
                     effects.push(Effect::Command(Command::SetInterval(interval)));
                 }
-                Err(error) => self.prompt = Some(Prompt { error: Some(error), ..prompt }),
+                Err(error) => self.prompt = Some(prompt.with_error(error)),
             },
         }
     }

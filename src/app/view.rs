@@ -1,6 +1,6 @@
 //! The views and what each of them shows.
 
-use super::column::{Column, Set, process::sets};
+use super::column::{Column, Set, sets};
 use crate::sample::Domain;
 
 /// What fills the screen below the header.

@@ -67,9 +67,9 @@ fn forward_keys(tty: &OwnedFd, to_loop: &Sender<Input>) {
             break;
         }
         while let Ok(true) = event::poll(Duration::ZERO) {
-            match event::read() {
-                Ok(event) if to_loop.send(Input::Terminal(event)).is_ok() => {}
-                _ => return,
+            let sent = event::read().map(|event| to_loop.send(Input::Terminal(event)));
+            if !matches!(sent, Ok(Ok(()))) {
+                return;
             }
         }
     }
