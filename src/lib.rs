@@ -14,6 +14,7 @@
 //! ```
 
 pub mod app;
+pub mod batch;
 pub mod bpf;
 pub mod collect;
 pub mod export;

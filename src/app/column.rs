@@ -103,7 +103,7 @@ use columns;
 /// The columns of one kind of table.
 pub trait Columns: Copy + Eq + std::fmt::Debug + Send + Sync + 'static {
     /// What a line of the table is made from.
-    type Row<'a>;
+    type Row<'a>: Copy;
 
     /// All columns, in the order of their declaration.
     fn all() -> &'static [Self];
@@ -174,6 +174,15 @@ fn add_more<C: Columns>(shown: &mut Vec<C>, more: &[C], fits: impl Fn(&[C]) -> b
     }
     let at = shown.iter().position(|c| c.takes_the_rest()).unwrap_or(shown.len());
     shown.splice(at..at, more.iter().copied().filter(|c| added.contains(c)));
+}
+
+/// Sorts rows by a column; equal ones keep their order, the unknown stand last.
+pub fn sort<'a, C: Columns>(rows: &mut [C::Row<'a>], column: C, descending: bool) {
+    let mut keyed: Vec<_> = rows.iter().map(|row| (column.value(row), *row)).collect();
+    keyed.sort_by(|(a, _), (b, _)| a.compare(b, descending));
+    for (place, (_, row)) in rows.iter_mut().zip(keyed) {
+        *place = row;
+    }
 }
 
 /// What all of these columns need collected.

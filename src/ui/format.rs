@@ -105,3 +105,87 @@ fn fit<const N: usize>(candidates: [String; N], width: usize) -> Option<String> 
 fn overflow(width: usize) -> String {
     "#".repeat(width.min(3))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn bytes_in_powers_of_1024() {
+        let text = |v: u64| bytes(v as f64, 5);
+        assert_eq!([0, 512, 999, 1000, 1023, 1024].map(text), ["0", "512", "999", "1.0K", "1.0K", "1.0K"]);
+        assert_eq!([812 << 20, 41 << 20, 1100 << 20, 16 << 30].map(text), ["812M", "41.0M", "1.1G", "16.0G"]);
+        assert_eq!(text(u64::MAX), "16.0E");
+        assert_eq!((bytes(-1536.0, 6), bytes((41 << 20) as f64, 4)), ("-1.5K".into(), "41M".into()));
+    }
+
+    #[test]
+    fn counts_and_rates_in_powers_of_1000() {
+        assert_eq!([0.0, 310.0, 999.0, 1200.0, 48_000.0, 999_700.0].map(|v| count(v, 6)), ["0", "310", "999", "1.2k", "48.0k", "1.0M"]);
+        assert_eq!([0.3, 9.94, 9.96, 310.0].map(|v| rate(v, 6)), ["0.3", "9.9", "10", "310"]);
+    }
+
+    #[test]
+    fn percent_drops_the_decimal_before_it_drops_digits() {
+        assert_eq!([0.0, 88.44, 100.0, 999.94, 1600.5, 12_800.0].map(|v| percent(v, 5)), ["0.0", "88.4", "100.0", "999.9", "1600", "12800"]);
+        assert_eq!(percent(1_280_000.0, 5), "1.3M");
+    }
+
+    #[test]
+    fn times() {
+        let s = 1_000_000_000;
+        let cpu = [0, 41 * s + 900_000_000, 192 * s + 440_000_000, 5999 * s + 999_999_999, 6000 * s, 45_240 * s, 400 * 86_400 * s];
+        assert_eq!(cpu.map(|ns| cpu_time(ns, 9)), ["0:00.00", "0:41.90", "3:12.44", "99:59.99", "1h40m", "12h34m", "400d00h"]);
+        let wall = [0, 870_000_000, 12 * s, 250 * s, 10_920 * s, (41 * 24 + 3) * 3600 * s];
+        assert_eq!(wall.map(|ns| duration(ns, 6)), ["0ms", "870ms", "12s", "4m10s", "3h02m", "41d03h"]);
+        assert_eq!((duration(1234 * 86_400 * s, 6), cpu_time(6 * s, 4)), ("1234d".into(), "0:06".into()));
+    }
+
+    #[test]
+    fn round_trips() {
+        assert_eq!([0, 85, 999, 1200, 99_960, 340_000, 2_100_000].map(|us| micros(us, 6)), ["0us", "85us", "999us", "1.2ms", "100ms", "340ms", "2.1s"]);
+    }
+
+    #[test]
+    fn what_has_no_room_is_marked_not_cut() {
+        assert_eq!((exact(4_194_304, 7), exact(4_194_304, 5)), ("4194304".into(), "###".into()));
+        assert_eq!((bytes(f64::NAN, 5), bytes(1e30, 5)), ("###".into(), "###".into()));
+    }
+
+    /// Reads a scaled number back.
+    fn read(text: &str, base: f64) -> f64 {
+        let (number, power) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+            Some(at) => (&text[..at], "KMGTPE".find(text[at..].to_ascii_uppercase().as_str()).map_or(0, |p| p as i32 + 1)),
+            None => (text, 0),
+        };
+        number.parse::<f64>().expect("a number") * base.powi(power)
+    }
+
+    proptest! {
+        #[test]
+        fn never_wider_than_asked(value in any::<f64>(), ns in any::<u64>(), us in any::<u32>(), width in 0usize..12) {
+            let all = [bytes(value, width), count(value, width), rate(value, width), percent(value, width), cpu_time(ns, width),
+                duration(ns, width), micros(us, width), exact(ns as i64, width)];
+            for text in all {
+                prop_assert!(text.len() <= width, "{text:?} in {width}");
+            }
+        }
+
+        /// Within half of the last digit shown, so within 5 % (`1.0` stands for 0.95–1.05).
+        #[test]
+        fn close_to_the_truth(value in 0.0..1e18f64) {
+            prop_assert!((read(&bytes(value, 6), 1024.0) - value).abs() <= (0.051 * value).max(0.5), "{} {}", value, bytes(value, 6));
+            prop_assert!((read(&count(value, 6), 1000.0) - value).abs() <= (0.051 * value).max(0.5), "{} {}", value, count(value, 6));
+        }
+
+        /// A larger number never shows as a smaller one.
+        #[test]
+        fn order_survives(a in 0.0..1e15f64, factor in 1.0..3.0f64) {
+            let b = a * factor;
+            prop_assert!(read(&bytes(a, 6), 1024.0) <= read(&bytes(b, 6), 1024.0));
+            prop_assert!(read(&count(a, 6), 1000.0) <= read(&count(b, 6), 1000.0));
+        }
+    }
+}

@@ -98,7 +98,7 @@ columns! {
     VmGrowth: num("VM/s", "dvm", &["vm_growth_bytes"], 6, 105),
         "Growth of the address space (mmap and brk less munmap), bytes a second."
         => known(row.growth_per_sec(|r| r.vm_growth_bytes), BytesPerSec);
-    PageAllocs: num("PGALLOC/s", "pgalloc", &["page_alloc_bytes"], 9, 104).wanting(Wants { sockets: false, page_allocs: true }),
+    PageAllocs: num("PGALLOC/s", "pgalloc", &["page_alloc_bytes"], 9, 104).also(&["page_allocs"]).wanting(Wants { sockets: false, page_allocs: true }),
         "Bytes of kernel page allocations a second while the process was current: includes page cache, slab and network buffers. The probe costs 4–10 % of a page-fault storm and is attached only while this is shown."
         => known(row.per_sec(PageAllocBytes), BytesPerSec);
     Rx: num("RX/s", "rx", &["rx_bytes"], 6, 129),
@@ -128,7 +128,7 @@ columns! {
     Cancelled: num("CANCEL", "cancel", &["cancelled_write_bytes"], 6, 107),
         "Dirtied bytes a second that were truncated or deleted before they reached the device."
         => known(row.per_sec(CancelledWriteBytes), BytesPerSec);
-    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 255).also(&["name"]),
+    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 255).also(&["name", "comm", "cmdline"]),
         "Command line with its arguments; the name of the leader thread until it has been read."
         => Text(row.command());
 }

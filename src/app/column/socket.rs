@@ -52,7 +52,7 @@ columns! {
     Pid: num("PID", "pid", &["pid"], 7, 190),
         "Process that moved the bytes; blank for an open socket whose owner is not known."
         => known(row.socket.owner, |key| Exact(key.pid.into()));
-    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 180).also(&["name"]),
+    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 180).also(&["name", "comm", "cmdline"]),
         "Command line of the owner; the name of its leader thread until it has been read."
         => row.command();
 }
@@ -86,6 +86,26 @@ pub fn state(socket: &Socket) -> &'static str {
         (_, 11) => "CLOSING",
         _ => "?",
     }
+}
+
+/// Name of the state, as the kernel writes it (`include/net/tcp_states.h`).
+pub fn kernel_state(socket: &Socket) -> &'static str {
+    const NAMES: [&str; 13] = [
+        "UNKNOWN",
+        "ESTABLISHED",
+        "SYN_SENT",
+        "SYN_RECV",
+        "FIN_WAIT1",
+        "FIN_WAIT2",
+        "TIME_WAIT",
+        "CLOSE",
+        "CLOSE_WAIT",
+        "LAST_ACK",
+        "LISTEN",
+        "CLOSING",
+        "NEW_SYN_RECV",
+    ];
+    NAMES.get(usize::from(socket.state)).unwrap_or(&NAMES[0])
 }
 
 /// `10.0.0.1:443`, `[fe80::1]:22`, `*:53` for any address.

@@ -162,11 +162,12 @@ impl<'a> Parser<'a> {
         let after = self.rest()[name.len()..].trim_start();
         let signs = ["<=", ">=", "!=", "<", ">", "=", "~", ":"];
         let Some(sign) = signs.into_iter().find(|s| after.starts_with(s)) else { return Ok(None) };
-        let Some(key) = Key::named(name) else {
+        let key = Key::named(name);
+        if key.is_none() && !name.eq_ignore_ascii_case("port") {
             // Names of processes hold colons and more; only a word that can be nothing but a comparison is an error.
             let is_word = name.starts_with(|c: char| c.is_alphabetic()) && matches!(sign, "<=" | ">=" | "<" | ">" | "~");
             return if is_word { self.fail(format!("no column is called `{name}`")) } else { Ok(None) };
-        };
+        }
         self.at = self.text.len() - after.len();
         self.takes(sign);
         let value_at = self.at;
@@ -176,10 +177,20 @@ impl<'a> Parser<'a> {
             return self.fail(format!("expected a value after `{name}{sign}`"));
         }
         let end = std::mem::replace(&mut self.at, value_at);
-        let term = self.compare(key, sign, &value)?;
+        let term = match key {
+            Some(key) => self.compare(key, sign, &value)?,
+            None => self.port(sign, &value)?,
+        };
         self.at = end;
         self.skip_blanks();
         Ok(Some(term))
+    }
+
+    fn port(&self, sign: &str, value: &str) -> Parsed<Term> {
+        match (sign, value.parse()) {
+            (":" | "=", Ok(port)) => Ok(Term::Port(port)),
+            _ => self.fail("write port:443, with a number up to 65535"),
+        }
     }
 
     fn compare(&self, key: Key, sign: &str, value: &str) -> Parsed<Term> {

@@ -8,21 +8,33 @@ use crate::app::column::{Align, Column, Columns, RowView, SocketColumn, SocketVi
 
 /// What a condition is checked against: a line of a table.
 pub(super) trait Subject {
-    /// Texts that a bare word is searched in.
+    /// A bare word is found.
     fn has_text(&self, pattern: &Pattern) -> bool;
+    /// The pattern is found in the command line or the name of the process.
+    fn has_name(&self, pattern: &Pattern) -> bool;
     /// The value of a column; [`Value::Unknown`] where the table has no such column.
     fn value(&self, key: Key) -> Value<'_>;
+    /// Local and remote port, of a socket.
+    fn ports(&self) -> Option<[u16; 2]>;
     fn is_exited(&self) -> bool;
     fn is_kernel_thread(&self) -> bool;
 }
 
 impl Subject for RowView<'_> {
     fn has_text(&self, pattern: &Pattern) -> bool {
+        self.has_name(pattern)
+    }
+
+    fn has_name(&self, pattern: &Pattern) -> bool {
         pattern.is_in(&self.command()) || self.task().is_some_and(|t| pattern.is_in(&t.comm.to_string()))
     }
 
     fn value(&self, key: Key) -> Value<'_> {
         key.process.map_or(Value::Unknown, |c| c.value(self))
+    }
+
+    fn ports(&self) -> Option<[u16; 2]> {
+        None
     }
 
     fn is_exited(&self) -> bool {
@@ -36,13 +48,20 @@ impl Subject for RowView<'_> {
 
 impl Subject for SocketView<'_> {
     fn has_text(&self, pattern: &Pattern) -> bool {
-        [SocketColumn::Local, SocketColumn::Remote, SocketColumn::Command]
-            .iter()
-            .any(|c| matches!(c.value(self), Value::Text(text) if pattern.is_in(&text)))
+        let finds = |column: SocketColumn| matches!(column.value(self), Value::Text(text) if pattern.is_in(&text));
+        finds(SocketColumn::Local) || finds(SocketColumn::Remote) || self.has_name(pattern)
+    }
+
+    fn has_name(&self, pattern: &Pattern) -> bool {
+        matches!(self.command(), Value::Text(text) if pattern.is_in(&text)) || self.task.is_some_and(|t| pattern.is_in(&t.comm.to_string()))
     }
 
     fn value(&self, key: Key) -> Value<'_> {
         key.socket.map_or(Value::Unknown, |c| c.value(self))
+    }
+
+    fn ports(&self) -> Option<[u16; 2]> {
+        Some([self.socket.local.port(), self.socket.remote.port()])
     }
 
     fn is_exited(&self) -> bool {
@@ -69,6 +88,10 @@ impl Key {
 
     pub(super) fn is_number(self) -> bool {
         self.spec().0 == Align::Right
+    }
+
+    fn is_command(self) -> bool {
+        self.process == Some(Column::Command)
     }
 
     fn spec(self) -> (Align, &'static str) {
@@ -171,7 +194,7 @@ impl Pattern {
     }
 
     fn is_in(&self, text: &str) -> bool {
-        self.regex.is_match(text) != (self.likeness == Likeness::Differs)
+        self.regex.is_match(text)
     }
 }
 
@@ -256,6 +279,8 @@ pub(super) enum Term {
     Number(Key, Order, Number),
     /// A column of words against words.
     Words(Key, Pattern),
+    /// Either port of a socket.
+    Port(u16),
     Exited,
     KernelThread,
 }
@@ -264,11 +289,17 @@ impl Term {
     pub(super) fn holds(&self, subject: &dyn Subject) -> bool {
         match self {
             Term::Text(pattern) => subject.has_text(pattern),
-            Term::Words(key, pattern) => matches!(subject.value(*key), Value::Text(text) if pattern.is_in(&text)),
+            Term::Words(key, pattern) => match subject.value(*key) {
+                Value::Unknown => false,
+                _ if key.is_command() && subject.has_name(pattern) => pattern.likeness != Likeness::Differs,
+                Value::Text(text) => pattern.is_in(&text) != (pattern.likeness == Likeness::Differs),
+                _ => false,
+            },
             Term::Number(key, order, number) => {
                 let value = subject.value(*key);
                 value.number().zip(number.in_units_of(&value)).is_some_and(|(a, b)| order.holds(a, b))
             }
+            Term::Port(port) => subject.ports().is_some_and(|ports| ports.contains(port)),
             Term::Exited => subject.is_exited(),
             Term::KernelThread => subject.is_kernel_thread(),
         }
@@ -288,6 +319,7 @@ impl fmt::Display for Term {
                 write!(f, "{}{}", key.name(), pattern.likeness.sign())?;
                 write_word(f, &pattern.text)
             }
+            Term::Port(port) => write!(f, "port={port}"),
             Term::Exited => f.write_str("exited"),
             Term::KernelThread => f.write_str("kthread"),
         }

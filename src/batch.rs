@@ -1,0 +1,243 @@
+//! `ebtop -b`: the same model without a terminal, tick by tick, until enough were written or somebody says stop.
+
+mod names;
+mod options;
+
+use std::collections::VecDeque;
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, select};
+use rustc_hash::{FxHashMap, FxHashSet};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::app::column::{self, RowView, SocketView};
+use crate::collect::Collector;
+use crate::export::stack::NamedStack;
+use crate::export::{Report, Writer};
+use crate::model::exited::Exited;
+use crate::model::sockets::SocketRow;
+use crate::model::{Departed, Model, Row};
+use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update};
+pub use options::{BatchOptions, Format, OptionsError, View};
+
+/// Why a batch run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    /// The collector gave up; it says what to do.
+    #[error("{0}")]
+    Source(String),
+    /// The output cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// Signals cannot be caught.
+    #[error("cannot catch signals: {0}")]
+    Signals(io::Error),
+}
+
+/// How a batch run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Ticks written.
+    pub ticks: u64,
+    /// Something the view shows did not work or lost events.
+    pub partial: bool,
+}
+
+/// Writes ticks until there were enough, the source ends, the reader goes away, or SIGINT, SIGTERM or SIGHUP.
+///
+/// # Errors
+/// The source failed for good, or `out` cannot be written (a reader that went away is no error).
+pub fn run(collector: &Collector, options: &BatchOptions, out: &mut impl Write) -> Result<Outcome, BatchError> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(BatchError::Signals)?;
+    let handle = signals.handle();
+    let (stop, stopped) = crossbeam_channel::bounded(1);
+    let watcher = std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            let _ = stop.send(());
+        }
+    });
+    let outcome = Batch::new(collector, options, stopped).run(out);
+    handle.close();
+    let _ = watcher.join();
+    outcome
+}
+
+struct Batch<'a> {
+    collector: &'a Collector,
+    options: &'a BatchOptions,
+    stopped: Receiver<()>,
+    /// Updates that came while waiting for details.
+    early: VecDeque<Update>,
+    /// By process, with the exec they were read after.
+    details: FxHashMap<ProcKey, (u64, Details)>,
+    names: Option<names::SymbolThread>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(collector: &'a Collector, options: &'a BatchOptions, stopped: Receiver<()>) -> Self {
+        let names = (options.view == View::Stacks).then(names::SymbolThread::start);
+        Batch { collector, options, stopped, early: VecDeque::new(), details: FxHashMap::default(), names }
+    }
+
+    fn run(mut self, out: &mut impl Write) -> Result<Outcome, BatchError> {
+        self.collector.send(Command::Want(self.options.wants()));
+        let mut writer = self.options.writer();
+        let mut outcome = Outcome::default();
+        let mut prev: Option<Arc<Sample>> = None;
+        while self.options.iterations.is_none_or(|n| outcome.ticks < n) {
+            let Some(sample) = self.next_sample()? else { break };
+            if !self.learn_details(&sample) {
+                break;
+            }
+            if let Some(prev) = &prev {
+                let model = Model::between(Some(prev), Arc::clone(&sample));
+                match self.write(&model, &mut writer, out) {
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+                    result => result?,
+                }
+                outcome.ticks += 1;
+                outcome.partial |= is_partial(prev, &sample, &self.options.domains());
+            }
+            prev = Some(sample);
+        }
+        Ok(outcome)
+    }
+
+    /// The next sample; `None` when the source ended or somebody said stop.
+    fn next_sample(&mut self) -> Result<Option<Arc<Sample>>, BatchError> {
+        loop {
+            match self.early.pop_front().or_else(|| self.receive()) {
+                Some(Update::Sample(sample)) => return Ok(Some(sample)),
+                Some(Update::Details(_)) => {}
+                Some(Update::End(Some(reason))) => return Err(BatchError::Source(reason)),
+                Some(Update::End(None)) | None => return Ok(None),
+            }
+        }
+    }
+
+    /// The next update; `None` when told to stop or the collector is gone.
+    fn receive(&self) -> Option<Update> {
+        select! {
+            recv(self.stopped) -> _ => None,
+            recv(self.collector.updates) -> update => update.ok(),
+        }
+    }
+
+    /// Learns the details of processes that are new or called exec, and forgets those of the gone. False when told to stop.
+    fn learn_details(&mut self, sample: &Sample) -> bool {
+        let exited: FxHashSet<ProcKey> = sample.exits.iter().map(|e| e.task.key).collect();
+        let lives = |key: &ProcKey| sample.tasks.binary_search_by_key(key, |t| t.key).is_ok();
+        self.details.retain(|key, _| lives(key) || exited.contains(key));
+        let is_known = |t: &&Task| self.details.get(&t.key).is_some_and(|(exec_id, _)| *exec_id == t.exec_id);
+        let unknown: FxHashMap<_, _> = sample.tasks.iter().filter(|t| !is_known(t)).map(|t| (t.key, t.exec_id)).collect();
+        if unknown.is_empty() {
+            return true;
+        }
+        self.collector.send(Command::Details(unknown.iter().map(|(key, exec_id)| (*key, *exec_id)).collect()));
+        loop {
+            match self.receive() {
+                Some(Update::Details(found)) => {
+                    let with_exec = |(key, details)| Some((key, (*unknown.get(&key)?, details)));
+                    self.details.extend(found.into_iter().filter_map(with_exec));
+                    return true;
+                }
+                Some(update) => {
+                    let is_end = matches!(update, Update::End(_));
+                    self.early.push_back(update);
+                    if is_end {
+                        return true;
+                    }
+                }
+                None => return false,
+            }
+        }
+    }
+
+    /// Writes a tick in one go, so that a reader sees whole ticks.
+    fn write(&mut self, model: &Model, writer: &mut Writer, out: &mut impl Write) -> io::Result<()> {
+        let departed: Vec<_> = model.departed.iter().copied().filter(|d| self.shows(&self.departed(model, d))).collect();
+        let exited = Exited::fold(&departed);
+        let stacks = self.stacks(model);
+        let report = Report { stacks, ..self.report(model, &departed, &exited) };
+        let mut out = BufWriter::with_capacity(1 << 16, out);
+        writer.write(&report, &mut out)?;
+        out.flush()
+    }
+
+    fn report<'m>(&'m self, model: &'m Model, departed: &'m [Departed], exited: &'m Exited) -> Report<'m> {
+        let (by, descending) = self.options.sort;
+        let mut report = Report::empty(model);
+        report.live = model.rows.iter().map(|row| self.live(model, row)).filter(|row| self.shows(row)).collect();
+        report.exited = departed.iter().map(|d| self.departed(model, d)).collect();
+        report.mixed = report.live.clone();
+        report.mixed.extend(exited.groups.iter().map(|group| RowView::exited(model, group)));
+        for rows in [&mut report.live, &mut report.exited, &mut report.mixed] {
+            column::sort(rows, by, descending);
+        }
+        report.sockets = (self.options.view == View::Sockets).then(|| self.sockets(model));
+        report
+    }
+
+    fn sockets<'m>(&'m self, model: &'m Model) -> Vec<SocketView<'m>> {
+        let options = self.options;
+        let view = |row: &'m SocketRow| {
+            let owner = model.sample.sockets.get(row.socket as usize).and_then(|s| s.owner);
+            SocketView::new(model, row, owner.and_then(|key| self.details_of(key)))
+        };
+        let of_process = |view: &SocketView<'_>| {
+            (options.pids.is_empty() || view.socket.owner.is_some_and(|key| options.pids.contains(&key.pid)))
+                && (options.uids.is_empty() || view.task.is_some_and(|t| options.uids.contains(&t.uid)))
+        };
+        let mut views: Vec<_> = model.sockets.iter().map(view).filter(|v| of_process(v) && options.filter.matches_socket(v)).collect();
+        column::sort(&mut views, options.socket_sort.0, options.socket_sort.1);
+        views
+    }
+
+    /// Stacks of the processes shown, named; `None` where the view has none.
+    fn stacks(&mut self, model: &Model) -> Option<Vec<NamedStack>> {
+        let mut names = self.names.take()?;
+        let live = model.rows.iter().map(|row| self.live(model, row));
+        let shown: FxHashSet<ProcKey> = live
+            .chain(model.departed.iter().map(|d| self.departed(model, d)))
+            .filter(|row| self.shows(row))
+            .filter_map(|row| row.task().map(|t| t.key))
+            .collect();
+        let counts: Vec<_> = model.sample.stacks.counts.iter().filter(|s| shown.contains(&s.key)).cloned().collect();
+        let named = NamedStack::all(&counts, &mut names);
+        self.names = Some(names);
+        Some(named)
+    }
+
+    fn live<'m>(&'m self, model: &'m Model, row: &'m Row) -> RowView<'m> {
+        RowView::live(model, row, self.details_of(model.task(row).key))
+    }
+
+    fn departed<'m>(&'m self, model: &'m Model, departed: &'m Departed) -> RowView<'m> {
+        RowView::departed(model, departed).with_details(self.details_of(departed.exit.task.key))
+    }
+
+    fn details_of(&self, key: ProcKey) -> Option<&Details> {
+        self.details.get(&key).map(|(_, details)| details)
+    }
+
+    /// Passes the filter, and is one of the processes and users asked for.
+    fn shows(&self, row: &RowView<'_>) -> bool {
+        let options = self.options;
+        let of_task = |task: &Task| {
+            (options.pids.is_empty() || options.pids.contains(&task.key.pid))
+                && (options.uids.is_empty() || options.uids.contains(&task.uid))
+        };
+        row.task().is_none_or(of_task) && options.filter.matches(row)
+    }
+}
+
+/// A domain that is shown works in part or not at all, or lost events within the tick.
+fn is_partial(prev: &Sample, next: &Sample, domains: &[Domain]) -> bool {
+    let lost_before = |domain| prev.status.iter().find(|s| s.domain == domain).map_or(0, |s| s.lost);
+    next.status
+        .iter()
+        .filter(|s| domains.contains(&s.domain))
+        .any(|s| matches!(s.health, Health::Degraded { .. } | Health::Off { .. }) || s.lost > lost_before(s.domain))
+}

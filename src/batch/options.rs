@@ -1,0 +1,228 @@
+//! What a batch run writes, checked before it starts.
+
+use crate::app::column::{Column, Columns, Set, SocketColumn, fit, sets, wants};
+use crate::app::filter::Filter;
+use crate::export::field::{EXIT, PROCESS, SOCKET};
+use crate::export::{Writer, csv, json, text};
+use crate::sample::{Domain, Wants};
+
+/// How output is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Aligned text.
+    #[default]
+    Text,
+    /// One JSON object per tick and line.
+    Json,
+    /// Comma-separated values.
+    Csv,
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    /// Processes with a bit of everything.
+    #[default]
+    Processes,
+    /// Processes by CPU.
+    Cpu,
+    /// Processes by memory.
+    Memory,
+    /// Processes by traffic.
+    Network,
+    /// Processes by I/O.
+    Disk,
+    /// Sockets.
+    Sockets,
+    /// Stack samples.
+    Stacks,
+}
+
+impl View {
+    /// All views and their names in `--view`.
+    pub const ALL: [(View, &'static str); 7] = [
+        (View::Processes, "processes"),
+        (View::Cpu, "cpu"),
+        (View::Memory, "memory"),
+        (View::Network, "network"),
+        (View::Disk, "disk"),
+        (View::Sockets, "sockets"),
+        (View::Stacks, "stacks"),
+    ];
+
+    /// The view of that name.
+    pub fn named(name: &str) -> Option<View> {
+        Self::ALL.iter().find(|(_, n)| *n == name).map(|(view, _)| *view)
+    }
+
+    fn columns(self) -> Set<Column> {
+        match self {
+            View::Processes | View::Sockets | View::Stacks => sets::PROCESSES,
+            View::Cpu => sets::CPU,
+            View::Memory => sets::MEMORY,
+            View::Network => sets::NETWORK,
+            View::Disk => sets::DISK,
+        }
+    }
+
+    /// What is sorted by unless told otherwise.
+    fn sort(self) -> Column {
+        match self {
+            View::Memory => Column::Rss,
+            View::Network => Column::Net,
+            View::Disk => Column::Io,
+            _ => Column::CpuPct,
+        }
+    }
+}
+
+/// Why options make no sense together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// `--fields` or `--sort` names nothing there is.
+    #[error("there is no {kind} `{name}`; there are: {known}")]
+    Unknown {
+        /// What was looked for.
+        kind: &'static str,
+        /// What was given.
+        name: String,
+        /// What could be given.
+        known: String,
+    },
+}
+
+/// What a batch run writes.
+#[derive(Clone, Debug)]
+pub struct BatchOptions {
+    /// How.
+    pub format: Format,
+    /// What.
+    pub view: View,
+    /// Stop after so many ticks; `None` = never.
+    pub iterations: Option<u64>,
+    /// Order of processes, and whether the largest come first.
+    pub sort: (Column, bool),
+    /// Order of sockets.
+    pub socket_sort: (SocketColumn, bool),
+    /// Which rows.
+    pub filter: Filter,
+    /// Only these processes; empty = all.
+    pub pids: Vec<u32>,
+    /// Only processes of these user ids; empty = all.
+    pub uids: Vec<u32>,
+    writer: Writer,
+    wants: Wants,
+}
+
+impl BatchOptions {
+    /// Checks `fields` (empty = the view's own) and `sort` (`None` = the view's own); everything else lets all pass.
+    ///
+    /// # Errors
+    /// A name that is neither a column nor a field.
+    pub fn new(format: Format, view: View, fields: &[String], sort: Option<&str>) -> Result<BatchOptions, OptionsError> {
+        let (mut process, mut socket) = (view.sort(), SocketColumn::Rx);
+        match (sort, view) {
+            (Some(name), View::Sockets) => socket = column(name)?,
+            (Some(name), _) => process = column(name)?,
+            (None, _) => {}
+        }
+        let writer = writer(format, view, fields)?;
+        Ok(BatchOptions {
+            format,
+            view,
+            iterations: None,
+            sort: (process, process.descends()),
+            socket_sort: (socket, socket.descends()),
+            filter: Filter::default(),
+            pids: Vec::new(),
+            uids: Vec::new(),
+            wants: wanted(view, &writer, fields),
+            writer,
+        })
+    }
+
+    /// Writes what was chosen.
+    pub fn writer(&self) -> Writer {
+        self.writer.clone()
+    }
+
+    /// What must be collected for it beyond the basics.
+    pub fn wants(&self) -> Wants {
+        self.wants
+    }
+
+    /// The domains that what is shown comes from.
+    pub fn domains(&self) -> Vec<Domain> {
+        let mut domains = vec![Domain::Tasks, Domain::Net];
+        domains.extend((self.view == View::Stacks).then_some(Domain::Stacks));
+        domains.extend(self.wants.page_allocs.then_some(Domain::Mem));
+        domains
+    }
+}
+
+fn writer(format: Format, view: View, fields: &[String]) -> Result<Writer, OptionsError> {
+    let process = || chosen::<Column, _>(fields, PROCESS.iter().chain(EXIT));
+    let socket = || chosen::<SocketColumn, _>(fields, SOCKET.iter());
+    Ok(match (format, view) {
+        (Format::Text, _) => Writer::Text(table(view, fields)?),
+        (Format::Json, View::Sockets) => Writer::Json(json::Fields { process: None, socket: socket()? }),
+        (Format::Json, _) => Writer::Json(json::Fields { process: process()?, socket: None }),
+        (Format::Csv, View::Sockets) => Writer::Csv(csv::Csv::sockets(socket()?)),
+        (Format::Csv, View::Stacks) => Writer::Csv(csv::Csv::stacks()),
+        (Format::Csv, _) => Writer::Csv(csv::Csv::processes(process()?)),
+    })
+}
+
+/// The table of text output: what 80 columns would show, unless columns are named.
+fn table(view: View, names: &[String]) -> Result<text::Table, OptionsError> {
+    Ok(match view {
+        View::Stacks => text::Table::Stacks,
+        View::Sockets if names.is_empty() => text::Table::Sockets(fit(sets::SOCKETS, u16::MAX)),
+        View::Sockets => text::Table::Sockets(columns(names)?),
+        _ if names.is_empty() => text::Table::Processes(view.columns().first.to_vec()),
+        _ => text::Table::Processes(columns(names)?),
+    })
+}
+
+/// What must be collected: the probe of page allocations costs, so it runs only if a column or field made from them is shown.
+fn wanted(view: View, writer: &Writer, names: &[String]) -> Wants {
+    let of_columns = match writer {
+        Writer::Text(text::Table::Processes(columns)) => wants(columns),
+        _ => wants(&names.iter().filter_map(|name| Column::named(name)).collect::<Vec<_>>()),
+    };
+    Wants { sockets: view == View::Sockets, ..of_columns }
+}
+
+fn columns<C: Columns>(names: &[String]) -> Result<Vec<C>, OptionsError> {
+    names.iter().map(|name| column(name)).collect()
+}
+
+fn column<C: Columns>(name: &str) -> Result<C, OptionsError> {
+    C::named(name).ok_or_else(|| {
+        let known = C::all().iter().map(|c| c.spec().name).collect::<Vec<_>>().join(" ");
+        OptionsError::Unknown { kind: "column", name: name.into(), known }
+    })
+}
+
+/// Fields by their name, or by that of a column made from them; `None` if none are named.
+fn chosen<'a, C: Columns, F: Copy + 'static>(
+    names: &[String],
+    all: impl Iterator<Item = &'a (&'static str, F)> + Clone,
+) -> Result<Option<Vec<(&'static str, F)>>, OptionsError> {
+    let field = |wanted: &str| all.clone().find(|(field, _)| field.eq_ignore_ascii_case(wanted)).copied();
+    let mut chosen: Vec<(&'static str, F)> = Vec::new();
+    for name in names {
+        let found: Vec<_> = match (field(name), C::named(name)) {
+            (Some(field), _) => vec![field],
+            (None, Some(column)) => column.spec().fields.iter().filter_map(|f| field(f)).collect(),
+            (None, None) => {
+                let known = all.map(|(field, _)| *field).collect::<Vec<_>>().join(" ");
+                return Err(OptionsError::Unknown { kind: "field", name: name.clone(), known });
+            }
+        };
+        let is_new = |field: &(&'static str, F)| !chosen.iter().any(|(name, _)| *name == field.0);
+        let new: Vec<_> = found.into_iter().filter(is_new).collect();
+        chosen.extend(new);
+    }
+    Ok((!names.is_empty()).then_some(chosen))
+}

@@ -1,0 +1,110 @@
+//! Comma-separated values (RFC 4180): a heading, then a line for each process and tick. Unknown is empty.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use super::Report;
+use super::field::{EXIT, PROCESS, ProcessField, Raw, SOCKET, SocketField};
+use crate::app::column::RowView;
+
+/// Writes lines, and the heading before the first.
+#[derive(Clone, Debug)]
+pub struct Csv {
+    table: Table,
+    headed: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Table {
+    Processes(Vec<ProcessField>),
+    Sockets(Vec<SocketField>),
+    Stacks,
+}
+
+impl Csv {
+    /// Processes, live and exited; `None` = all fields.
+    pub fn processes(fields: Option<Vec<ProcessField>>) -> Csv {
+        let fields = fields.unwrap_or_else(|| PROCESS.iter().chain(EXIT).copied().collect());
+        Csv { table: Table::Processes(fields), headed: false }
+    }
+
+    /// Sockets; `None` = all fields.
+    pub fn sockets(fields: Option<Vec<SocketField>>) -> Csv {
+        Csv { table: Table::Sockets(fields.unwrap_or_else(|| SOCKET.to_vec())), headed: false }
+    }
+
+    /// Stacks.
+    pub fn stacks() -> Csv {
+        Csv { table: Table::Stacks, headed: false }
+    }
+
+    /// Writes a tick.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&mut self, report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+        let tick = [Raw::from(report.model.sample.at_ns), Raw::from(report.model.elapsed_ns)];
+        if !std::mem::replace(&mut self.headed, true) {
+            self.head(out)?;
+        }
+        match &self.table {
+            Table::Processes(fields) => {
+                let lists = [(&report.live, false), (&report.exited, true)];
+                for (row, exited) in lists.into_iter().flat_map(|(rows, exited)| rows.iter().map(move |r| (r, exited))) {
+                    let values = fields.iter().map(|(_, get)| get(row));
+                    line(tick.iter().cloned().chain([Raw::from(exited)]).chain(values), out)?;
+                }
+            }
+            Table::Sockets(fields) => {
+                for row in report.sockets.iter().flatten() {
+                    line(tick.iter().cloned().chain(fields.iter().map(|(_, get)| get(row))), out)?;
+                }
+            }
+            Table::Stacks => {
+                for s in report.stacks.iter().flatten() {
+                    let values =
+                        [s.key.pid.into(), s.tid.into(), s.comm.into(), s.samples.into(), s.quality_name().into(), s.folded().into()];
+                    line(tick.iter().cloned().chain(values), out)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn head(&self, out: &mut impl Write) -> io::Result<()> {
+        let names: Vec<&str> = match &self.table {
+            Table::Processes(fields) => [&["exited"][..], &names(fields)].concat(),
+            Table::Sockets(fields) => fields.iter().map(|(name, _)| *name).collect(),
+            Table::Stacks => vec!["pid", "tid", "comm", "samples", "quality", "stack"],
+        };
+        writeln!(out, "at_ns,interval_ns,{}", names.join(","))
+    }
+}
+
+fn names(fields: &[ProcessField]) -> Vec<&'static str> {
+    fields.iter().map(|(name, _): &(&'static str, for<'a> fn(&RowView<'a>) -> Raw<'a>)| *name).collect()
+}
+
+fn line<'a>(values: impl Iterator<Item = Raw<'a>>, out: &mut impl Write) -> io::Result<()> {
+    for (index, value) in values.enumerate() {
+        if index > 0 {
+            out.write_all(b",")?;
+        }
+        match value {
+            Raw::Null => {}
+            Raw::Unsigned(v) => write!(out, "{v}")?,
+            Raw::Signed(v) => write!(out, "{v}")?,
+            Raw::Bool(v) => write!(out, "{v}")?,
+            Raw::Text(v) => out.write_all(quoted(&v).as_bytes())?,
+        }
+    }
+    out.write_all(b"\n")
+}
+
+/// Quotes what would read as more than one value.
+fn quoted(text: &str) -> Cow<'_, str> {
+    match text.contains([',', '"', '\n', '\r']) {
+        true => Cow::Owned(format!("\"{}\"", text.replace('"', "\"\""))),
+        false => Cow::Borrowed(text),
+    }
+}

@@ -1,0 +1,232 @@
+//! The filter language: what it matches, what it refuses, and that it prints what it reads.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::*;
+use ebtop::app::column::{RowView, SocketView};
+use ebtop::app::filter::{Filter, parse};
+use ebtop::model::Model;
+use ebtop::sample::Counter::*;
+use ebtop::sample::*;
+use proptest::prelude::*;
+
+/// A web server at 150 % CPU, sending 3 MiB/s for a minute, and a kernel thread.
+fn model() -> Model {
+    let kthread = Task { kernel_thread: true, uid: 0, ..task(2, "kswapd0") };
+    let prev = sample(60 * SECOND, [kthread, task(80, "nginx")]);
+    let nginx = task(80, "nginx").with(CpuNs, 3 * SECOND / 2).with(TxBytes, 3 * MIB).with(MajorFaults, 5);
+    let mut next = sample(61 * SECOND, [kthread, nginx]);
+    next.exits = vec![exit(task(90, "cc1").born(60 * SECOND + MS), 61 * SECOND)];
+    next.sockets = vec![socket(5, Some(task(80, "").key), "10.0.0.1:443", "10.0.0.9:51000")];
+    Model::between(Some(&prev), Arc::new(next))
+}
+
+fn reads(text: &str) -> Filter {
+    parse(text).unwrap_or_else(|e| panic!("{text}: {e}"))
+}
+
+fn matches_nginx(text: &str) -> bool {
+    let (model, details) = (model(), details("nginx: worker process", "www-data"));
+    reads(text).matches(&RowView::live(&model, &model.rows[1], Some(&details)))
+}
+
+#[test]
+fn matches() {
+    let holds = [
+        "",
+        "  ",
+        "nginx",
+        "worker",
+        "apache|nginx",
+        "ngi work",
+        "!apache",
+        "not apache",
+        "name:worker",
+        "name=nginx",
+        "comm!=apache",
+        "comm=\"nginx: worker process\"",
+        "cpu>149",
+        "cpu>=150%",
+        "cpu<=150",
+        "CPU%=150",
+        "net>2.9MiB",
+        "net<3.1M",
+        "tx>=3MiB",
+        "tx_bytes>3MB",
+        "rx=0",
+        "rss>4000K",
+        "mem<5M",
+        "majflt=5",
+        "pid=80",
+        "pid:80",
+        "user=www-data",
+        "user:www",
+        "user!=root",
+        "user~^www",
+        "state=S",
+        "state:s",
+        "age=60",
+        "age>59s",
+        "age<2m",
+        "time>1400ms",
+        "cgroup:*.service",
+        "cgroup:web",
+        "!exited",
+        "!kthread",
+        "cpu>5 and (user=root or user=www-data)",
+        "apache or cpu>5",
+        "(nginx)",
+        "\"worker process\"",
+        "nginx:",
+        "name~\"^nginx.*process$\"",
+        "apache cpu>5 or nginx",
+        "!(apache|cc1)",
+        "!!nginx",
+        "nice=0",
+        "nice>-1",
+    ];
+    for text in holds {
+        assert!(matches_nginx(text), "{text}");
+    }
+    let fails = [
+        "apache",
+        "Nginx",
+        "!nginx",
+        "cpu>150",
+        "net>4MiB",
+        "user=root",
+        "user=WWW",
+        "user=www",
+        "exited",
+        "kthread",
+        "pid=8",
+        "nginx and apache",
+        "apache or cc1",
+        "swap>0",
+        "port:443",
+        "name~\"^worker\"",
+        "name!=nginx",
+        "name=worker",
+        "cgroup:web*",
+        "nginx apache|cc1",
+        "age>1m|age>61",
+    ];
+    for text in fails {
+        assert!(!matches_nginx(text), "{text}");
+    }
+}
+
+#[test]
+fn the_unknown_is_neither_more_nor_less() {
+    let model = Model::between(None, Arc::new(sample(SECOND, [task(80, "nginx")])));
+    let row = RowView::live(&model, &model.rows[0], None);
+    assert!(!reads("cpu>0").matches(&row) && !reads("cpu<=0").matches(&row) && !reads("cpu!=1").matches(&row));
+}
+
+#[test]
+fn kernel_threads_and_the_exited_have_words_of_their_own() {
+    let model = model();
+    let kernel = RowView::live(&model, &model.rows[0], None);
+    let departed = RowView::departed(&model, &model.departed[0]);
+    assert!(reads("kthread").matches(&kernel) && !reads("kthread").matches(&departed));
+    assert!(reads("exited cc1").matches(&departed) && !reads("exited").matches(&kernel));
+    assert!(reads("exited cc1").matches(&RowView::exited(&model, &model.exited.groups[0])));
+}
+
+#[test]
+fn sockets_by_port_address_and_state() {
+    let model = model();
+    let view = SocketView::new(&model, &model.sockets[0], None);
+    for text in ["port:443", "port=51000", "remote:10.0.0", "state:estab", "10.0.0.9", "pid=80", "rtt>1ms", "rtt<2", "proto=tcp", "nginx"] {
+        assert!(reads(text).matches_socket(&view), "{text}");
+    }
+    for text in ["port:44", "remote:10.0.1", "state:listen", "cpu>0", "proto=udp"] {
+        assert!(!reads(text).matches_socket(&view), "{text}");
+    }
+}
+
+#[test]
+fn errors_point_at_the_place() {
+    for (text, at, part) in [
+        ("cpu>", 4, "a value"),
+        ("cpu>abc", 4, "not a number"),
+        ("nginx bogus>5", 6, "no column is called `bogus`"),
+        ("(nginx", 6, "expected `)`"),
+        ("nginx)", 5, "unexpected `)`"),
+        ("user>5", 5, "holds words"),
+        ("cpu~5", 4, "holds numbers"),
+        ("name~\"(\"", 5, "regular expression"),
+        ("\"open", 0, "closing"),
+        ("nginx or", 8, "expected a word"),
+        ("!", 1, "expected a word"),
+        ("a || b", 3, "expected a word"),
+    ] {
+        let error = parse(text).expect_err(text);
+        assert_eq!(error.at, at, "{text}: {}", error.message);
+        assert!(error.message.contains(part), "{text}: {}", error.message);
+    }
+    assert!(parse(&"(".repeat(100_000)).is_err(), "deep nesting is refused, not a stack overflow");
+    assert!(parse(&"!".repeat(100_000)).is_err());
+}
+
+#[test]
+fn prints_canonical_text() {
+    for (text, printed) in [
+        ("nginx|haproxy", "nginx or haproxy"),
+        ("cpu > 5 and (user=root or cgroup:ssh*)", "cpu>5 (user=root or cgroup:ssh*)"),
+        ("not kthread", "!kthread"),
+        ("name~\"^pg_\"", "command~\"^pg_\""),
+        ("pid:1", "pid=1"),
+    ] {
+        assert_eq!(reads(text).to_string(), printed);
+    }
+}
+
+fn piece() -> impl Strategy<Value = String> {
+    const WORDS: &[&str] = &[
+        "nginx",
+        "cpu>5",
+        "net>=1.5MiB",
+        "user=root",
+        "user!=\"a b\"",
+        "name~\"^p|q\"",
+        "(",
+        ")",
+        "!",
+        "|",
+        "or",
+        "and",
+        "not",
+        "exited",
+        "kthread",
+        "\"a \\\" b\"",
+        "port:443",
+        "age<20ms",
+        "nginx:",
+        "é*",
+        "\"\"",
+        "\\",
+        "=",
+        "\"or\"",
+    ];
+    prop_oneof![8 => proptest::sample::select(WORDS).prop_map(str::to_string), 1 => "\\PC{0,6}"]
+}
+
+proptest! {
+    #[test]
+    fn what_is_printed_reads_back_the_same(pieces in proptest::collection::vec(piece(), 0..12)) {
+        if let Ok(filter) = parse(&pieces.join(" ")) {
+            let printed = filter.to_string();
+            prop_assert_eq!(parse(&printed), Ok(filter), "{}", printed);
+        }
+    }
+
+    #[test]
+    fn no_text_panics(text in "\\PC*") {
+        if let Err(error) = parse(&text) {
+            prop_assert!(text.is_char_boundary(error.at), "{} is inside a character", error.at);
+        }
+    }
+}
