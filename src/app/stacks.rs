@@ -233,13 +233,13 @@ impl StacksView {
         self.settle();
     }
 
-    /// Whether the search text is in this label.
+    /// Whether this is a function that the search text is in.
     pub fn is_match(&self, label: &Label) -> bool {
         let holds = |text: &str| match self.search.chars().any(char::is_uppercase) {
             true => text.contains(&self.search),
             false => text.to_lowercase().contains(&self.search),
         };
-        !self.search.is_empty() && (holds(&label.name) || holds(&label.module))
+        !self.search.is_empty() && label.kind.is_some() && (holds(&label.name) || holds(&label.module))
     }
 
     /// Finds zoom, cursor and table again after the tree or the zoom changed.

@@ -207,7 +207,7 @@ impl StackTree {
 
     /// Samples below `from` that have a matching frame in their stack.
     pub fn matching(&self, from: NodeId, matches: impl Fn(&Label) -> bool) -> u64 {
-        let hits: Vec<bool> = self.labels.iter().map(|label| label.kind.is_some() && matches(label)).collect();
+        let hits: Vec<bool> = self.labels.iter().map(|label| matches(label)).collect();
         let mut samples = 0;
         let mut todo = vec![from];
         while let Some(id) = todo.pop() {
