@@ -12,9 +12,6 @@ pub const MIN_WIDTH: u16 = 60;
 /// The least that shows anything useful.
 pub const MIN_HEIGHT: u16 = 15;
 
-/// From this width on there is room for all tabs and a filter.
-const ROOM_FOR_ALL: u16 = 100;
-
 /// Cells of a CPU's bar with its number, brackets and percentage, at the least.
 const CPU_BAR_WIDTH: u16 = 18;
 
@@ -160,7 +157,12 @@ pub fn tabs(shown: View, short: bool) -> Vec<Hint> {
 impl App {
     /// The tabs as they are shown now.
     pub fn tabs(&self, layout: &Layout) -> Vec<Hint> {
-        tabs(self.view(), layout.tabs.width < ROOM_FOR_ALL && self.chip_text().is_some())
+        let long = tabs(self.view(), false);
+        let end = long.last().map_or(0, |t| t.x + t.width());
+        match self.chip_text() {
+            Some(chip) if usize::from(end) + 3 + chip.width() > usize::from(layout.tabs.width) => tabs(self.view(), true),
+            _ => long,
+        }
     }
 
     /// On the right of the tabs: what narrows the view, and where.

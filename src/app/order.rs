@@ -18,7 +18,7 @@ pub struct Entry<'a, K, L> {
     pub value: Value<'a>,
 }
 
-/// Where each key stood after the last sorting, ascending by key.
+/// Where each key with a number stood after the last sorting, ascending by key.
 #[derive(Clone, Debug)]
 pub struct Ranks<K>(Vec<(K, u32)>);
 
@@ -35,11 +35,12 @@ pub fn sort<K: Copy + Ord, L: Copy>(entries: &[Entry<'_, K, L>], descending: boo
     order.sort_by(|&a, &b| value(a).compare(value(b), descending));
     keep_close_ones(&mut order, &before(entries, ranks), value, descending);
 
-    let mut new_ranks: Vec<_> = entries.iter().map(|e| (e.key, 0)).collect();
+    let mut rank_of = vec![0; entries.len()];
     for (rank, &entry) in order.iter().enumerate() {
-        new_ranks[entry as usize].1 = rank as u32;
+        rank_of[entry as usize] = rank as u32;
     }
-    ranks.0 = new_ranks;
+    let known = entries.iter().zip(rank_of).filter(|(e, _)| e.value.number().is_some());
+    ranks.0 = known.map(|(e, rank)| (e.key, rank)).collect();
     order.iter().map(|&i| (entries[i as usize].key, entries[i as usize].line)).collect()
 }
 
@@ -81,6 +82,10 @@ fn tolerance(a: &Value<'_>, b: &Value<'_>) -> Option<(f64, f64)> {
         _ => return None,
     };
     let (a, b) = (a.number()?, b.number()?);
+    // Whoever does something stands above whoever does nothing.
+    if a == 0.0 || b == 0.0 {
+        return None;
+    }
     Some(((a - b).abs(), f64::max(share * f64::max(a.abs(), b.abs()), least)))
 }
 
@@ -101,6 +106,21 @@ mod tests {
         assert_eq!(sorted(&[(1, 49.0), (2, 50.0), (3, 10.0)], &mut ranks), [1, 2, 3]);
         assert_eq!(sorted(&[(1, 49.0), (2, 80.0), (3, 10.0)], &mut ranks), [2, 1, 3]);
         assert_eq!(sorted(&[(1, 49.0), (2, 50.0), (3, 95.0)], &mut ranks), [3, 2, 1]);
+    }
+
+    #[test]
+    fn busy_rows_stand_above_idle_ones() {
+        let mut ranks = Ranks::default();
+        assert_eq!(sorted(&[(1, 0.2), (2, 0.1)], &mut ranks), [1, 2]);
+        assert_eq!(sorted(&[(1, 0.0), (2, 0.1)], &mut ranks), [2, 1]);
+    }
+
+    #[test]
+    fn an_order_made_without_numbers_is_not_kept() {
+        let mut ranks = Ranks::default();
+        let unknown = [1, 2].map(|key| Entry { key, line: (), value: Value::Unknown });
+        sort(&unknown, true, &mut ranks);
+        assert_eq!(sorted(&[(1, 50.0), (2, 50.1)], &mut ranks), [2, 1]);
     }
 
     #[test]

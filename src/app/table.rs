@@ -1,7 +1,10 @@
 //! A table as its reader left it: sorted column, order, selection and scroll position. The same for processes and sockets.
 
-use super::column::{Columns, Set, fit};
+use super::column::{self, Columns, Set};
 use super::order::{self, Entry, Ranks};
+
+/// Cells the command line gets beyond its least before further columns are added.
+const ROOM_FOR_COMMAND: u16 = 28;
 
 /// Lines of type `L`, known by `K`, under columns `C`.
 #[derive(Clone, Debug)]
@@ -183,6 +186,13 @@ impl<K: Copy + Ord, L: Copy, C: Columns> List for Table<K, L, C> {
     fn sorted_by(&self) -> &'static str {
         self.sort.spec().title
     }
+}
+
+/// Columns that fit in `width`. Further ones come only where the command line stays readable beside them.
+pub fn fit<C: Columns>(set: Set<C>, width: u16) -> Vec<C> {
+    let lean = column::fit(Set { more: &[], ..set }, width);
+    let rich = column::fit(set, width.saturating_sub(ROOM_FOR_COMMAND));
+    if rich.len() > lean.len() { rich } else { lean }
 }
 
 /// A column's place on a line.

@@ -153,7 +153,7 @@ fn groups(buffer: &mut Buffer, area: Rect, groups: &[Vec<Piece>], pen: Pen) {
         if x + width_of(group) > area.right() {
             return;
         }
-        x = pen.put_all(buffer, (x, area.y), area.right(), group) + 2;
+        x = pen.put_all(buffer, (x, area.y), area.right(), group) + if area.width < 80 { 1 } else { 2 };
     }
 }
 

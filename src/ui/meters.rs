@@ -57,7 +57,7 @@ fn cpu_bar(buffer: &mut Buffer, area: Rect, name: &str, name_width: u16, cpu: Op
     if let Some(cpu) = cpu {
         let busy = cpu.busy() * 100.0;
         let role = if busy >= 95.0 { Role::Bad } else { Role::Text };
-        pen.put_right(buffer, (bar.right(), area.y), &format!("{}%", format::percent(busy, 4)), PERCENT - 1, role);
+        pen.put_right(buffer, (bar.right(), area.y), &format!("{}%", format::percent(busy, 4)), PERCENT, role);
     }
 }
 

@@ -17,6 +17,7 @@ mod text;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Color;
 
 use crate::app::App;
 use crate::app::layout::{MIN_HEIGHT, MIN_WIDTH};
@@ -49,6 +50,9 @@ pub fn draw(frame: &mut Frame, app: &App, theme: Theme) {
         }
         None => too_small(frame, theme),
     }
+    if !theme.colour {
+        without_colour(frame.buffer_mut());
+    }
     if theme.ascii {
         to_ascii(frame.buffer_mut());
     }
@@ -58,6 +62,12 @@ fn too_small(frame: &mut Frame, theme: Theme) {
     let area = frame.area();
     let words = [format!("ebtop needs {MIN_WIDTH}×{MIN_HEIGHT}"), format!("this is {}×{}", area.width, area.height)];
     centre(frame.buffer_mut(), area, &words, Pen::new(theme));
+}
+
+fn without_colour(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        (cell.fg, cell.bg) = (Color::Reset, Color::Reset);
+    }
 }
 
 fn to_ascii(buffer: &mut Buffer) {

@@ -6,10 +6,10 @@ use ratatui::layout::Rect;
 use super::paint_line;
 use super::text::Pen;
 use super::theme::Role;
-use crate::app::column::{Align, Cell, Columns, RowView, Tone, fit};
+use crate::app::column::{Align, Cell, Columns, RowView, Tone};
 use crate::app::layout::Layout;
 use crate::app::lines::LineKey;
-use crate::app::table::{Placed, Table, place};
+use crate::app::table::{Placed, Table, fit, place};
 use crate::app::{App, ProcessTable, SocketTable, table_width};
 
 /// Draws the table of the view on screen.
