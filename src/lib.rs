@@ -16,6 +16,7 @@
 pub mod app;
 pub mod batch;
 pub mod bpf;
+pub mod cli;
 pub mod collect;
 pub mod export;
 pub mod model;

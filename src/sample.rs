@@ -359,9 +359,9 @@ pub struct Stacks {
 /// Time of one CPU by kind, cumulative ns (10 ms resolution from /proc/stat).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuTimes {
-    /// User, without nice and guest.
+    /// User, virtual machines included (the kernel counts guest time here too), without nice.
     pub user_ns: u64,
-    /// Niced user.
+    /// Niced user, niced virtual machines included.
     pub nice_ns: u64,
     /// Kernel.
     pub system_ns: u64,
@@ -435,11 +435,11 @@ pub struct Machine {
     pub running: u32,
     /// Threads now.
     pub threads: u32,
-    /// Bytes received on the wire by all interfaces but loopback, cumulative.
+    /// Bytes received on the wire, cumulative: by interfaces with hardware; where there are none (a container), by all but loopback.
     pub wire_rx_bytes: u64,
     /// Bytes sent on the wire.
     pub wire_tx_bytes: u64,
-    /// Bytes read from disks (whole devices, not partitions), cumulative.
+    /// Bytes read from disks (whole devices; no partitions, no devices stacked on others, none in memory), cumulative.
     pub disk_read_bytes: u64,
     /// Bytes written to disks.
     pub disk_write_bytes: u64,
@@ -473,7 +473,7 @@ impl Domain {
 
 /// How a domain is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum Health {
     /// All of it works.
     Live,
