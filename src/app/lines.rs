@@ -133,7 +133,10 @@ impl App {
         drop(entries);
         if self.unfolded {
             let commands = self.exited.groups.iter().enumerate();
-            table.insert_below(LineKey::Exited, commands.map(|(i, g)| (LineKey::Command(Comm::new(g.name.as_bytes())), Line::Command(i as u32))));
+            table.insert_below(
+                LineKey::Exited,
+                commands.map(|(i, g)| (LineKey::Command(Comm::new(g.name.as_bytes())), Line::Command(i as u32))),
+            );
             return table.find_selected();
         }
         gone
