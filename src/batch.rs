@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, select};
 use rustc_hash::{FxHashMap, FxHashSet};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::app::column::{self, RowView, SocketView};
 use crate::collect::Collector;
 use crate::export::stack::NamedStack;
 use crate::export::{Report, Writer};
+use crate::interrupt::Interrupt;
 use crate::model::exited::Exited;
 use crate::model::sockets::SocketRow;
 use crate::model::{Departed, Model, Row};
@@ -50,24 +49,14 @@ pub struct Outcome {
 /// # Errors
 /// The source failed for good, or `out` cannot be written (a reader that went away is no error).
 pub fn run(collector: &Collector, options: &BatchOptions, out: &mut impl Write) -> Result<Outcome, BatchError> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(BatchError::Signals)?;
-    let handle = signals.handle();
-    let (stop, stopped) = crossbeam_channel::bounded(1);
-    let watcher = std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
-            let _ = stop.send(());
-        }
-    });
-    let outcome = Batch::new(collector, options, stopped).run(out);
-    handle.close();
-    let _ = watcher.join();
-    outcome
+    let interrupt = Interrupt::catch().map_err(BatchError::Signals)?;
+    Batch::new(collector, options, &interrupt.stopped).run(out)
 }
 
 struct Batch<'a> {
     collector: &'a Collector,
     options: &'a BatchOptions,
-    stopped: Receiver<()>,
+    stopped: &'a Receiver<()>,
     /// Updates that came while waiting for details.
     early: VecDeque<Update>,
     /// By process, with the exec they were read after.
@@ -76,7 +65,7 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    fn new(collector: &'a Collector, options: &'a BatchOptions, stopped: Receiver<()>) -> Self {
+    fn new(collector: &'a Collector, options: &'a BatchOptions, stopped: &'a Receiver<()>) -> Self {
         let names = (options.view == View::Stacks).then(names::SymbolThread::start);
         Batch { collector, options, stopped, early: VecDeque::new(), details: FxHashMap::default(), names }
     }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use crossbeam_channel::{Receiver, select};
 use rustc_hash::FxHashMap;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use super::Recorder;
 use crate::collect::Collector;
+use crate::interrupt::Interrupt;
 use crate::sample::{Command, ProcKey, Sample, Update};
 
 /// Records until there are `iterations` samples, the source ends, or SIGINT, SIGTERM or SIGHUP; what was recorded stays.
@@ -16,30 +16,15 @@ use crate::sample::{Command, ProcKey, Sample, Update};
 /// The file cannot be made or written, signals cannot be caught, or the source failed for good.
 pub fn keep(collector: &Collector, path: &Path, iterations: Option<u64>) -> anyhow::Result<()> {
     let mut recorder = Recorder::create(path)?;
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    let handle = signals.handle();
-    let (stop, stopped) = crossbeam_channel::bounded(1);
-    let watcher = std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
-            let _ = stop.send(());
-        }
-    });
-    let result = record(collector, &mut recorder, iterations.unwrap_or(u64::MAX), &stopped);
-    handle.close();
-    let _ = watcher.join();
-    result
+    let interrupt = Interrupt::catch()?;
+    record(collector, &mut recorder, iterations.unwrap_or(u64::MAX), &interrupt.stopped)
 }
 
-fn record(
-    collector: &Collector,
-    recorder: &mut Recorder,
-    iterations: u64,
-    stopped: &crossbeam_channel::Receiver<()>,
-) -> anyhow::Result<()> {
+fn record(collector: &Collector, recorder: &mut Recorder, iterations: u64, stopped: &Receiver<()>) -> anyhow::Result<()> {
     let mut known = FxHashMap::default();
     let mut written = 0;
     while written < iterations {
-        let update = crossbeam_channel::select! {
+        let update = select! {
             recv(stopped) -> _ => return Ok(()),
             recv(collector.updates) -> update => update,
         };
