@@ -123,15 +123,16 @@ static __always_inline __u64 sock_inode(struct sock *sk)
 
 static __always_inline void current_proc(struct eb_net_proc_key *key, const bool probe)
 {
-	key->tgid = bpf_get_current_pid_tgid() >> 32;
 	key->zero = 0;
 	if (probe || !eb_has_storage) {
 		struct task_struct *task = (void *)bpf_get_current_task();
 
+		key->tgid = bpf_get_current_pid_tgid() >> 32;
 		key->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
 	} else {
 		struct task_struct *task = bpf_get_current_task_btf();
 
+		key->tgid = task->tgid;
 		key->start_ns = task->group_leader->start_boottime;
 	}
 }
@@ -163,6 +164,11 @@ static __always_inline struct eb_net_control *control(void)
 	return bpf_map_lookup_elem(&net_control, &zero);
 }
 
+static __always_inline bool has_flag(struct sock *sk, int flag)
+{
+	return sk->__sk_common.skc_flags & (1UL << flag);
+}
+
 /*
  * Payload taken out of the receive queue, by whatever path; 0 where the bytes a process gets are not those of TCP (kTLS, sockmap, in-kernel users).
  * bytes_received first: a segment that arrives between the reads must make the result too small, never too large.
@@ -178,7 +184,7 @@ static __always_inline __u64 consumed(struct sock *sk, struct tcp_sock *tp)
 	if (unread > 0)
 		return bytes > unread ? bytes - unread : 0;
 	/* A FIN that was read counts as one byte. */
-	if (bytes && (sk->__sk_common.skc_flags & (1UL << EB_SOCK_DONE)))
+	if (bytes && has_flag(sk, EB_SOCK_DONE))
 		bytes--;
 	return bytes;
 }
@@ -188,19 +194,29 @@ static __always_inline struct eb_net_use *use_at(__u32 slot)
 	return bpf_map_lookup_elem(&net_uses, &slot);
 }
 
-/* The use of the first process on a socket; NULL while there is none. */
+/* The use of the first process on a socket; NULL while there is none, or where user space gave its slot to another. */
 static __always_inline struct eb_net_use *first_of(const struct eb_net_sk *st)
 {
-	__u32 slot = st->slot;
+	struct eb_net_use *use = st->slot ? use_at(st->slot - 1) : NULL;
 
-	return slot ? use_at(slot - 1) : NULL;
+	return use && use->head.cookie == st->cookie ? use : NULL;
+}
+
+/* Never falls, though a disconnect clears TCP's counters. Unknown once several processes share the socket: then it cannot be told who read. */
+static __always_inline void read_consumed(struct sock *sk, struct tcp_sock *tp, const struct eb_net_sk *st, struct eb_net_tcp *out)
+{
+	__u64 bytes = consumed(sk, tp);
+
+	if (st->shared)
+		out->consumed_bytes = 0;
+	else if (bytes > st->base_bytes && bytes - st->base_bytes > out->consumed_bytes)
+		out->consumed_bytes = bytes - st->base_bytes;
 }
 
 static __always_inline void read_tcp(struct sock *sk, const struct eb_net_sk *st, struct eb_net_tcp *out)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__s32 unread;
-	__u64 bytes;
 
 	if (!tp)
 		return;
@@ -215,11 +231,10 @@ static __always_inline void read_tcp(struct sock *sk, const struct eb_net_sk *st
 	out->send_queue = tp->write_seq - tp->snd_una;
 	unread = tp->rcv_nxt - tp->copied_seq;
 	/* An unread FIN is in rcv_nxt too. */
-	if (unread > 0 && (sk->__sk_common.skc_flags & (1UL << EB_SOCK_DONE)))
+	if (unread > 0 && has_flag(sk, EB_SOCK_DONE))
 		unread--;
 	out->receive_queue = unread > 0 ? unread : 0;
-	bytes = consumed(sk, tp);
-	out->consumed_bytes = !st->shared && bytes > st->base_bytes ? bytes - st->base_bytes : 0;
+	read_consumed(sk, tp, st, out);
 }
 
 /* The socket's storage, made on first sight. just_read: bytes that were read just now and will be counted. */
@@ -269,6 +284,22 @@ static __always_inline struct eb_net_use *take_slot(struct sock *sk, const struc
 	return use;
 }
 
+/* The first use of a socket, whoever makes it first; NULL when no slot is left. */
+static __always_inline struct eb_net_use *make_first(struct sock *sk, struct eb_net_sk *st, const struct eb_net_use_key *key)
+{
+	__u32 before = st->slot;
+	struct eb_net_use *use;
+	__u32 slot = 0;
+
+	use = take_slot(sk, key, &slot);
+	if (!use)
+		return NULL;
+	if (__sync_val_compare_and_swap(&st->slot, before, slot + 1) == before)
+		return use;
+	use->head.state = EB_USE_DISCARDED;
+	return first_of(st);
+}
+
 /* The use of a process that is not the first on its socket, made on first sight. */
 static __always_inline struct eb_net_use *shared_use(struct sock *sk, const struct eb_net_use_key *key)
 {
@@ -299,20 +330,13 @@ static __always_inline struct eb_net_use *claim(struct sock *sk, const struct eb
 	struct eb_net_sk *st = watch(sk, just_read);
 	struct eb_net_use_key key = { .proc = *proc };
 	struct eb_net_use *use;
-	__u32 slot = 0;
 
 	if (!st)
 		return NULL;
 	key.cookie = st->cookie;
-	if (!st->slot) {
-		use = take_slot(sk, &key, &slot);
-		if (!use)
-			return NULL;
-		if (!__sync_val_compare_and_swap(&st->slot, 0, slot + 1))
-			return use;
-		use->head.state = EB_USE_DISCARDED;
-	}
 	use = first_of(st);
+	if (!use)
+		use = make_first(sk, st, &key);
 	if (!use)
 		return NULL;
 	if (!use->head.tgid && !__sync_val_compare_and_swap(&use->head.tgid, 0, proc->tgid)) {
@@ -495,6 +519,7 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(net_state, struct sock *sk, int oldstate, int newstate)
 {
 	struct eb_net_proc_key proc = {};
+	struct eb_net_use *use;
 	struct eb_net_sk *st;
 	struct tcp_sock *tp;
 
@@ -510,6 +535,13 @@ int BPF_PROG(net_state, struct sock *sk, int oldstate, int newstate)
 		return 0;
 	case BPF_TCP_ESTABLISHED:
 		watch(sk, 0);
+		return 0;
+	case BPF_TCP_CLOSE:
+		/* A reset or disconnect clears the counters right after this. */
+		st = bpf_sk_storage_get(&net_sks, sk, 0, 0);
+		use = st ? first_of(st) : NULL;
+		if (use)
+			read_tcp(sk, st, &use->tcp);
 		return 0;
 	case BPF_TCP_FIN_WAIT1:
 	case BPF_TCP_LAST_ACK:
@@ -544,20 +576,21 @@ int BPF_PROG(net_retransmit, struct sock *sk)
 	return 0;
 }
 
-/* The end of a TCP socket: what was read past the hooks goes to its only owner, and its last words into the use. */
+/* The end of a TCP socket: what was read past the hooks goes to its only owner. What could be read after its state became CLOSE counts too. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(net_end, struct sock *sk)
 {
 	struct eb_net_sk *st = bpf_sk_storage_get(&net_sks, sk, 0, 0);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct eb_net_use *use;
 
 	use = st ? first_of(st) : NULL;
-	if (!use)
+	if (!use || !tp)
 		return 0;
-	read_tcp(sk, st, &use->tcp);
+	read_consumed(sk, tp, st, &use->tcp);
 	if (use->tcp.consumed_bytes > use->head.moved.rx_bytes)
 		use->head.moved.rx_bytes = use->tcp.consumed_bytes;
-	use->name.state = sk->__sk_common.skc_state;
+	use->name.state = BPF_TCP_CLOSE;
 	use->head.state = EB_USE_CLOSED;
 	return 0;
 }
@@ -571,23 +604,19 @@ int net_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct eb_net_use_key key = {};
 	struct sock *sk = ctx->sk;
 	struct eb_net_use *use;
-	__u32 slot = 0;
 
 	if (!sk || !st || !ctl || !st->cookie)
 		return 0;
+	/* A UDP socket outlives its close by a grace period, and has lost its port by then. */
+	if (sk->sk_protocol == EB_IPPROTO_UDP && has_flag(sk, EB_SOCK_DEAD))
+		return 0;
 	use = first_of(st);
-	if (!use) {
-		if (!ctl->list_idle)
-			return 0;
+	if (!use && ctl->list_idle) {
 		key.cookie = st->cookie;
-		use = take_slot(sk, &key, &slot);
-		if (!use)
-			return 0;
-		if (__sync_val_compare_and_swap(&st->slot, 0, slot + 1)) {
-			use->head.state = EB_USE_DISCARDED;
-			return 0;
-		}
+		use = make_first(sk, st, &key);
 	}
+	if (!use)
+		return 0;
 	use->guess = st->guess;
 	read_name(sk, &use->name);
 	read_tcp(sk, st, &use->tcp);

@@ -10,6 +10,7 @@
 #define EB_IPPROTO_MPTCP 262
 #define EB_MSG_PEEK 0x2
 #define EB_MSG_ERRQUEUE 0x2000
+#define EB_SOCK_DEAD 0
 #define EB_SOCK_DONE 1
 
 #define EB_MAX_USES 32768
