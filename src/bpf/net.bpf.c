@@ -137,17 +137,17 @@ static __always_inline void current_proc(struct eb_net_proc_key *key, const bool
 	}
 }
 
-static __always_inline void read_name(struct sock *sk, struct eb_net_name *name)
+static __always_inline void read_name(struct sock *sk, struct eb_net_name *name, const bool probe)
 {
-	name->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	name->protocol = BPF_CORE_READ(sk, sk_protocol);
-	name->state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	name->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	name->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	name->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	name->family = GET(probe, sk, __sk_common.skc_family);
+	name->protocol = GET(probe, sk, sk_protocol);
+	name->state = GET(probe, sk, __sk_common.skc_state);
+	name->netns = probe ? BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) : sk->__sk_common.skc_net.net->ns.inum;
+	name->local_port = GET(probe, sk, __sk_common.skc_num);
+	name->remote_port = bpf_ntohs(GET(probe, sk, __sk_common.skc_dport));
 	if (name->family == EB_AF_INET) {
-		__u32 local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
-		__u32 remote = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+		__u32 local = GET(probe, sk, __sk_common.skc_rcv_saddr);
+		__u32 remote = GET(probe, sk, __sk_common.skc_daddr);
 
 		__builtin_memcpy(name->local, &local, 4);
 		__builtin_memcpy(name->remote, &remote, 4);
@@ -261,7 +261,7 @@ static __always_inline struct eb_net_sk *watch(struct sock *sk, __u64 just_read)
 }
 
 /* Takes an empty slot and names it; NULL when none is left. */
-static __always_inline struct eb_net_use *take_slot(struct sock *sk, const struct eb_net_use_key *key, __u32 *slot)
+static __always_inline struct eb_net_use *take_slot(struct sock *sk, const struct eb_net_use_key *key, __u32 *slot, const bool probe)
 {
 	struct eb_net_control *ctl = control();
 	struct eb_net_use *use;
@@ -279,7 +279,7 @@ static __always_inline struct eb_net_use *take_slot(struct sock *sk, const struc
 	use->head.tgid = key->proc.tgid;
 	use->since_ns = bpf_ktime_get_boot_ns();
 	use->seen = ctl ? ctl->walk : 0;
-	read_name(sk, &use->name);
+	read_name(sk, &use->name, probe);
 	use->head.state = EB_USE_OPEN;
 	return use;
 }
@@ -291,9 +291,12 @@ static __always_inline struct eb_net_use *make_first(struct sock *sk, struct eb_
 	struct eb_net_use *use;
 	__u32 slot = 0;
 
-	use = take_slot(sk, key, &slot);
+	use = take_slot(sk, key, &slot, false);
 	if (!use)
 		return NULL;
+	/* An earlier use has counted some of what was read. */
+	if (before)
+		st->shared = 1;
 	if (__sync_val_compare_and_swap(&st->slot, before, slot + 1) == before)
 		return use;
 	use->head.state = EB_USE_DISCARDED;
@@ -301,7 +304,7 @@ static __always_inline struct eb_net_use *make_first(struct sock *sk, struct eb_
 }
 
 /* The use of a process that is not the first on its socket, made on first sight. */
-static __always_inline struct eb_net_use *shared_use(struct sock *sk, const struct eb_net_use_key *key)
+static __always_inline struct eb_net_use *shared_use(struct sock *sk, const struct eb_net_use_key *key, const bool probe)
 {
 	__u32 *known = bpf_map_lookup_elem(&net_shared, key);
 	struct eb_net_use *use;
@@ -309,7 +312,7 @@ static __always_inline struct eb_net_use *shared_use(struct sock *sk, const stru
 
 	if (known)
 		return use_at(*known);
-	use = take_slot(sk, key, &slot);
+	use = take_slot(sk, key, &slot, probe);
 	if (!use)
 		return NULL;
 	use->shared = 1;
@@ -337,8 +340,11 @@ static __always_inline struct eb_net_use *claim(struct sock *sk, const struct eb
 	use = first_of(st);
 	if (!use)
 		use = make_first(sk, st, &key);
-	if (!use)
+	if (!use) {
+		/* Counted by process alone, so that TCP's own count cannot be set against it any more. */
+		st->shared = 1;
 		return NULL;
+	}
 	if (!use->head.tgid && !__sync_val_compare_and_swap(&use->head.tgid, 0, proc->tgid)) {
 		use->head.start_ns = proc->start_ns;
 		return use;
@@ -346,7 +352,7 @@ static __always_inline struct eb_net_use *claim(struct sock *sk, const struct eb
 	if (use->head.tgid == proc->tgid && use->head.start_ns == proc->start_ns)
 		return use;
 	st->shared = 1;
-	return shared_use(sk, &key);
+	return shared_use(sk, &key, false);
 }
 
 /* Nothing could hold this use: its process gets the bytes all the same. */
@@ -380,7 +386,7 @@ static __always_inline struct eb_net_moved *counters(struct sock *sk, __u64 just
 	} else {
 		struct eb_net_use_key key = { .cookie = sock_inode(sk), .proc = proc };
 
-		use = shared_use(sk, &key);
+		use = shared_use(sk, &key, probe);
 	}
 	return use ? &use->head.moved : proc_entry(&proc);
 }
@@ -618,7 +624,7 @@ int net_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!use)
 		return 0;
 	use->guess = st->guess;
-	read_name(sk, &use->name);
+	read_name(sk, &use->name, false);
 	read_tcp(sk, st, &use->tcp);
 	use->seen = ctl->walk;
 	return 0;

@@ -155,7 +155,7 @@ impl Net {
 
     fn sweep_is_due(&self) -> bool {
         let since = self.last_walk.elapsed();
-        self.slots.are_scarce()
+        self.slots.are_scarce(self.live_at_walk)
             || since >= SWEEP_AT_LEAST
             || (since >= SWEEP_AT_MOST && self.slots.active().len() > 2 * self.live_at_walk + SWEEP_SLACK)
     }

@@ -81,3 +81,37 @@ fn short_lives_leave_nothing_behind() {
     let own = net.read(true).sockets.into_iter().filter(|s| s.owner.is_some_and(|o| o.pid == std::process::id())).count();
     assert!(own < 50, "{own} sockets left");
 }
+
+/// A filter on the receiver drops everything, so that the sender must repeat itself.
+#[test]
+#[ignore = "root"]
+fn retransmits_go_to_the_sender() {
+    let mut net = open();
+    let (mut client, mut server) = tcp_pair("127.0.0.1:0");
+    client.write_all(&[0; 10]).unwrap();
+    server.read_exact(&mut [0; 10]).unwrap();
+    let before = retransmits(&mut net);
+    let mut drop_all = libc::sock_filter { code: 6, jt: 0, jf: 0, k: 0 };
+    let program = libc::sock_fprog { len: 1, filter: &mut drop_all };
+    // SAFETY: the program and its one instruction live through the call.
+    let result = unsafe {
+        libc::setsockopt(
+            server.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            size_of::<libc::sock_fprog>() as libc::socklen_t,
+        )
+    };
+    assert_eq!(result, 0);
+    client.write_all(&[0; 10]).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let counted = retransmits(&mut net) - before;
+    let told = local(&net.read(true).sockets, client.local_addr().unwrap())[0].tcp.unwrap().retransmits;
+    assert!(counted >= 2 && told.abs_diff(counted) <= 1, "counted {counted}, TCP says {told}");
+    reset(client);
+}
+
+fn retransmits(net: &mut Net) -> u64 {
+    own(&net.read(false)).unwrap().1.get(Counter::Retransmits).unwrap()
+}

@@ -47,9 +47,9 @@ impl Slots {
         &self.active
     }
 
-    /// More than half are in use.
-    pub fn are_scarce(&self) -> bool {
-        self.active.len() > self.uses.len() / 2
+    /// A quarter of all slots went since so many were in use.
+    pub fn are_scarce(&self, since: usize) -> bool {
+        self.active.len() > since + self.uses.len() / 4
     }
 
     /// What a tick needs of a use.
