@@ -75,6 +75,29 @@ fn throughput_stays() {
     }
 }
 
+/// The same with iperf3 flat out. Printed only: two processes on a busy machine scatter by more than the hooks cost.
+#[test]
+#[ignore = "root"]
+fn iperf3_throughput_beside_none() {
+    for (i, what) in ["-4", "-6"].iter().enumerate() {
+        let mut port = 45_300 + 100 * i as u16;
+        let mut rate = |what: &str| {
+            port += 1;
+            let [_, (_, received)] = run_iperf3(port, &[what, "-t", "1"]);
+            received["end"]["sum_received"]["bits_per_second"].as_f64().unwrap()
+        };
+        let mut ratios: Vec<f64> = (0..7)
+            .map(|_| {
+                let bare = rate(what);
+                let _net = open();
+                rate(what) / bare
+            })
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        println!("iperf3 {what} flat out: {:.1} % of the throughput without, median of 7 ({ratios:.2?})", ratios[3] * 100.0);
+    }
+}
+
 /// CPU seconds of this thread for so many round trips of one message.
 fn exchange(size: usize, rounds: usize) -> f64 {
     let (mut client, mut server) = tcp_pair("127.0.0.1:0");
