@@ -2,6 +2,15 @@
 //!
 //! `cargo test --test kernel_net -- --ignored --test-threads=1`
 
+#[path = "kernel_net/calls.rs"]
+mod calls;
+#[path = "kernel_net/lives.rs"]
+mod lives;
+#[path = "kernel_net/load.rs"]
+mod load;
+#[path = "kernel_net/owners.rs"]
+mod owners;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
@@ -99,46 +108,4 @@ fn the_status_is_live() {
     net.read(true);
     let status = net.status();
     assert_eq!((status.health, status.lost), (Health::Live, 0));
-}
-
-/// Not a check but a measurement: mean run time of the hooks, beside any program named `eb_empty` (loaded by hand) on the same tracepoints.
-#[test]
-#[ignore = "root"]
-fn what_a_call_costs() {
-    let _net = open();
-    let obj = libbpf_rs::ObjectBuilder::default().open_file("/tmp/ebtop-net/empty.o").unwrap().load().unwrap();
-    let mut obj = obj;
-    let _links: Vec<_> = obj.progs_mut().map(|p| p.attach().unwrap()).collect();
-    std::fs::write("/proc/sys/kernel/bpf_stats_enabled", "1").unwrap();
-    for (what, size) in [("TCP 64 B", 64usize), ("TCP 64 KiB", 65536), ("UDP 64 B", 64)] {
-        let before = run_times();
-        let mut buffer = vec![0; size];
-        if what.starts_with("TCP") {
-            let (mut client, mut server) = tcp_pair("127.0.0.1:0");
-            for _ in 0..20000 {
-                client.write_all(&buffer).unwrap();
-                server.read_exact(&mut buffer).unwrap();
-            }
-        } else {
-            let (client, server) = udp_pair("127.0.0.1:0");
-            for _ in 0..50000 {
-                client.send(&buffer).unwrap();
-                server.recv(&mut buffer).unwrap();
-            }
-        }
-        for (id, name, ns, count) in run_times() {
-            let (ns, count) = before.iter().find(|b| b.0 == id).map_or((ns, count), |b| (ns - b.2, count - b.3));
-            if count > 1000 {
-                println!("{what}: {name} {:.1} ns a run, {count} runs", ns as f64 / count as f64);
-            }
-        }
-    }
-    std::fs::write("/proc/sys/kernel/bpf_stats_enabled", "0").unwrap();
-}
-
-fn run_times() -> Vec<(u32, String, u64, u64)> {
-    libbpf_rs::query::ProgInfoIter::default()
-        .map(|p| (p.id, p.name.to_string_lossy().into_owned(), p.run_time_ns, p.run_cnt))
-        .filter(|p| p.1.starts_with("net_") || p.1.starts_with("eb_empty"))
-        .collect()
 }

@@ -259,4 +259,16 @@ mod tests {
         assert!(explain(&[refused(), refused()], true).contains("run as root"));
         assert!(explain(&[refused(), Error::from_raw_os_error(libc::EINVAL)], true).contains("do not load"));
     }
+
+    /// The rungs that this kernel may refuse to attach must at least pass its verifier, with the code paths they alone use.
+    #[test]
+    #[ignore = "root"]
+    fn the_lower_rungs_pass_the_verifier() {
+        let without_storage = Plan { rung: Rung::Tracepoints, storage: false, extras: false };
+        assert!(try_plan(without_storage, false).is_ok());
+        let mut memory = MaybeUninit::uninit();
+        let mut open = NetSkelBuilder::default().open(&mut memory).unwrap();
+        configure(&mut open, Plan { rung: Rung::Probes, storage: false, extras: false }, false).unwrap();
+        open.load().unwrap();
+    }
 }

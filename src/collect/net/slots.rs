@@ -47,6 +47,11 @@ impl Slots {
         &self.active
     }
 
+    /// A quarter of all slots went since so many were in use.
+    pub fn are_scarce(&self, since: usize) -> bool {
+        self.active.len() > since + self.uses.len() / 4
+    }
+
     /// What a tick needs of a use.
     pub fn head(&self, slot: u32) -> eb_net_head {
         self.uses.get_first(slot as usize).unwrap_or_default()
