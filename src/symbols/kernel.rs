@@ -99,7 +99,8 @@ impl Loaded {
         // One by one: an error (a BPF program that is gone) fails a whole batch.
         let Ok(found) = self.symbolizer.symbolize_single(&self.source, Input::AbsAddr(address)) else { return frame };
         let Some(symbol) = found.as_sym() else { return frame };
-        if symbol.module.as_deref().is_some_and(|m| m == "[bpf]") || symbol.name.starts_with("bpf_prog_") {
+        let of_bpf = symbol.module.as_deref().is_some_and(|m| m == "[bpf]") || symbol.name.starts_with("bpf_prog_");
+        if of_bpf && !self.text.holds(address) {
             frame.module = "[bpf]".into();
             frame.offset = symbol.offset as u64;
         }

@@ -29,10 +29,16 @@ const EXITED: &str = "the process has exited: only what was seen of it before ca
 #[derive(Default)]
 pub(super) struct Namer {
     kernel: Kernel,
-    files: ElfFiles,
-    frames: FxHashMap<(FileId, u64), Vec<Frame>>,
+    code: Code,
     /// Newest last.
     processes: VecDeque<(ProcKey, Space)>,
+}
+
+/// Names of code in files, whoever maps them.
+#[derive(Default)]
+struct Code {
+    files: ElfFiles,
+    frames: FxHashMap<(FileId, u64), Vec<Frame>>,
     vdso: Option<FileId>,
 }
 
@@ -68,7 +74,7 @@ impl Namer {
         let known = self.processes.iter().position(|(k, _)| *k == key).and_then(|i| self.processes.remove(i));
         let known = known.map(|(_, space)| space);
         let (now, reason) = match Process::find(key) {
-            Some(process) => Space::of(&process, addresses, known.as_ref(), &mut self.files),
+            Some(process) => Space::of(&process, addresses, known.as_ref(), &mut self.code),
             None => (None, Some(EXITED.into())),
         };
         let Some(space) = now.or(known) else {
@@ -94,28 +100,39 @@ impl Namer {
         let mapping = &mapped.mapping;
         let file = match mapping.backing {
             Backing::Anonymous => return vec![space.jit(mapping, address)],
-            Backing::Vdso => self.vdso(mapping),
+            Backing::Vdso => self.code.vdso(mapping),
             Backing::File => mapped.file,
         };
-        let offset = (address - mapping.start).saturating_add(mapping.offset);
-        let module = mapping.module();
-        let Some(file) = file else { return vec![native(None, &module, offset)] };
+        self.code.frames(file, mapping.file_offset(address), &mapping.module())
+    }
+}
+
+impl Code {
+    fn frames(&mut self, file: Option<FileId>, offset: u64, module: &str) -> Vec<Frame> {
+        let Some(file) = file else { return vec![native(None, module, offset)] };
         if let Some(frames) = self.frames.get(&(file, offset)) {
             return frames.clone();
         }
         if !self.files.holds(file) {
-            return vec![native(None, &module, offset)];
+            return vec![native(None, module, offset)];
         }
         let places = self.files.places(file, offset);
         let frames = match places.is_empty() {
-            true => vec![native(None, &module, offset)],
-            false => places.into_iter().map(|place| native(Some(place), &module, offset)).collect(),
+            true => vec![native(None, module, offset)],
+            false => places.into_iter().map(|place| native(Some(place), module, offset)).collect(),
         };
         if self.frames.len() >= FRAMES_MAX {
             self.frames.clear();
         }
         self.frames.insert((file, offset), frames.clone());
         frames
+    }
+
+    /// Opens `file` if one of the offsets has no name yet.
+    fn prepare(&mut self, id: FileId, file: File, mut offsets: impl Iterator<Item = u64>) {
+        if offsets.any(|offset| !self.frames.contains_key(&(id, offset))) {
+            self.files.hold(id, file);
+        }
     }
 
     /// Every 64-bit process has the same vDSO: ours is read once, into memory that looks like a file.
@@ -133,9 +150,9 @@ impl Namer {
 
 impl Space {
     /// Looks at a process; `None` if its pid may have changed hands meanwhile. The text says why names will be missing.
-    fn of(process: &Process, addresses: &[u64], known: Option<&Space>, files: &mut ElfFiles) -> (Option<Space>, Option<String>) {
+    fn of(process: &Process, addresses: &[u64], known: Option<&Space>, code: &mut Code) -> (Option<Space>, Option<String>) {
         let mut space = Space { perf_map: known.and_then(|k| k.perf_map.clone()), ..Space::default() };
-        let reason = space.look(process, addresses, files);
+        let reason = space.look(process, addresses, code);
         if !process.is_alive() {
             return (None, Some(EXITED.into()));
         }
@@ -144,7 +161,7 @@ impl Space {
     }
 
     /// Reads the mappings, and opens the files that hold `addresses`.
-    fn look(&mut self, process: &Process, addresses: &[u64], files: &mut ElfFiles) -> Option<String> {
+    fn look(&mut self, process: &Process, addresses: &[u64], code: &mut Code) -> Option<String> {
         match process.mappings() {
             Ok(mappings) => self.mappings = mappings.into_iter().map(|mapping| Mapped { mapping, file: None }).collect(),
             Err(error) => return Some(format!("its memory map cannot be read: {error}; run as root")),
@@ -158,7 +175,9 @@ impl Space {
             }
             match process.open(&mapped.mapping) {
                 Ok((file, id)) => {
-                    files.hold(id, file);
+                    let mapping = &mapped.mapping;
+                    let inside = addresses.iter().filter(|a| (mapping.start..mapping.end).contains(a));
+                    code.prepare(id, file, inside.map(|&a| mapping.file_offset(a)));
                     mapped.file = Some(id);
                 }
                 Err(error) => reason = Some(format!("{} cannot be read: {error}", mapped.mapping.module())),

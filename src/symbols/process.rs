@@ -136,6 +136,11 @@ impl Mapping {
         (self.start, self.end, self.offset, self.inode) == (other.start, other.end, other.offset, other.inode)
     }
 
+    /// Where in the file the byte at `address` comes from.
+    pub(super) fn file_offset(&self, address: u64) -> u64 {
+        address.saturating_sub(self.start).saturating_add(self.offset)
+    }
+
     /// Forgets the directories of the path: only opening the file needs them.
     pub(super) fn slim(&mut self) {
         if let Some(name) = self.path.file_name() {
