@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+
+use crate::batch::{Format, View};
 
 /// Fastest refresh: below it the terminal, not the numbers, sets the pace.
 const SHORTEST_DELAY: Duration = Duration::from_millis(100);
@@ -159,36 +161,6 @@ pub struct Show {
     /// Leave the mouse to the terminal
     #[arg(short = 'M', long)]
     pub no_mouse: bool,
-}
-
-/// Form of batch output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A table for people
-    #[default]
-    Text,
-    /// One JSON object a sample and line; raw units, unknown is null
-    Json,
-    /// Comma-separated values with a header line
-    Csv,
-}
-
-/// A view, on screen or in batch output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum View {
-    /// Everything about each process
-    #[default]
-    Processes,
-    /// Where CPU time goes
-    Cpu,
-    /// Resident memory, faults, growth
-    Memory,
-    /// Bytes of each process
-    Network,
-    /// Bytes of each socket
-    Sockets,
-    /// The hottest stacks
-    Stacks,
 }
 
 /// A time such as `1`, `0.5` (seconds), `500ms`, `2s` or `1m`.

@@ -21,6 +21,7 @@ pub mod collect;
 pub mod export;
 pub mod model;
 pub mod record;
+pub mod run;
 pub mod sample;
 pub mod symbols;
 pub mod ui;

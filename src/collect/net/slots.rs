@@ -30,8 +30,7 @@ impl Slots {
     /// Where the map cannot be mapped.
     pub fn new(uses: &MapHandle, queue: MapHandle) -> io::Result<Slots> {
         let uses = SharedArray::new(uses)?;
-        let mut slots =
-            Slots { uses, queue, waiting: VecDeque::new(), active: Vec::new(), recycled: Vec::new(), never_used: 0, taken: 0 };
+        let mut slots = Slots { uses, queue, waiting: VecDeque::new(), active: Vec::new(), recycled: Vec::new(), never_used: 0, taken: 0 };
         slots.top_up();
         Ok(slots)
     }
