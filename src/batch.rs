@@ -6,11 +6,14 @@ mod options;
 use std::collections::VecDeque;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::{Receiver, select};
+use libc::c_int;
 use rustc_hash::{FxHashMap, FxHashSet};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use signal_hook::{SigId, flag};
 
 use crate::app::column::{self, RowView, SocketView};
 use crate::collect::Collector;
@@ -45,12 +48,14 @@ pub struct Outcome {
     pub partial: bool,
 }
 
-/// Writes ticks until there were enough, the source ends, the reader goes away, or SIGINT, SIGTERM or SIGHUP.
+/// Writes ticks until there were enough, the source ends, the reader goes away, or SIGINT, SIGTERM or SIGHUP. A second signal
+/// ends the process at once, even while the reader is stuck.
 ///
 /// # Errors
 /// The source failed for good, or `out` cannot be written (a reader that went away is no error).
 pub fn run(collector: &Collector, options: &BatchOptions, out: &mut impl Write) -> Result<Outcome, BatchError> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(BatchError::Signals)?;
+    let guard = SecondSignal::kills().map_err(BatchError::Signals)?;
+    let mut signals = Signals::new(STOPPING).map_err(BatchError::Signals)?;
     let handle = signals.handle();
     let (stop, stopped) = crossbeam_channel::bounded(1);
     let watcher = std::thread::spawn(move || {
@@ -61,7 +66,34 @@ pub fn run(collector: &Collector, options: &BatchOptions, out: &mut impl Write) 
     let outcome = Batch::new(collector, options, stopped).run(out);
     handle.close();
     let _ = watcher.join();
+    drop(guard);
     outcome
+}
+
+const STOPPING: [c_int; 3] = [SIGINT, SIGTERM, SIGHUP];
+
+/// While it lives, the second signal does what the first would have done to a program that catches none.
+#[derive(Default)]
+struct SecondSignal(Vec<SigId>);
+
+impl SecondSignal {
+    fn kills() -> io::Result<Self> {
+        let came = Arc::new(AtomicBool::new(false));
+        let mut guard = SecondSignal::default();
+        for signal in STOPPING {
+            guard.0.push(flag::register_conditional_default(signal, Arc::clone(&came))?);
+            guard.0.push(flag::register(signal, Arc::clone(&came))?);
+        }
+        Ok(guard)
+    }
+}
+
+impl Drop for SecondSignal {
+    fn drop(&mut self) {
+        for id in self.0.drain(..) {
+            signal_hook::low_level::unregister(id);
+        }
+    }
 }
 
 struct Batch<'a> {

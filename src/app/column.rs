@@ -127,13 +127,14 @@ pub trait Columns: Copy + Eq + std::fmt::Debug + Send + Sync + 'static {
         self.spec().align == Align::Right
     }
 
-    /// The column of that title, name or alias, in any case; failing that, the one made from just that field.
+    /// The column called so: by its title as written (`RX` is not `rx`), by a name or title in any case, or by the one field it is made from.
     fn named(name: &str) -> Option<Self> {
         let is = |other: &str| other.eq_ignore_ascii_case(name);
-        let called = |spec: &Spec| is(spec.title) || is(spec.name) || spec.aliases.iter().any(|a| is(a));
-        let made_from = |spec: &Spec| matches!(spec.fields, [field] if is(field));
         let find = |test: &dyn Fn(&Spec) -> bool| Self::all().iter().copied().find(|c| test(c.spec()));
-        find(&called).or_else(|| find(&made_from))
+        find(&|spec| spec.title == name)
+            .or_else(|| find(&|spec| is(spec.name) || spec.aliases.iter().any(|a| is(a))))
+            .or_else(|| find(&|spec| is(spec.title)))
+            .or_else(|| find(&|spec| matches!(spec.fields, [field] if is(field))))
     }
 }
 

@@ -1,0 +1,68 @@
+//! What a tick costs beyond collecting it, at 10,000 processes: comparing two samples, sorting, writing.
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use common::*;
+use criterion::{Criterion, criterion_group, criterion_main};
+use ebtop::app::column::{Column, RowView, sort};
+use ebtop::app::filter::parse;
+use ebtop::batch::{BatchOptions, Format, View};
+use ebtop::export::Report;
+use ebtop::model::Model;
+use ebtop::sample::Counter::*;
+use ebtop::sample::*;
+
+const PROCESSES: u32 = 10_000;
+
+/// Mostly idle processes; every tenth is busy, one in a thousand new.
+fn tick(number: u64) -> Sample {
+    let at_ns = (100 + number) * SECOND;
+    let tasks = (1..=PROCESSES).map(|pid| {
+        let busy = u64::from(pid % 10 == 0) * u64::from(pid) * number;
+        let born = if u64::from(pid) % 1000 == number { at_ns - MS } else { SECOND };
+        task(pid, "some-service").born(born).with(CpuNs, busy * 1000).with(MinorFaults, busy).with(TxBytes, busy * 7)
+    });
+    let mut sample = sample(at_ns, tasks);
+    sample.exits = (0..200).map(|i| exit(task(20_000 + i, "cc1").born(at_ns - MS).with(CpuNs, MS), at_ns)).collect();
+    sample
+}
+
+fn benches(c: &mut Criterion) {
+    let (prev, next) = (tick(1), Arc::new(tick(2)));
+    c.bench_function("between_10000", |b| b.iter(|| Model::between(Some(black_box(&prev)), Arc::clone(black_box(&next)))));
+
+    let model = Model::between(Some(&prev), next);
+    let live = || -> Vec<_> { model.rows.iter().map(|row| RowView::live(&model, row, None)).collect() };
+    for column in [Column::CpuPct, Column::Command] {
+        c.bench_function(&format!("sort_10000_by_{column:?}"), |b| {
+            b.iter(|| {
+                let mut rows = live();
+                sort(&mut rows, column, true);
+                rows
+            })
+        });
+    }
+
+    let filter = parse("service cpu>0.5 or net>1M").expect("a filter");
+    c.bench_function("filter_10000", |b| b.iter(|| live().into_iter().filter(|row| filter.matches(row)).count()));
+
+    let report = Report { live: live(), mixed: live(), ..Report::empty(&model) };
+    for format in [Format::Text, Format::Json, Format::Csv] {
+        let options = BatchOptions::new(format, View::Processes, &[], None).expect("defaults");
+        let mut writer = options.writer;
+        let mut out = Vec::new();
+        c.bench_function(&format!("write_10000_{format:?}"), |b| {
+            b.iter(|| {
+                out.clear();
+                writer.write(&report, &mut out).expect("memory takes all")
+            })
+        });
+    }
+}
+
+criterion_group!(tick_costs, benches);
+criterion_main!(tick_costs);
