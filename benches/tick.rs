@@ -1,12 +1,15 @@
 //! What a tick costs beyond collecting it, at 10,000 processes: comparing two samples, sorting, writing.
+//! Measured in CPU time of the thread, so that other work on the machine does not count.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::*;
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ebtop::app::column::{Column, RowView, sort};
 use ebtop::app::filter::parse;
@@ -15,6 +18,40 @@ use ebtop::export::Report;
 use ebtop::model::Model;
 use ebtop::sample::Counter::*;
 use ebtop::sample::*;
+use rustix::time::{ClockId, clock_gettime};
+
+/// CPU time of this thread.
+struct CpuTime(WallTime);
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        let now = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        self.start() - start
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        self.0.to_f64(value)
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        self.0.formatter()
+    }
+}
 
 const PROCESSES: u32 = 10_000;
 
@@ -31,7 +68,7 @@ fn tick(number: u64) -> Sample {
     sample
 }
 
-fn benches(c: &mut Criterion) {
+fn benches(c: &mut Criterion<CpuTime>) {
     let (prev, next) = (tick(1), Arc::new(tick(2)));
     c.bench_function("between_10000", |b| b.iter(|| Model::between(Some(black_box(&prev)), Arc::clone(black_box(&next)))));
 
@@ -64,5 +101,9 @@ fn benches(c: &mut Criterion) {
     }
 }
 
-criterion_group!(tick_costs, benches);
+criterion_group! {
+    name = tick_costs;
+    config = Criterion::default().with_measurement(CpuTime(WallTime));
+    targets = benches
+}
 criterion_main!(tick_costs);

@@ -179,11 +179,14 @@ fn add_more<C: Columns>(shown: &mut Vec<C>, more: &[C], fits: impl Fn(&[C]) -> b
 
 /// Sorts rows by a column; equal ones keep their order, the unknown stand last.
 pub fn sort<'a, C: Columns>(rows: &mut [C::Row<'a>], column: C, descending: bool) {
-    let mut keyed: Vec<_> = rows.iter().map(|row| (column.value(row), *row)).collect();
-    keyed.sort_by(|(a, _), (b, _)| a.compare(b, descending));
-    for (place, (_, row)) in rows.iter_mut().zip(keyed) {
-        *place = row;
+    let values: Vec<Value<'a>> = rows.iter().map(|row| column.value(row)).collect();
+    let mut order: Vec<(f64, u32)> = values.iter().map(|v| v.rank(descending)).zip(0..).collect();
+    match values.iter().any(|v| matches!(v, Value::Text(_))) {
+        true => order.sort_by(|(_, a), (_, b)| values[*a as usize].compare(&values[*b as usize], descending)),
+        false => order.sort_unstable_by(|(a, i), (b, j)| a.total_cmp(b).then(i.cmp(j))),
     }
+    let sorted: Vec<_> = order.iter().map(|(_, index)| rows[*index as usize]).collect();
+    rows.copy_from_slice(&sorted);
 }
 
 /// What all of these columns need collected.
