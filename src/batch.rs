@@ -22,7 +22,7 @@ use crate::export::{Report, Writer};
 use crate::model::exited::Exited;
 use crate::model::sockets::SocketRow;
 use crate::model::{Departed, Model, Row};
-use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update};
+use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants};
 pub use options::{BatchOptions, Format, OptionsError, View};
 
 /// Why a batch run ended early.
@@ -114,7 +114,12 @@ impl<'a> Batch<'a> {
     }
 
     fn run(mut self, out: &mut impl Write) -> Result<Outcome, BatchError> {
-        self.collector.send(Command::Want(self.options.wants));
+        if self.options.wants != Wants::default() {
+            // The sample taken at the start lacks what is wanted only now: growth is counted from one that has it.
+            self.collector.send(Command::Want(self.options.wants));
+            self.collector.send(Command::SampleNow);
+            self.next_sample()?;
+        }
         let mut writer = self.options.writer.clone();
         let mut outcome = Outcome::default();
         let mut prev: Option<Arc<Sample>> = None;
