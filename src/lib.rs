@@ -16,10 +16,12 @@
 pub mod app;
 pub mod batch;
 pub mod bpf;
+pub mod cli;
 pub mod collect;
 pub mod export;
 pub mod model;
 pub mod record;
+pub mod run;
 pub mod sample;
 pub mod symbols;
 pub mod ui;

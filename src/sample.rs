@@ -111,8 +111,24 @@ impl Counter {
     pub const ALL: [Counter; Self::COUNT] = {
         use Counter::*;
         [
-            CpuNs, UserNs, SystemNs, WaitNs, VoluntarySwitches, InvoluntarySwitches, MinorFaults, MajorFaults, ReadBytes, WriteBytes,
-            CancelledWriteBytes, TxBytes, RxBytes, TxMessages, RxMessages, Retransmits, PageAllocs, PageAllocBytes,
+            CpuNs,
+            UserNs,
+            SystemNs,
+            WaitNs,
+            VoluntarySwitches,
+            InvoluntarySwitches,
+            MinorFaults,
+            MajorFaults,
+            ReadBytes,
+            WriteBytes,
+            CancelledWriteBytes,
+            TxBytes,
+            RxBytes,
+            TxMessages,
+            RxMessages,
+            Retransmits,
+            PageAllocs,
+            PageAllocBytes,
         ]
     };
 }
@@ -323,9 +339,9 @@ pub struct StackCount {
     pub comm: Comm,
     /// How often it was seen.
     pub count: u32,
-    /// Kernel addresses, innermost first; empty in user mode.
+    /// Kernel addresses, innermost first; empty in user mode. Callers (all but the first) point into the call, one byte before the return address.
     pub kernel: Arc<[u64]>,
-    /// User addresses, innermost first; empty for kernel threads.
+    /// User addresses, likewise; empty for kernel threads.
     pub user: Arc<[u64]>,
     /// Whether `user` is whole.
     pub quality: StackQuality,
@@ -343,9 +359,9 @@ pub struct Stacks {
 /// Time of one CPU by kind, cumulative ns (10 ms resolution from /proc/stat).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuTimes {
-    /// User, without nice and guest.
+    /// User, virtual machines included (the kernel counts guest time here too), without nice.
     pub user_ns: u64,
-    /// Niced user.
+    /// Niced user, niced virtual machines included.
     pub nice_ns: u64,
     /// Kernel.
     pub system_ns: u64,
@@ -419,11 +435,11 @@ pub struct Machine {
     pub running: u32,
     /// Threads now.
     pub threads: u32,
-    /// Bytes received on the wire by all interfaces but loopback, cumulative.
+    /// Bytes received on the wire, cumulative: by interfaces with hardware; where there are none (a container), by all but loopback.
     pub wire_rx_bytes: u64,
     /// Bytes sent on the wire.
     pub wire_tx_bytes: u64,
-    /// Bytes read from disks (whole devices, not partitions), cumulative.
+    /// Bytes read from disks (whole devices; no partitions, no devices stacked on others, none in memory), cumulative.
     pub disk_read_bytes: u64,
     /// Bytes written to disks.
     pub disk_write_bytes: u64,
@@ -457,7 +473,7 @@ impl Domain {
 
 /// How a domain is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum Health {
     /// All of it works.
     Live,

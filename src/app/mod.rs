@@ -1,3 +1,412 @@
-//! Stub.
+//! What the user is looking at: plain state, changed by [`App::update`]. No terminal, no file, no clock: time comes in with samples.
+
 pub mod column;
+pub mod details;
 pub mod filter;
+pub mod help;
+pub mod keys;
+pub mod layout;
+pub mod lines;
+pub mod names;
+pub mod order;
+pub mod prompt;
+pub mod stacks;
+pub mod status;
+pub mod table;
+pub mod view;
+
+mod act;
+mod find;
+mod mouse;
+mod typing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{KeyEvent, MouseEvent};
+
+use crate::model::Model;
+use crate::model::exited::Exited;
+use crate::model::stacks::StackHistory;
+use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants};
+use crate::symbols::{Answer, Request};
+use column::{Column, Columns, SocketColumn, sets};
+use details::DetailsBook;
+use filter::Filter;
+use find::Search;
+use help::Help;
+use keys::{Key, Place};
+use layout::Layout;
+use lines::{Line, LineKey, SocketKey};
+use names::Names;
+use prompt::Prompt;
+use stacks::StacksView;
+use table::{List, Table};
+use view::View;
+
+/// Ticks that a message stays, unless a key comes first.
+const MESSAGE_TICKS: u32 = 5;
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A key went down.
+    Key(KeyEvent),
+    /// The mouse did something.
+    Mouse(MouseEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The screen has so many columns and rows now.
+    Resize(u16, u16),
+    /// The collector has news.
+    Update(Update),
+    /// The symbol thread has names.
+    Names(Answer),
+    /// A request for names found no room in the channel.
+    NamesNotSent(Request),
+    /// Somebody asked for the job to be stopped.
+    Suspend,
+    /// Somebody asked for an end.
+    End,
+}
+
+/// What to do about it.
+#[derive(Debug, PartialEq)]
+pub enum Effect {
+    /// Tell the collector.
+    Command(Command),
+    /// Ask the symbol thread.
+    Request(Request),
+    /// Forget what is on the terminal and draw everything.
+    Redraw,
+    /// Stop the job.
+    Suspend,
+    /// Leave.
+    Quit,
+}
+
+/// How the screen begins.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    /// Time between two samples.
+    pub interval: Duration,
+    /// View to begin with.
+    pub view: View,
+    /// Show sockets in the network view.
+    pub sockets: bool,
+    /// Sort by this column.
+    pub sort: Option<Column>,
+    /// Filter to begin with.
+    pub filter: Filter,
+    /// Who runs ebtop, in a word for the header: `root`, a user's name, `replay`.
+    pub who: String,
+}
+
+/// A table of processes.
+pub type ProcessTable = Table<LineKey, Line, Column>;
+/// A table of sockets.
+pub type SocketTable = Table<SocketKey, u32, SocketColumn>;
+
+/// A line for the user, until the next key.
+#[derive(Clone, Debug)]
+struct Message {
+    text: String,
+    ticks: u32,
+}
+
+/// The state of the whole screen.
+#[derive(Debug)]
+pub struct App {
+    interval: Duration,
+    who: String,
+    size: (u16, u16),
+    view: View,
+    /// Views to go back to.
+    trail: Vec<View>,
+    model: Model,
+    /// What the next rates are counted from. Not what is shown while paused.
+    base: Option<Arc<Sample>>,
+    paused: bool,
+    /// The newest sample that came while paused.
+    held: Option<Arc<Sample>>,
+    end: Option<Option<String>>,
+    /// One for each view but the stacks.
+    processes: Vec<ProcessTable>,
+    sockets: SocketTable,
+    shows_sockets: bool,
+    /// The only process whose sockets are shown.
+    socket_owner: Option<ProcKey>,
+    /// The exited that pass the filter.
+    exited: Exited,
+    unfolded: bool,
+    /// How many lines there were before the filter.
+    unfiltered: usize,
+    filter: Filter,
+    filter_text: String,
+    search: Option<Search>,
+    prompt: Option<Prompt>,
+    help: Option<Help>,
+    message: Option<Message>,
+    details: DetailsBook,
+    /// What the collector was last told.
+    wants: Wants,
+    stacks: StacksView,
+    history: StackHistory,
+    names: Names,
+}
+
+impl App {
+    /// A screen of `size` columns and rows, before the first sample.
+    pub fn new(start: Start, size: (u16, u16)) -> App {
+        let table = |view: View| {
+            let sort = start.sort.filter(|_| view == start.view).unwrap_or(view.first_sort());
+            view.columns().map(|set| ProcessTable::new(set, sort))
+        };
+        App {
+            interval: start.interval,
+            who: start.who,
+            size,
+            view: start.view,
+            trail: Vec::new(),
+            model: Model::default(),
+            base: None,
+            paused: false,
+            held: None,
+            end: None,
+            processes: View::ALL.into_iter().filter_map(table).collect(),
+            sockets: SocketTable::new(sets::SOCKETS, SocketColumn::Rx),
+            shows_sockets: start.sockets,
+            socket_owner: None,
+            exited: Exited::default(),
+            unfolded: false,
+            unfiltered: 0,
+            filter_text: start.filter.to_string(),
+            filter: start.filter,
+            search: None,
+            prompt: None,
+            help: None,
+            message: None,
+            details: DetailsBook::default(),
+            wants: Wants::default(),
+            stacks: StacksView::default(),
+            history: StackHistory::default(),
+            names: Names::default(),
+        }
+    }
+
+    /// Takes in an event.
+    pub fn update(&mut self, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Key(key) => self.press(&key, &mut effects),
+            Event::Mouse(mouse) => self.mouse(mouse, &mut effects),
+            Event::Paste(text) => self.paste(&text),
+            Event::Resize(columns, rows) => self.size = (columns, rows),
+            Event::Update(Update::Sample(sample)) => self.take(sample),
+            Event::Update(Update::Details(answer)) => self.learn(answer),
+            Event::Update(Update::End(error)) => self.end = Some(error),
+            Event::Names(answer) => self.names.answer(answer),
+            Event::NamesNotSent(request) => {
+                self.names.not_sent(&request);
+                return effects;
+            }
+            Event::Suspend => effects.push(Effect::Suspend),
+            Event::End => effects.push(Effect::Quit),
+        }
+        self.settle(&mut effects);
+        effects
+    }
+
+    /// A sample came: shows it, or keeps it for later while paused.
+    fn take(&mut self, sample: Arc<Sample>) {
+        self.history.push(&sample);
+        self.names.tick(&sample);
+        if self.paused {
+            self.base = self.held.replace(sample).or(self.base.take());
+            return;
+        }
+        self.show(sample);
+    }
+
+    fn show(&mut self, sample: Arc<Sample>) {
+        self.model = Model::between(self.base.as_deref(), Arc::clone(&sample));
+        self.details.tick(&sample);
+        self.base = Some(sample);
+        self.message.take_if(|m| {
+            m.ticks += 1;
+            m.ticks > MESSAGE_TICKS
+        });
+        if let Some(gone) = self.arrange() {
+            self.report_gone(gone);
+        }
+    }
+
+    fn learn(&mut self, answer: Vec<(ProcKey, crate::sample::Details)>) {
+        self.details.learn(answer);
+        if self.order_needs_details() {
+            self.arrange();
+        }
+    }
+
+    fn press(&mut self, event: &KeyEvent, effects: &mut Vec<Effect>) {
+        self.message = None;
+        if self.type_into_prompt(event, effects) {
+            return;
+        }
+        let key = Key::of(event);
+        match keys::action(key, self.places()) {
+            Some(action) => self.act(action, effects),
+            None => self.say(format!("{} does nothing here; ? lists the keys", key.name())),
+        }
+    }
+
+    /// Brings what depends on everything else up to date, and asks others for what is missing.
+    fn settle(&mut self, effects: &mut Vec<Effect>) {
+        let height = self.layout().map_or(1, |l| usize::from(l.body.height.max(1)));
+        if let Some(list) = self.list() {
+            list.follow(height);
+        }
+        if self.view == View::Stacks && !self.paused {
+            effects.extend(self.stacks.refresh(&self.history, &mut self.names).into_iter().map(Effect::Request));
+        }
+        let wants = self.wants_now();
+        if wants != self.wants {
+            self.wants = wants;
+            effects.push(Effect::Command(Command::Want(wants)));
+        }
+        let missing = self.missing_details(height);
+        if !missing.is_empty() {
+            effects.push(Effect::Command(Command::Details(missing)));
+        }
+    }
+
+    fn wants_now(&self) -> Wants {
+        match self.layout().zip(self.process_table()) {
+            Some((layout, table)) => column::wants(&table::fit(table.set, table_width(&layout))),
+            None => Wants { sockets: self.shows_sockets(), page_allocs: false },
+        }
+    }
+
+    fn say(&mut self, text: String) {
+        self.message = Some(Message { text, ticks: 0 });
+    }
+
+    /// The table on screen, whatever its lines are.
+    fn list(&mut self) -> Option<&mut dyn List> {
+        match self.view {
+            View::Stacks => None,
+            _ if self.shows_sockets() => Some(&mut self.sockets),
+            view => self.processes.get_mut(view as usize).map(|t| t as &mut dyn List),
+        }
+    }
+
+    /// The table of processes on screen.
+    pub fn process_table(&self) -> Option<&ProcessTable> {
+        if self.shows_sockets() { None } else { self.processes.get(self.view as usize) }
+    }
+
+    /// The table of sockets, if it is on screen.
+    pub fn socket_table(&self) -> Option<&SocketTable> {
+        self.shows_sockets().then_some(&self.sockets)
+    }
+
+    /// Sockets stand in place of processes.
+    pub fn shows_sockets(&self) -> bool {
+        self.view == View::Network && self.shows_sockets
+    }
+
+    /// The places whose keys hold now.
+    pub fn places(&self) -> &'static [Place] {
+        Place::of(self.view, self.shows_sockets(), self.search.is_some())
+    }
+
+    /// Where things stand; `None` = too small for anything.
+    pub fn layout(&self) -> Option<Layout> {
+        Layout::of(self.size.0, self.size.1, self.machine().cpus.len())
+    }
+
+    /// Columns and rows.
+    pub fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
+    /// What is shown.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// What belongs to no process.
+    pub fn machine(&self) -> &Machine {
+        &self.model.sample.machine
+    }
+
+    /// The view on screen.
+    pub fn view(&self) -> View {
+        self.view
+    }
+
+    /// The Stacks view.
+    pub fn stacks(&self) -> &StacksView {
+        &self.stacks
+    }
+
+    /// Time between samples.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Who runs ebtop.
+    pub fn who(&self) -> &str {
+        &self.who
+    }
+
+    /// The screen holds still.
+    pub fn paused(&self) -> bool {
+        self.paused
+    }
+
+    /// No more samples will come: the inner one says why, where that is an error.
+    pub fn end(&self) -> Option<&Option<String>> {
+        self.end.as_ref()
+    }
+
+    /// The prompt that is open.
+    pub fn prompt(&self) -> Option<&Prompt> {
+        self.prompt.as_ref()
+    }
+
+    /// The help that is open.
+    pub fn help(&self) -> Option<&Help> {
+        self.help.as_ref()
+    }
+
+    /// A line for the user.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_ref().map(|m| m.text.as_str())
+    }
+
+    /// The filter in force; empty = none.
+    pub fn filter_text(&self) -> &str {
+        &self.filter_text
+    }
+
+    /// The process whose sockets are shown alone.
+    pub fn socket_owner(&self) -> Option<ProcKey> {
+        self.socket_owner
+    }
+
+    /// The views that Esc goes back through, outermost first.
+    pub fn trail(&self) -> &[View] {
+        &self.trail
+    }
+}
+
+/// Cells of a table's lines: the first cell of the screen is left for marks.
+pub fn table_width(layout: &Layout) -> u16 {
+    layout.body.width.saturating_sub(1)
+}
+
+/// What a column is called when a message names it.
+fn title<C: Columns>(column: C) -> &'static str {
+    column.spec().title
+}

@@ -1,5 +1,139 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * A timer on every CPU (software event cpu-clock) asks who runs: each tick that meets a task becomes one record in
+ * a ring buffer, its kernel and user stack with the names of its thread. The idle task makes none.
+ *
+ * Nothing wakes up for a record; only a ring more than a quarter full does.
+ */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+#include "unwind.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
+
+#define EB_PF_KTHREAD 0x00200000
+/* io_uring workers: threads of a process that never were in user mode. */
+#define EB_PF_IO_WORKER 0x00000010
+
+/* The record; as long as its frames. What comes after `quality` says which stack of which thread it is. */
+struct eb_stack_sample {
+	__u8 comm[16];
+	__u32 quality; /* enum eb_quality */
+	__u32 tgid;
+	__u64 start_ns; /* of the group leader, CLOCK_BOOTTIME */
+	__u32 tid;
+	__u16 kernel_frames;
+	__u16 user_frames;
+	__u64 frames[EB_FRAMES]; /* kernel, then user, innermost first */
+};
+_Static_assert(__builtin_offsetof(struct eb_stack_sample, frames) == 40, "collect/stacks.rs decodes this");
+
+struct eb_scratch {
+	__u32 user_frames;
+	__u32 pad;
+	struct eb_stack_sample sample;
+};
+
+/* Size of the ring, set before load; the collector sets the map's to the same. */
+const volatile __u64 ring_bytes = 512 * 1024;
+
+/* Samples on their way to user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 512 * 1024);
+} stacks_ring SEC(".maps");
+
+/* Where a sample is put together: too large for the BPF stack. One a CPU, as samples do not nest. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct eb_scratch);
+} stacks_scratch SEC(".maps");
+
+/* Samples that found the ring full, by CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} stacks_lost SEC(".maps");
+
+/* Wakes the reader at each further sixteenth above a quarter: one crossing may pass unseen between two CPUs. */
+static __always_inline __u64 wakeup(__u64 bytes)
+{
+	__u64 step = ring_bytes / 16;
+	__u64 before = bpf_ringbuf_query(&stacks_ring, BPF_RB_AVAIL_DATA);
+	__u64 after = before + bytes;
+
+	if (after > ring_bytes / 4 && before / step != after / step)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void put(struct eb_stack_sample *sample, __u32 frames)
+{
+	__u32 zero = 0;
+	__u64 *lost;
+	__u64 bytes;
+
+	if (frames >= EB_FRAMES)
+		return;
+	bytes = __builtin_offsetof(struct eb_stack_sample, frames) + frames * sizeof(__u64);
+	if (!bpf_ringbuf_output(&stacks_ring, sample, bytes, wakeup(bytes)))
+		return;
+	lost = bpf_map_lookup_elem(&stacks_lost, &zero);
+	if (lost)
+		(*lost)++;
+}
+
+/* Fills in whose stack it is; returns the flags of the task. */
+static __always_inline __u32 identify(struct eb_stack_sample *sample, struct task_struct *task, __u64 ids)
+{
+	sample->tgid = ids >> 32;
+	sample->tid = (__u32)ids;
+	sample->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
+	return BPF_CORE_READ(task, flags);
+}
+
+SEC("perf_event")
+int stacks_tick(struct bpf_perf_event_data *ctx)
+{
+	__u64 ids = bpf_get_current_pid_tgid();
+	bool in_kernel = (__s64)PT_REGS_IP(&ctx->regs) < 0;
+	struct eb_stack_sample *sample;
+	struct eb_scratch *scratch;
+	struct task_struct *task;
+	__u32 zero = 0, kernel = 0, flags;
+	long bytes;
+
+	if (!(__u32)ids)
+		return 0;
+	scratch = bpf_map_lookup_elem(&stacks_scratch, &zero);
+	if (!scratch)
+		return 0;
+	sample = &scratch->sample;
+	task = (struct task_struct *)bpf_get_current_task();
+	flags = identify(sample, task, ids);
+	if (in_kernel) {
+		bytes = bpf_get_stack(ctx, sample->frames, EB_DEPTH * sizeof(__u64), 0);
+		if (bytes > 0)
+			kernel = (bytes / sizeof(__u64)) & (EB_FRAMES / 2 - 1);
+	}
+	sample->kernel_frames = kernel;
+	scratch->user_frames = 0;
+	sample->quality = EB_COMPLETE;
+	if (!(flags & (EB_PF_KTHREAD | EB_PF_IO_WORKER))) {
+		/* An exiting task without mm would read through the page tables of another. */
+		if (BPF_CORE_READ(task, mm))
+			eb_unwind_user(ctx, in_kernel, sample->frames, kernel, &scratch->user_frames, &sample->quality);
+		else
+			sample->quality = EB_CUT;
+	}
+	sample->user_frames = scratch->user_frames;
+	put(sample, kernel + sample->user_frames);
+	return 0;
+}

@@ -1,13 +1,129 @@
-//! Stub.
-use crate::sample::{Counters, DomainStatus, ProcKey};
-pub struct Mem {}
+//! Page allocations per process: owns the program and totals of `mem.bpf.c`, attached only while something shows them.
+
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use libbpf_rs::{MapCore, MapFlags, MapHandle, ProgramHandle};
+
+use crate::bpf::mem::MemSkelBuilder;
+use crate::bpf::raw_tracepoint;
+use crate::sample::{Counter, Counters, Domain, DomainStatus, Health, ProcKey};
+
+/// Processes read from the kernel in one call.
+const BATCH: u32 = 512;
+
+/// The page-allocation counter.
+pub struct Mem {
+    program: ProgramHandle,
+    /// Name to attach to; a `tp_btf` program knows its own.
+    tracepoint: Option<&'static CStr>,
+    totals: MapHandle,
+    lost: MapHandle,
+    link: Option<OwnedFd>,
+    ever_attached: bool,
+    refusal: Option<String>,
+    page_bytes: u64,
+}
+
 impl Mem {
-    /// Loads the program; attaches nothing.
-    pub fn open() -> Result<Mem, String> { Err("stub".into()) }
-    /// Attaches or detaches the hook.
-    pub fn want(&mut self, _wanted: bool) {}
+    /// Loads the program; attaches nothing. Fails, with one line for the screen, when the kernel refuses it.
+    pub fn open() -> Result<Mem, String> {
+        let (loaded, tracepoint) = match load(true) {
+            Ok(loaded) => (Ok(loaded), None),
+            Err(_) => (load(false), Some(c"mm_page_alloc")),
+        };
+        let (program, totals, lost) = loaded.map_err(|e| format!("the kernel refused the page-allocation counter: {e}"))?;
+        let page_bytes = rustix::param::page_size() as u64;
+        Ok(Mem { program, tracepoint, totals, lost, link: None, ever_attached: false, refusal: None, page_bytes })
+    }
+
+    /// Attaches or detaches the hook. Totals are kept while it is detached, and do not grow.
+    pub fn want(&mut self, wanted: bool) {
+        if !wanted {
+            self.link = None;
+            self.refusal = None;
+        } else if self.link.is_none() {
+            match raw_tracepoint::attach(self.program.as_fd(), self.tracepoint) {
+                Ok(link) => {
+                    self.link = Some(link);
+                    self.ever_attached = true;
+                    self.refusal = None;
+                }
+                Err(error) => self.refusal = Some(format!("the kernel refused the hook kmem:mm_page_alloc: {error}")),
+            }
+        }
+    }
+
     /// Cumulative page allocations while attached, ascending by key; empty when never attached.
-    pub fn read(&mut self) -> Vec<(ProcKey, Counters)> { Vec::new() }
-    pub fn status(&self) -> DomainStatus { unimplemented!() }
-    pub fn forget(&mut self, _key: ProcKey) {}
+    ///
+    /// A count is of calls to the page allocator that succeeded while the process was current; bytes are whole pages (order and all).
+    pub fn read(&mut self) -> Vec<(ProcKey, Counters)> {
+        if !self.ever_attached {
+            return Vec::new();
+        }
+        let Ok(batches) = self.totals.lookup_batch(BATCH, MapFlags::ANY, MapFlags::ANY) else { return Vec::new() };
+        let totals: BTreeMap<_, _> = batches.filter_map(|(key, value)| self.decode(&key, &value)).collect();
+        totals.into_iter().collect()
+    }
+
+    /// Health, and allocations that found no room in the map (32,768 processes).
+    pub fn status(&self) -> DomainStatus {
+        let health = match (&self.refusal, &self.link) {
+            (Some(reason), _) => Health::Off { reason: reason.clone() },
+            (None, Some(_)) => Health::Live,
+            (None, None) => Health::Standby,
+        };
+        let cost = self.link.is_some().then(|| "~100 ns a page allocation".into());
+        DomainStatus { domain: Domain::Mem, health, lost: self.lost(), cost }
+    }
+
+    /// Frees the totals of a process that ended.
+    pub fn forget(&mut self, key: ProcKey) {
+        if self.ever_attached {
+            // Most processes that end have no totals: nothing to free is not an error.
+            let _ = self.totals.delete(&encode(key));
+        }
+    }
+
+    fn lost(&self) -> u64 {
+        let by_cpu = self.lost.lookup_percpu(&0u32.to_ne_bytes(), MapFlags::ANY).ok().flatten().unwrap_or_default();
+        by_cpu.iter().filter_map(|bytes| Some(u64::from_ne_bytes(*bytes.first_chunk()?))).sum()
+    }
+
+    /// `struct eb_mem_key` {start, tgid, padding} and `struct eb_mem_pages` {allocations, pages}.
+    fn decode(&self, key: &[u8], value: &[u8]) -> Option<(ProcKey, Counters)> {
+        let start_ns = u64::from_ne_bytes(*key.first_chunk()?);
+        let pid = u32::from_ne_bytes(*key.get(8..)?.first_chunk()?);
+        let allocs = u64::from_ne_bytes(*value.first_chunk()?);
+        let pages = u64::from_ne_bytes(*value.get(8..)?.first_chunk()?);
+        let counters =
+            Counters::default().with(Counter::PageAllocs, allocs).with(Counter::PageAllocBytes, pages.saturating_mul(self.page_bytes));
+        Some((ProcKey { pid, start_ns }, counters))
+    }
+}
+
+fn encode(key: ProcKey) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&key.start_ns.to_ne_bytes());
+    bytes[8..12].copy_from_slice(&key.pid.to_ne_bytes());
+    bytes
+}
+
+type Loaded = (ProgramHandle, MapHandle, MapHandle);
+
+/// Loads one of the two programs; the handles outlive the skeleton.
+fn load(typed: bool) -> libbpf_rs::Result<Loaded> {
+    let mut storage = MaybeUninit::uninit();
+    let mut open = MemSkelBuilder::default().open(&mut storage)?;
+    open.progs.mem_alloc.set_autoload(typed);
+    open.progs.mem_alloc_raw.set_autoload(!typed);
+    let skel = open.load()?;
+    let program = match typed {
+        true => ProgramHandle::try_from(&skel.progs.mem_alloc)?,
+        false => ProgramHandle::try_from(&skel.progs.mem_alloc_raw)?,
+    };
+    Ok((program, MapHandle::try_from(&skel.maps.mem_pages)?, MapHandle::try_from(&skel.maps.mem_lost)?))
 }

@@ -9,8 +9,10 @@ pub mod live;
 pub mod machine;
 pub mod mem;
 pub mod net;
+mod proc_file;
 pub mod proc_fs;
 pub mod stacks;
+pub mod start;
 pub mod tasks;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
 use crate::sample::{Command, Details, ProcKey, Sample, Update, Wants};
@@ -62,6 +64,32 @@ pub trait Source {
     }
 }
 
+impl<S: Source + ?Sized> Source for Box<S> {
+    fn sample(&mut self) -> Result<Sample, SourceError> {
+        (**self).sample()
+    }
+
+    fn want(&mut self, wants: Wants) {
+        (**self).want(wants);
+    }
+
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        (**self).wake_fd()
+    }
+
+    fn drain(&mut self) {
+        (**self).drain();
+    }
+
+    fn details(&mut self, key: ProcKey, exec_id: u64) -> Option<Details> {
+        (**self).details(key, exec_id)
+    }
+
+    fn has_own_details(&self) -> bool {
+        (**self).has_own_details()
+    }
+}
+
 /// The screen's end of a running collector. Dropping it stops the thread.
 pub struct Collector {
     /// Samples and details.
@@ -78,7 +106,7 @@ impl Collector {
         F: FnOnce() -> anyhow::Result<S> + Send + 'static,
         S: Source,
     {
-        let (to_screen, updates) = crossbeam_channel::bounded(1);
+        let (to_screen, updates) = crossbeam_channel::bounded(UPDATES_IN_FLIGHT);
         let (commands, inbox) = crossbeam_channel::unbounded();
         let (ready, is_ready) = crossbeam_channel::bounded(1);
         let waker = Arc::new(rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
@@ -86,7 +114,8 @@ impl Collector {
         let thread = std::thread::Builder::new().name("collector".into()).spawn(move || match build() {
             Ok(source) => {
                 let _ = ready.send(Ok(()));
-                Loop { source, to_screen, inbox, wake, unsent: None, details: DetailsCache::default() }.run(interval);
+                Loop { source, to_screen, inbox, wake, unsent: None, unanswered: Vec::new(), details: DetailsCache::default() }
+                    .run(interval);
             }
             Err(error) => {
                 let _ = ready.send(Err(error));
@@ -107,11 +136,16 @@ impl Collector {
 impl Drop for Collector {
     fn drop(&mut self) {
         self.send(Command::Quit);
+        // A thread that waits to deliver its last update must see that nobody listens.
+        self.updates = crossbeam_channel::never();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
+
+/// Room for answers; a screen that has not even taken the last sample gets no further one.
+const UPDATES_IN_FLIGHT: usize = 16;
 
 struct Loop<S> {
     source: S,
@@ -120,6 +154,8 @@ struct Loop<S> {
     wake: Arc<OwnedFd>,
     /// A sample that the screen had no time for.
     unsent: Option<Arc<Sample>>,
+    /// Processes whose details found no room on the way to the screen.
+    unanswered: Vec<(ProcKey, u64)>,
     details: DetailsCache,
 }
 
@@ -142,7 +178,7 @@ impl<S: Source> Loop<S> {
                         interval = new;
                     }
                     Ok(Command::Want(wants)) => self.source.want(wants),
-                    Ok(Command::Details(wanted)) => self.answer_details(&wanted),
+                    Ok(Command::Details(wanted)) => self.answer_details(wanted),
                     Ok(Command::SampleNow) => next = Instant::now(),
                     Ok(Command::Quit) | Err(TryRecvError::Disconnected) => return,
                     Err(TryRecvError::Empty) => break,
@@ -151,7 +187,7 @@ impl<S: Source> Loop<S> {
         }
     }
 
-    /// Sleeps until `next`, a command, or a ring that fills (which it drains). A sample that waits for the screen is offered again.
+    /// Sleeps until `next`, a command, or a ring that fills (which it drains).
     fn wait(&mut self, next: Instant) {
         let timeout = next.saturating_duration_since(Instant::now());
         let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
@@ -175,30 +211,49 @@ impl<S: Source> Loop<S> {
                     sample.keep_events_of(&earlier);
                 }
                 self.details.retain(&sample);
-                match self.to_screen.try_send(Update::Sample(Arc::new(sample))) {
-                    Ok(()) => true,
-                    Err(TrySendError::Full(Update::Sample(sample))) => {
-                        self.unsent = Some(sample);
-                        true
-                    }
-                    Err(_) => false,
-                }
+                self.offer(Arc::new(sample))
             }
-            Err(SourceError::End) => self.to_screen.send(Update::End(None)).is_ok() && false,
-            Err(error) => self.to_screen.send(Update::End(Some(error.to_string()))).is_ok() && false,
+            Err(SourceError::End) => self.end(None),
+            Err(SourceError::Failed(reason)) => self.end(Some(reason)),
         }
     }
 
-    fn answer_details(&mut self, wanted: &[(ProcKey, u64)]) {
+    /// Hands the sample over, or keeps it for the next tick to swallow; false when the screen is gone.
+    fn offer(&mut self, sample: Arc<Sample>) -> bool {
+        if !self.to_screen.is_empty() {
+            self.unsent = Some(sample);
+            return true;
+        }
+        let sent = self.to_screen.try_send(Update::Sample(sample)).is_ok();
+        let unanswered = std::mem::take(&mut self.unanswered);
+        if sent && !unanswered.is_empty() {
+            self.answer_details(unanswered);
+        }
+        sent
+    }
+
+    fn end(&mut self, reason: Option<String>) -> bool {
+        let last = self.unsent.take().map(Update::Sample);
+        for update in last.into_iter().chain([Update::End(reason)]) {
+            if self.to_screen.send(update).is_err() {
+                break;
+            }
+        }
+        false
+    }
+
+    fn answer_details(&mut self, wanted: Vec<(ProcKey, u64)>) {
         let mut found = Vec::with_capacity(wanted.len());
-        for &(key, exec_id) in wanted {
+        for &(key, exec_id) in &wanted {
             let details = match self.source.has_own_details() {
                 true => self.source.details(key, exec_id),
                 false => self.details.get(key, exec_id),
             };
             found.extend(details.map(|d| (key, d)));
         }
-        let _ = self.to_screen.send(Update::Details(found));
+        if self.to_screen.try_send(Update::Details(found)).is_err() {
+            self.unanswered.extend(wanted);
+        }
     }
 }
 
@@ -210,4 +265,63 @@ fn next_tick(last: Instant, interval: Duration, now: Instant) -> Instant {
         next += interval * u32::try_from(behind).unwrap_or(u32::MAX);
     }
     next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{Exit, Task};
+
+    /// Counts its samples; each reports one exit whose pid is that count.
+    struct Counting(u32);
+
+    impl Source for Counting {
+        fn sample(&mut self) -> Result<Sample, SourceError> {
+            self.0 += 1;
+            if self.0 > 8 {
+                return Err(SourceError::End);
+            }
+            let task = Task { key: ProcKey { pid: self.0, start_ns: 0 }, ..Task::default() };
+            Ok(Sample { exits: vec![Exit { task, ..Exit::default() }], ..Sample::default() })
+        }
+
+        fn want(&mut self, _wants: Wants) {}
+    }
+
+    fn exited(updates: impl Iterator<Item = Update>) -> Vec<u32> {
+        let samples = updates.filter_map(|u| if let Update::Sample(s) = u { Some(s) } else { None });
+        samples.flat_map(|s| s.exits.iter().map(|e| e.task.key.pid).collect::<Vec<_>>()).collect()
+    }
+
+    #[test]
+    fn a_screen_that_sleeps_loses_no_exit() {
+        let collector = Collector::start(Duration::from_millis(10), || Ok(Counting(0))).unwrap();
+        std::thread::sleep(Duration::from_millis(65));
+        let seen = exited(collector.updates.iter());
+        assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn a_source_that_cannot_start_says_why() {
+        let failed = Collector::start(Duration::from_secs(1), || anyhow::bail!("no BTF") as anyhow::Result<Counting>);
+        assert_eq!(failed.err().unwrap().to_string(), "no BTF");
+    }
+
+    #[test]
+    fn commands_do_not_wait_for_the_tick() {
+        let collector = Collector::start(Duration::from_secs(3600), || Ok(Counting(0))).unwrap();
+        let started = Instant::now();
+        collector.send(Command::SampleNow);
+        assert_eq!(exited(collector.updates.iter().take(2)), [1, 2]);
+        drop(collector);
+        assert!(started.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn the_clock_is_fixed_and_skips_what_it_missed() {
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        assert_eq!(next_tick(start, second, start + second / 10), start + second);
+        assert_eq!(next_tick(start, second, start + second * 5 / 2), start + second * 3);
+    }
 }

@@ -1,12 +1,246 @@
-//! Stub.
+//! Samples without BPF and without privilege: the same table from /proc, with fewer counters known and no last words.
+//!
+//! Four small files a process are dear when there are thousands. The cheapest of them, `schedstat`, tells whether the first thread
+//! ran at all; a process of one thread that did not run has changed nothing of its own. What others may change (its nice value, its
+//! parent, pages reclaimed from it) all shows in `stat`, which is read every [`REFRESH_ROUNDS`] rounds; only if that differs are the
+//! other two read.
+
+mod list;
+pub(super) mod stat;
+
+use std::fmt::Write;
+use std::os::fd::OwnedFd;
+use std::time::SystemTime;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::time::ClockId;
+
+use super::machine::{MachineReader, clock_ns, tick_ns};
+use super::proc_file::read_once;
 use super::{Source, SourceError};
-use crate::sample::{Sample, Wants};
-pub struct ProcFs {}
-impl ProcFs {
-    /// `reason`: why BPF is not used, for the screen.
-    pub fn open(_reason: String) -> anyhow::Result<ProcFs> { Ok(ProcFs {}) }
+use crate::sample::{Comm, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, Wants};
+use stat::{SchedStat, Stat, Status};
+
+/// Rounds after which an idle process is read anew; spread over the processes by pid.
+const REFRESH_ROUNDS: u32 = 8;
+/// The longest file, `status`, has some 1.5 KiB and a few bytes for each supplementary group.
+const BUFFER_BYTES: usize = 16 << 10;
+
+/// Reads /proc, round after round.
+pub struct ProcFs {
+    reason: String,
+    machine: MachineReader,
+    proc: OwnedFd,
+    tick_ns: u64,
+    round: u32,
+    /// As of the round before, ascending by pid.
+    known: Vec<Known>,
+    buffer: Box<[u8]>,
+    path: String,
 }
+
+/// A process of the round before.
+#[derive(Clone, Copy)]
+struct Known {
+    task: Task,
+    stat: Stat,
+    sched: Option<SchedStat>,
+    io_refused: bool,
+}
+
+impl ProcFs {
+    /// Opens /proc. `reason`: why BPF is not used and the one command that mends it, for the screen.
+    ///
+    /// # Errors
+    /// /proc is not mounted.
+    pub fn open(reason: String) -> anyhow::Result<ProcFs> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let proc = rustix::fs::open("/proc", flags, Mode::empty())
+            .map_err(|error| anyhow::anyhow!("cannot open /proc ({error}): mount it with `mount -t proc proc /proc`"))?;
+        Ok(ProcFs {
+            reason,
+            machine: MachineReader::open(),
+            proc,
+            tick_ns: tick_ns(),
+            round: 0,
+            known: Vec::new(),
+            buffer: vec![0; BUFFER_BYTES].into(),
+            path: String::new(),
+        })
+    }
+
+    /// One round over all processes that /proc shows.
+    fn walk(&mut self) -> Result<(), SourceError> {
+        let pids = list::pids(&self.proc).map_err(|error| SourceError::Failed(format!("cannot list /proc: {error}")))?;
+        let before = std::mem::take(&mut self.known);
+        let mut before = before.into_iter().peekable();
+        let mut now = Vec::with_capacity(pids.len());
+        for pid in pids {
+            while before.next_if(|known| known.task.key.pid < pid).is_some() {}
+            let earlier = before.next_if(|known| known.task.key.pid == pid);
+            now.extend(self.read_process(pid, earlier));
+        }
+        self.known = now;
+        self.round = self.round.wrapping_add(1);
+        Ok(())
+    }
+
+    /// `None` when the process is gone.
+    fn read_process(&mut self, pid: u32, earlier: Option<Known>) -> Option<Known> {
+        let sched = self.read(pid, "schedstat").and_then(stat::schedstat);
+        let idle = earlier.filter(|known| sched.is_some() && known.sched == sched && known.task.threads == 1);
+        if let Some(known) = idle.filter(|_| !pid.wrapping_add(self.round).is_multiple_of(REFRESH_ROUNDS)) {
+            return Some(known);
+        }
+        let stat = stat::stat(self.read(pid, "stat")?)?;
+        if let Some(known) = idle.filter(|known| known.stat == stat) {
+            return Some(known);
+        }
+        let key = ProcKey { pid, start_ns: stat.start_ticks.saturating_mul(self.tick_ns) };
+        let earlier = earlier.filter(|known| known.task.key == key);
+        let status = match stat.kernel_thread {
+            true => Status { uid: Some(0), ..Status::default() },
+            false => stat::status(self.read(pid, "status")?),
+        };
+        let mut counters = counters(&stat, &status, sched, self.tick_ns);
+        let mut io_refused = earlier.is_some_and(|known| known.io_refused);
+        if !io_refused {
+            match self.read(pid, "io") {
+                Some(bytes) => stat::io(bytes, &mut counters),
+                None => io_refused = true,
+            }
+        }
+        if let Some(earlier) = earlier {
+            counters.hold_above(&earlier.task.counters);
+        }
+        Some(Known { task: task(key, &stat, &status, counters), stat, sched, io_refused })
+    }
+
+    fn read(&mut self, pid: u32, file: &str) -> Option<&[u8]> {
+        self.path.clear();
+        let _ = write!(self.path, "{pid}/{file}");
+        read_once(&self.proc, self.path.as_str(), &mut self.buffer).ok()
+    }
+
+    fn status(&self) -> Vec<DomainStatus> {
+        let mut reason = self.reason.clone();
+        if self.known.first().is_none_or(|known| known.task.key.pid != 1) {
+            reason.push_str(" (/proc hides other users' processes)");
+        }
+        let health = |domain| match domain {
+            Domain::Tasks => Health::Degraded { reason: reason.clone() },
+            Domain::Net | Domain::Stacks | Domain::Mem => Health::Off { reason: reason.clone() },
+        };
+        Domain::ALL.map(|domain| DomainStatus { domain, health: health(domain), lost: 0, cost: None }).into()
+    }
+}
+
 impl Source for ProcFs {
-    fn sample(&mut self) -> Result<Sample, SourceError> { Ok(Sample::default()) }
+    fn sample(&mut self) -> Result<Sample, SourceError> {
+        self.walk()?;
+        let at_ns = clock_ns(ClockId::Boottime);
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Ok(Sample {
+            at_ns,
+            unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+            tasks: self.known.iter().map(|known| known.task).collect(),
+            machine: self.machine.read(),
+            status: self.status(),
+            own_cpu_ns: clock_ns(ClockId::ProcessCPUTime),
+            ..Sample::default()
+        })
+    }
+
     fn want(&mut self, _wants: Wants) {}
+}
+
+fn task(key: ProcKey, stat: &Stat, status: &Status, counters: Counters) -> Task {
+    Task {
+        key,
+        ppid: stat.ppid,
+        uid: status.uid.unwrap_or(u32::MAX),
+        comm: stat.comm,
+        state: stat.state,
+        kernel_thread: stat.kernel_thread,
+        nice: stat.nice,
+        threads: stat.threads,
+        last_cpu: stat.last_cpu,
+        exec_id: name_id(stat.comm),
+        cgroup_id: 0,
+        counters,
+        memory: status.memory,
+    }
+}
+
+/// `stat` counts for the whole process, dead threads included; `schedstat` and the switches in `status` for the first thread
+/// alone. These are used only where that thread is all there ever was, which shows in its CPU time: equal to the process's, but
+/// in ns instead of ticks.
+fn counters(stat: &Stat, status: &Status, sched: Option<SchedStat>, tick_ns: u64) -> Counters {
+    let [user_ns, system_ns] = [stat.user_ticks, stat.system_ticks].map(|ticks| ticks.saturating_mul(tick_ns));
+    let ticked_ns = user_ns.saturating_add(system_ns);
+    let mut counters = Counters::default()
+        .with(Counter::CpuNs, ticked_ns)
+        .with(Counter::UserNs, user_ns)
+        .with(Counter::SystemNs, system_ns)
+        .with(Counter::MinorFaults, stat.minor_faults)
+        .with(Counter::MajorFaults, stat.major_faults);
+    let Some(sched) = sched.filter(|_| stat.threads == 1) else { return counters };
+    counters.set(Counter::WaitNs, sched.wait_ns);
+    // User and kernel time are each cut to a tick, and the thread may have run between the two reads.
+    if sched.cpu_ns.abs_diff(ticked_ns) > 3 * tick_ns {
+        return counters;
+    }
+    counters.set(Counter::CpuNs, sched.cpu_ns.max(ticked_ns));
+    for (counter, value) in
+        [(Counter::VoluntarySwitches, status.voluntary_switches), (Counter::InvoluntarySwitches, status.involuntary_switches)]
+    {
+        if let Some(value) = value {
+            counters.set(counter, value);
+        }
+    }
+    counters
+}
+
+/// /proc does not count execs; the name, which changes with nearly all of them, stands in (FNV-1a, never 0).
+fn name_id(comm: Comm) -> u64 {
+    comm.bytes().iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)) | 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK_NS: u64 = 10_000_000;
+
+    fn stat_of(threads: u32, user_ticks: u64) -> Stat {
+        let mut stat = stat::stat(b"1 (x) S 0 0 0 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0\n").unwrap();
+        (stat.threads, stat.user_ticks) = (threads, user_ticks);
+        stat
+    }
+
+    fn of(threads: u32, user_ticks: u64, cpu_ns: u64) -> Counters {
+        let status = Status { voluntary_switches: Some(4), involuntary_switches: Some(5), ..Status::default() };
+        counters(&stat_of(threads, user_ticks), &status, Some(SchedStat { cpu_ns, wait_ns: 9, runs: 1 }), TICK_NS)
+    }
+
+    #[test]
+    fn one_thread_is_known_to_the_nanosecond() {
+        let counters = of(1, 100, 1_005_000_123);
+        assert_eq!(counters.get(Counter::CpuNs), Some(1_005_000_123));
+        assert_eq!((counters.get(Counter::WaitNs), counters.get(Counter::VoluntarySwitches)), (Some(9), Some(4)));
+    }
+
+    #[test]
+    fn time_of_dead_threads_is_not_lost() {
+        let counters = of(1, 100, 300_000_000);
+        assert_eq!(counters.get(Counter::CpuNs), Some(1_000_000_000));
+        assert_eq!((counters.get(Counter::WaitNs), counters.get(Counter::VoluntarySwitches)), (Some(9), None));
+    }
+
+    #[test]
+    fn the_first_thread_does_not_speak_for_the_others() {
+        let counters = of(2, 100, 1_005_000_123);
+        assert_eq!(counters.get(Counter::CpuNs), Some(1_000_000_000));
+        assert_eq!((counters.get(Counter::WaitNs), counters.get(Counter::InvoluntarySwitches)), (None, None));
+    }
 }

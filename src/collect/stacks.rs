@@ -1,12 +1,235 @@
-//! Stub.
-use crate::sample::{self, DomainStatus};
-use std::os::fd::BorrowedFd;
-pub struct Stacks {}
+//! Timed stack samples of every CPU: owns the timers and the ring of `stacks.bpf.c`, gives folded stacks.
+//!
+//! The timers run only while this lives. A sample is lost when the ring is full (counted in the kernel) or when nobody
+//! reads for so long that the fold is full (counted here); both are in [`Stacks::status`].
+
+mod fold;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::rc::Rc;
+
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use libbpf_rs::{MapCore, MapFlags, MapHandle, ProgramHandle, RingBuffer, RingBufferBuilder};
+use rustix::event::epoll;
+
+use crate::bpf::perf_event;
+use crate::bpf::stacks::StacksSkelBuilder;
+use crate::sample::{self, Domain, DomainStatus, Health};
+use fold::Fold;
+
+const ONLINE_CPUS: &str = "/sys/devices/system/cpu/online";
+const MAX_SAMPLE_RATE: &str = "/proc/sys/kernel/perf_event_max_sample_rate";
+/// Pages of the ring are mapped twice in a row, and so count twice in the resident size.
+const RING_BYTES_MAX: u32 = 2 << 20;
+
+/// The stack sampler.
+pub struct Stacks {
+    hz: u32,
+    /// Why it runs slower than asked.
+    slowed: Option<String>,
+    /// CPUs without a timer, by error text.
+    refused: BTreeMap<u32, String>,
+    program: ProgramHandle,
+    timers: BTreeMap<u32, OwnedFd>,
+    online: File,
+    ring: RingBuffer<'static>,
+    wake: OwnedFd,
+    fold: Rc<RefCell<Fold>>,
+    lost: MapHandle,
+}
+
 impl Stacks {
-    pub fn open(_hz: u32) -> Result<Stacks, String> { Err("stub".into()) }
-    /// Folded samples since the reading before.
-    pub fn read(&mut self) -> sample::Stacks { sample::Stacks::default() }
-    pub fn wake_fd(&self) -> BorrowedFd<'_> { unimplemented!() }
-    pub fn drain(&mut self) {}
-    pub fn status(&self) -> DomainStatus { unimplemented!() }
+    /// Starts sampling every online CPU `hz` times a second (at most `perf_event_max_sample_rate`).
+    ///
+    /// Fails, with one line for the screen, when `hz` is 0 or the kernel refuses the program or the timers on all CPUs.
+    pub fn open(hz: u32) -> Result<Stacks, String> {
+        if hz == 0 {
+            return Err("stack sampling is turned off (--hz 0)".into());
+        }
+        let (hz, slowed) = allowed_rate(hz, fs::read_to_string(MAX_SAMPLE_RATE).ok().as_deref());
+        let online = File::open(ONLINE_CPUS).map_err(|e| format!("cannot read {ONLINE_CPUS}: {e}"))?;
+        let cpus = parse_cpu_list(&read_again(&online)).last().map_or(1, |last| last + 1);
+        let (program, ring_map, lost) = load(ring_bytes(cpus)).map_err(|e| format!("the kernel refused the stack sampler: {e}"))?;
+        let fold = Rc::new(RefCell::new(Fold::default()));
+        let (ring, wake) = open_ring(&ring_map, &fold).map_err(|e| format!("cannot map the stack ring: {e}"))?;
+        let mut stacks = Stacks { hz, slowed, refused: BTreeMap::new(), program, timers: BTreeMap::new(), online, ring, wake, fold, lost };
+        stacks.follow_cpus();
+        match stacks.refused.values().next() {
+            Some(reason) if stacks.timers.is_empty() => Err(reason.clone()),
+            _ => Ok(stacks),
+        }
+    }
+
+    /// Folded samples since the reading before. Also gives CPUs that came online a timer.
+    pub fn read(&mut self) -> sample::Stacks {
+        self.follow_cpus();
+        self.drain();
+        sample::Stacks { hz: self.hz, counts: self.fold.borrow_mut().take() }
+    }
+
+    /// Readable once the ring is more than a quarter full, until it is drained.
+    pub fn wake_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    /// Folds what is in the ring, so that it has room again.
+    pub fn drain(&mut self) {
+        // The only error is one our callback returns, and it returns none.
+        let _ = self.ring.consume();
+    }
+
+    /// Health, and samples lost since `open`.
+    pub fn status(&self) -> DomainStatus {
+        let refused = self.refused.iter().next().map(|(cpu, why)| match self.refused.len() {
+            1 => format!("no stacks from CPU {cpu}: {why}"),
+            n => format!("no stacks from {n} CPUs: {why}"),
+        });
+        DomainStatus {
+            domain: Domain::Stacks,
+            health: match refused.or_else(|| self.slowed.clone()) {
+                Some(reason) => Health::Degraded { reason },
+                None => Health::Live,
+            },
+            lost: self.lost_in_kernel() + self.fold.borrow().lost(),
+            cost: Some(format!("{} Hz on each CPU, ~2 µs a sample", self.hz)),
+        }
+    }
+
+    fn lost_in_kernel(&self) -> u64 {
+        let by_cpu = self.lost.lookup_percpu(&0u32.to_ne_bytes(), MapFlags::ANY).ok().flatten().unwrap_or_default();
+        by_cpu.iter().filter_map(|bytes| Some(u64::from_ne_bytes(*bytes.first_chunk()?))).sum()
+    }
+
+    /// A CPU that goes offline kills its timer for good: it needs a new one when it comes back.
+    fn follow_cpus(&mut self) {
+        let online = parse_cpu_list(&read_again(&self.online));
+        self.timers.retain(|cpu, _| online.binary_search(cpu).is_ok());
+        self.refused.retain(|cpu, _| online.binary_search(cpu).is_ok());
+        for cpu in online {
+            if self.timers.contains_key(&cpu) || self.refused.contains_key(&cpu) {
+                continue;
+            }
+            match perf_event::tick_on_cpu(cpu, self.hz, self.program.as_fd()) {
+                Ok(timer) => drop(self.timers.insert(cpu, timer)),
+                Err(error) => drop(self.refused.insert(cpu, refusal(&error))),
+            }
+        }
+    }
+}
+
+type Loaded = (ProgramHandle, MapHandle, MapHandle);
+
+/// Loads the program; the handles outlive the skeleton.
+fn load(ring_bytes: u32) -> libbpf_rs::Result<Loaded> {
+    let mut storage = MaybeUninit::uninit();
+    let mut open = StacksSkelBuilder::default().open(&mut storage)?;
+    open.maps.stacks_ring.set_max_entries(ring_bytes)?;
+    if let Some(config) = open.maps.rodata_data.as_deref_mut() {
+        config.ring_bytes = u64::from(ring_bytes);
+    }
+    let skel = open.load()?;
+    let program = ProgramHandle::try_from(&skel.progs.stacks_tick)?;
+    Ok((program, MapHandle::try_from(&skel.maps.stacks_ring)?, MapHandle::try_from(&skel.maps.stacks_lost)?))
+}
+
+/// The reading end, and a descriptor that polls readable only after a forced wake-up (the map's own does so at any data).
+fn open_ring(map: &MapHandle, fold: &Rc<RefCell<Fold>>) -> anyhow::Result<(RingBuffer<'static>, OwnedFd)> {
+    let sink = Rc::clone(fold);
+    let mut builder = RingBufferBuilder::new();
+    builder.add(map, move |record| {
+        sink.borrow_mut().add(record);
+        0
+    })?;
+    let wake = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    epoll::add(&wake, map, epoll::EventData::new_u64(0), epoll::EventFlags::IN)?;
+    Ok((builder.build()?, wake))
+}
+
+/// 256 KiB and 64 KiB a CPU, a power of two: at 49 Hz several seconds of samples of a CPU.
+fn ring_bytes(cpus: u32) -> u32 {
+    cpus.saturating_mul(64 << 10).saturating_add(256 << 10).min(RING_BYTES_MAX).next_power_of_two()
+}
+
+/// The rate asked for, or the most the kernel grants, and then why.
+fn allowed_rate(hz: u32, limit: Option<&str>) -> (u32, Option<String>) {
+    match limit.and_then(|text| text.trim().parse::<u32>().ok()) {
+        Some(limit) if limit > 0 && hz > limit => {
+            (limit, Some(format!("samples {limit} times a second, not {hz}: raise kernel.perf_event_max_sample_rate")))
+        }
+        _ => (hz, None),
+    }
+}
+
+fn refusal(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EACCES | libc::EPERM) => {
+            "perf events are refused: run as root, or with CAP_PERFMON and kernel.perf_event_paranoid <= 2".into()
+        }
+        Some(libc::EMFILE) => "out of file descriptors: raise `ulimit -n`".into(),
+        _ => format!("perf_event_open: {error}"),
+    }
+}
+
+/// A sysfs file from its start, fresh each time.
+fn read_again(file: &File) -> String {
+    let mut bytes = [0; 4096];
+    let len = file.read_at(&mut bytes, 0).unwrap_or(0);
+    String::from_utf8_lossy(&bytes[..len]).into_owned()
+}
+
+/// Ascending CPU numbers of a list like `0-3,8`.
+fn parse_cpu_list(text: &str) -> Vec<u32> {
+    /// More than any kernel has (CONFIG_NR_CPUS).
+    const CPUS_MAX: u32 = 8192;
+    let mut cpus = Vec::new();
+    for range in text.trim().split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        if let (Ok(first), Ok(last)) = (first.parse::<u32>(), last.parse::<u32>()) {
+            cpus.extend(first..=last.min(CPUS_MAX));
+        }
+    }
+    cpus.sort_unstable();
+    cpus.dedup();
+    cpus
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_lists() {
+        assert_eq!(parse_cpu_list("0-2,5\n"), [0, 1, 2, 5]);
+        assert_eq!(parse_cpu_list("3"), [3]);
+        assert!(parse_cpu_list("").is_empty());
+        assert_eq!(parse_cpu_list("x,7-,1-0,4"), [4]);
+        assert_eq!(parse_cpu_list("0-4294967295").len(), 8193);
+    }
+
+    #[test]
+    fn ring_grows_with_cpus_to_a_limit() {
+        assert_eq!(ring_bytes(2), 512 << 10);
+        assert_eq!(ring_bytes(16), 2 << 20);
+        assert_eq!(ring_bytes(u32::MAX), 2 << 20);
+    }
+
+    #[test]
+    fn rate_is_capped_and_says_so() {
+        assert_eq!(allowed_rate(49, Some("100000\n")), (49, None));
+        assert_eq!(allowed_rate(49, None), (49, None));
+        let (hz, why) = allowed_rate(5000, Some("1000\n"));
+        assert_eq!(hz, 1000);
+        assert!(why.is_some_and(|w| w.contains("not 5000")));
+    }
+
+    #[test]
+    fn off_opens_nothing() {
+        assert!(Stacks::open(0).is_err_and(|why| why.contains("--hz 0")));
+    }
 }

@@ -1,24 +1,130 @@
-//! Stub.
-use crate::sample::{DomainStatus, Exit, Task};
+//! Every process: what its threads have counted so far, and the last words of those that ended.
+//!
+//! The kernel counts run time, faults, switches and I/O anyway; [`Tasks::read`] only fetches the totals, once a tick, and adds
+//! what dead threads left in `signal_struct`. Final counters come from `sched_process_free`, when a task has run for the last
+//! time, so that a process born and dead between two readings loses nothing.
+
+mod cputime;
+mod fold;
+mod kernel;
+mod leaving;
+mod row;
+
 use std::os::fd::BorrowedFd;
 
+use rustc_hash::FxHashSet;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::sample::{Domain, DomainStatus, Exit, Health, ProcKey, Task};
+use fold::Fold;
+use kernel::Kernel;
+pub use kernel::Rung;
+use leaving::Leaving;
+use row::Facts;
+
 /// One reading of the task list.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub struct TaskReading {
-    /// When the walk ended, CLOCK_BOOTTIME ns.
+    /// When the walk ended, `CLOCK_BOOTTIME` ns.
     pub at_ns: u64,
     /// Processes, ascending by key.
     pub tasks: Vec<Task>,
-    /// Processes that ended since the reading before.
+    /// Processes that ended since the reading before. None of them is in `tasks`, now or later.
     pub exits: Vec<Exit>,
 }
-pub struct Tasks {}
+
+/// The tasks domain, loaded into the kernel until it is dropped.
+pub struct Tasks {
+    kernel: Kernel,
+    fold: Fold,
+    leaving: Leaving,
+    page_bytes: u64,
+    facts: Facts,
+    failed_walks: u64,
+    fault: Option<String>,
+}
+
 impl Tasks {
-    pub fn open() -> Result<Tasks, String> { Err("stub".into()) }
-    pub fn read(&mut self) -> TaskReading { TaskReading::default() }
-    pub fn wake_fd(&self) -> BorrowedFd<'_> { unimplemented!() }
-    pub fn drain(&mut self) {}
-    pub fn status(&self) -> DomainStatus { unimplemented!() }
-    /// (irq_apart, steal_apart)
-    pub fn apart(&self) -> (Option<bool>, Option<bool>) { (None, None) }
+    /// Loads and attaches in the best form this kernel takes. The error is one line: the cause and the fix.
+    pub fn open() -> Result<Tasks, String> {
+        Self::open_with(&[Rung::OpenCoded, Rung::Iterator])
+    }
+
+    /// The same, with these ways of walking only, tried in this order.
+    pub fn open_with(rungs: &[Rung]) -> Result<Tasks, String> {
+        let page_bytes = rustix::param::page_size() as u64;
+        let mut tasks = Tasks {
+            kernel: Kernel::open(rungs)?,
+            fold: Fold::new(page_bytes),
+            leaving: Leaving::default(),
+            page_bytes,
+            facts: Facts(0),
+            failed_walks: 0,
+            fault: None,
+        };
+        if let Ok([first, ..]) = tasks.kernel.walk.rows() {
+            tasks.facts = first.facts;
+        }
+        Ok(tasks)
+    }
+
+    /// Reads every process once, and the exits since the last time. Where the walk fails, the reading is empty and counted as lost.
+    pub fn read(&mut self) -> TaskReading {
+        self.kernel.make_room();
+        let rows = self.kernel.walk.rows();
+        let at_ns = now_ns();
+        // After the walk: what was freed since is reported as an exit and left out of the tasks.
+        let leaving = &mut self.leaving;
+        self.kernel.ring.drain(|words| leaving.hear(words));
+        let exits = leaving.take_exits(&self.fold, self.page_bytes);
+        let tasks = match rows {
+            Ok(rows) => {
+                let gone: FxHashSet<ProcKey> = exits.iter().map(|e| e.task.key).collect();
+                let folded = self.fold.fold(rows, &leaving.dying(), &gone);
+                leaving.expire(&folded.limbo, at_ns);
+                self.fault = None;
+                folded.tasks
+            }
+            Err(error) => {
+                self.failed_walks += 1;
+                self.fault = Some(format!("the task list could not be walked ({error}); the next tick tries again"));
+                Vec::new()
+            }
+        };
+        TaskReading { at_ns, tasks, exits }
+    }
+
+    /// Readable when the last words fill a quarter of their ring: call [`Tasks::drain`] then.
+    pub fn wake_fd(&self) -> BorrowedFd<'_> {
+        self.kernel.ring.wake_fd()
+    }
+
+    /// Takes last words out of the ring; the next reading reports them.
+    pub fn drain(&mut self) {
+        let leaving = &mut self.leaving;
+        self.kernel.ring.drain(|words| leaving.hear(words));
+    }
+
+    /// How the domain is doing, and what it lost: last words (told by the kernel or found missing here), walks that failed.
+    pub fn status(&self) -> DomainStatus {
+        let deaf = self.kernel.deaf.as_ref().map(|why| format!("exits are not seen, their CPU is missing: {why}"));
+        let health = match self.fault.clone().or(deaf) {
+            Some(reason) => Health::Degraded { reason },
+            None => Health::Live,
+        };
+        // One loss may show on both sides: a record that found no room, a process in limbo for ever.
+        let lost = self.kernel.lost().max(self.leaving.dropped()) + self.failed_walks;
+        DomainStatus { domain: Domain::Tasks, health, lost, cost: None }
+    }
+
+    /// Whether this kernel keeps (interrupt time, stolen time) out of tasks' run time. From the options it was built with.
+    pub fn apart(&self) -> (Option<bool>, Option<bool>) {
+        let has = |fact: Facts| Some(self.facts.0 & fact.0 != 0);
+        (has(Facts::EB_IRQ_APART), has(Facts::EB_STEAL_APART))
+    }
+}
+
+fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }

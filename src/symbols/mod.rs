@@ -2,9 +2,17 @@
 //!
 //! The screen asks with a [`Request`]; until the [`Answer`] comes it shows what it has. Requests and answers go over channels, nothing is shared.
 
+mod demangle;
+mod elf;
+mod kernel;
+mod namer;
+mod perf_map;
+mod process;
+
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::sample::ProcKey;
+use namer::Namer;
 
 /// Where a frame's code came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,9 +64,21 @@ pub struct Answer {
     pub reason: Option<String>,
 }
 
-/// Starts the thread; it ends when the request side is dropped.
+/// Starts the thread; it ends when the request side is dropped. Each request gets one answer, in order.
+///
+/// A thread that cannot be started, or ended early, shows as a closed channel.
 pub fn spawn() -> (Sender<Request>, Receiver<Answer>) {
-    let (requests, _inbox) = crossbeam_channel::bounded(16);
-    let (_outbox, answers) = crossbeam_channel::bounded(16);
+    let (requests, inbox) = crossbeam_channel::bounded::<Request>(16);
+    let (outbox, answers) = crossbeam_channel::bounded(16);
+    let work = move || {
+        let mut namer = Namer::default();
+        for request in inbox {
+            if outbox.send(namer.answer(&request)).is_err() {
+                return;
+            }
+        }
+    };
+    // Should there be no thread to have, both ends close and the screen goes on without names.
+    let _ = std::thread::Builder::new().name("symbols".into()).spawn(work);
     (requests, answers)
 }

@@ -37,6 +37,11 @@ pub fn cpu_time(ns: u64, width: usize) -> String {
     duration(ns, width)
 }
 
+/// CPU time as a number of cores: `1.87`.
+pub fn cores(value: f64) -> String {
+    format!("{value:.2}")
+}
+
 /// A duration in its two largest units: `870ms`, `12s`, `4m10s`, `3h02m`, `41d03h`.
 pub fn duration(ns: u64, width: usize) -> String {
     let ms = ns / 1_000_000;

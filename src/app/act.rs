@@ -1,0 +1,252 @@
+//! What each action does.
+
+use super::column::{Column, Columns};
+use super::help::{self, Help};
+use super::keys::Action;
+use super::lines::{Line, LineKey};
+use super::prompt::{Prompt, Purpose};
+use super::stacks::{After, StackAction};
+use super::view::View;
+use super::{App, Effect, table_width, title};
+use crate::sample::ProcKey;
+
+impl App {
+    /// Does what a key, a click or a hint asks for.
+    pub(super) fn act(&mut self, action: Action, effects: &mut Vec<Effect>) {
+        match action {
+            Action::Quit => effects.push(Effect::Quit),
+            Action::Suspend => effects.push(Effect::Suspend),
+            Action::Redraw => effects.push(Effect::Redraw),
+            Action::Back => self.back(),
+            _ if self.help.is_some() => self.act_in_help(action),
+            Action::Help => self.help = Some(Help::default()),
+            Action::View(view) => self.go_to(view),
+            Action::NextView => self.go_to(self.view.step(true)),
+            Action::PreviousView => self.go_to(self.view.step(false)),
+            Action::Move(lines) => self.with_list(|list, _| list.move_by(lines)),
+            Action::Page(pages) => self.with_list(|list, height| list.move_by(pages * height as isize)),
+            Action::Home => self.with_list(|list, _| list.home()),
+            Action::End => self.with_list(|list, _| list.end()),
+            Action::Enter => self.enter(),
+            Action::Unfold => self.unfold(),
+            Action::Sockets => self.toggle_sockets(),
+            Action::Sort(column) => self.sort(column),
+            Action::SortStep(forward) => {
+                let width = self.layout().map_or(0, |l| table_width(&l));
+                self.with_list(|list, _| list.sort_step(forward, width));
+                self.rearrange();
+            }
+            Action::Invert => {
+                self.with_list(|list, _| list.invert());
+                self.rearrange();
+            }
+            Action::Search => self.ask(Purpose::Search),
+            Action::FindNext(forward) => self.find_next(forward),
+            Action::Filter => self.ask(Purpose::Filter),
+            Action::Pause => self.pause(),
+            Action::Delay => self.ask(Purpose::Delay),
+            Action::Stack(action) => self.act_in_stacks(action),
+        }
+    }
+
+    fn act_in_help(&mut self, action: Action) {
+        let Some(layout) = self.layout() else { return };
+        let page = usize::from(layout.canvas().height).max(1);
+        let total = help::lines(self, usize::from(layout.body.width)).len();
+        let lines = match action {
+            Action::Move(lines) => lines,
+            Action::Stack(StackAction::Up) => -1,
+            Action::Stack(StackAction::Down) => 1,
+            Action::Page(pages) => pages * page as isize,
+            Action::Stack(StackAction::PageUp) => -(page as isize),
+            Action::Stack(StackAction::PageDown) => page as isize,
+            Action::Home | Action::Stack(StackAction::First) => isize::MIN,
+            Action::End | Action::Stack(StackAction::Last) => isize::MAX,
+            Action::Help | Action::Enter | Action::Stack(StackAction::ZoomIn) => return self.help = None,
+            Action::View(_) | Action::NextView | Action::PreviousView => {
+                self.help = None;
+                return self.act(action, &mut Vec::new());
+            }
+            _ => return self.say("Esc closes the help".into()),
+        };
+        if let Some(help) = &mut self.help {
+            help.scroll(lines, total, page);
+        }
+    }
+
+    fn act_in_stacks(&mut self, action: StackAction) {
+        if self.stacks.act(action) == After::Leave {
+            self.leave_view();
+        }
+    }
+
+    /// One step back: help, search, filter, view. Never out of ebtop.
+    fn back(&mut self) {
+        if self.help.take().is_some() {
+            return;
+        }
+        if self.view == View::Stacks {
+            match self.search.take() {
+                Some(_) => self.stacks.set_search(""),
+                None => self.act_in_stacks(StackAction::ZoomOut),
+            }
+            return;
+        }
+        if self.search.take().is_some() {
+            return;
+        }
+        if !self.trail.is_empty() {
+            return self.leave_view();
+        }
+        if !self.filter_text.is_empty() {
+            return self.clear_filter();
+        }
+        match self.shows_sockets() {
+            true => self.toggle_sockets(),
+            false => self.say("Nothing to go back to; q quits".into()),
+        }
+    }
+
+    fn leave_view(&mut self) {
+        let to = self.trail.pop().unwrap_or_default();
+        self.change_view(to);
+    }
+
+    /// Shows a view; leaves the breadcrumbs behind.
+    pub(super) fn go_to(&mut self, view: View) {
+        self.trail.clear();
+        if view == View::Stacks {
+            self.stacks.open(None, "");
+        }
+        self.change_view(view);
+    }
+
+    fn change_view(&mut self, view: View) {
+        let chosen = self.processes.get(self.view as usize).and_then(|t| t.selected());
+        if self.view != view && self.shows_sockets() {
+            self.socket_owner = None;
+        }
+        if view != View::Stacks {
+            self.stacks.set_search("");
+        }
+        self.search = None;
+        let from_table = self.processes.get(self.view as usize).is_some();
+        self.view = view;
+        if let Some(table) = self.processes.get_mut(view as usize).filter(|_| from_table) {
+            table.select(chosen);
+        }
+        self.arrange();
+    }
+
+    /// From a row to its cause.
+    fn enter(&mut self) {
+        match self.current_line() {
+            Some((LineKey::Process(_), _)) if self.view == View::Network => self.toggle_sockets(),
+            Some((LineKey::Process(key), Line::Process(row))) => self.show_stacks(key, row),
+            Some((LineKey::Exited, _)) => self.unfold(),
+            Some(_) => self.say("These have exited; their stacks are in 5 Stacks".into()),
+            None => {}
+        }
+    }
+
+    fn show_stacks(&mut self, key: ProcKey, row: u32) {
+        let Some(row) = self.model.rows.get(row as usize) else { return };
+        let name = self.model.task(row).comm.to_string();
+        self.stacks.open(Some(key), &name);
+        let from = self.view;
+        self.change_view(View::Stacks);
+        self.trail.push(from);
+    }
+
+    fn current_line(&self) -> Option<(LineKey, Line)> {
+        self.process_table().and_then(|t| t.current())
+    }
+
+    fn unfold(&mut self) {
+        match self.current_line() {
+            Some((LineKey::Exited | LineKey::Command(_), _)) => {
+                self.unfolded = !self.unfolded;
+                if !self.unfolded
+                    && let Some(table) = self.processes.get_mut(self.view as usize)
+                {
+                    table.select(Some(LineKey::Exited));
+                }
+                self.rearrange();
+            }
+            _ => self.say("Space unfolds the row of exited processes".into()),
+        }
+    }
+
+    /// From processes to sockets and back, keeping to the selected process.
+    fn toggle_sockets(&mut self) {
+        if self.shows_sockets() {
+            let owner = self.sockets.current().and_then(|(key, _)| key.owner).or(self.socket_owner);
+            self.shows_sockets = false;
+            self.socket_owner = None;
+            if let (Some(owner), Some(table)) = (owner, self.processes.get_mut(View::Network as usize)) {
+                table.select(Some(LineKey::Process(owner)));
+            }
+            self.arrange();
+            return;
+        }
+        let owner = match self.current_line() {
+            Some((LineKey::Process(key), _)) => Some(key),
+            _ => None,
+        };
+        if self.view != View::Network {
+            let from = self.view;
+            self.change_view(View::Network);
+            self.trail.push(from);
+        }
+        self.shows_sockets = true;
+        self.socket_owner = owner;
+        self.search = None;
+        self.sockets.select(None);
+        self.sockets.offset = 0;
+        self.arrange();
+    }
+
+    fn sort(&mut self, column: Column) {
+        let Some(table) = self.processes.get_mut(self.view as usize) else { return };
+        if !table.set.first.contains(&column) && !table.set.more.contains(&column) {
+            return self.say(format!("This view has no column {}", title(column)));
+        }
+        match table.sort == column {
+            true => table.descending = column.descends(),
+            false => table.sort_by(column),
+        }
+        self.rearrange();
+    }
+
+    /// After the order was asked to be another one: back to the top, unless a line was chosen.
+    fn rearrange(&mut self) {
+        self.arrange();
+        self.follow();
+    }
+
+    fn ask(&mut self, purpose: Purpose) {
+        let text = match purpose {
+            Purpose::Filter => self.filter_text.clone(),
+            Purpose::Search | Purpose::Delay => String::new(),
+        };
+        self.begin_search_if(purpose);
+        self.prompt = Some(Prompt::new(purpose, &text));
+    }
+
+    fn pause(&mut self) {
+        self.paused = !self.paused;
+        if !self.paused
+            && let Some(sample) = self.held.take()
+        {
+            self.show(sample);
+        }
+    }
+
+    /// Does something to the table on screen; it learns how many lines are visible.
+    pub(super) fn with_list(&mut self, change: impl FnOnce(&mut dyn super::List, usize)) {
+        let height = self.layout().map_or(1, |l| usize::from(l.body.height.max(1)));
+        if let Some(list) = self.list() {
+            change(list, height);
+        }
+    }
+}

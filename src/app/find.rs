@@ -1,0 +1,123 @@
+//! Search: finds lines, hides nothing.
+
+use super::App;
+use super::column::{Columns, RowView, SocketColumn, SocketView};
+use super::prompt::Purpose;
+use super::stacks::StackAction;
+use super::view::View;
+
+/// A search that is on.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    text: String,
+    /// Line where it began.
+    origin: usize,
+}
+
+impl Search {
+    /// It has something to find.
+    pub fn is_on(&self) -> bool {
+        !self.text.is_empty()
+    }
+
+    /// Capitals matter only if the text has some.
+    fn finds(&self, text: &str) -> bool {
+        match self.text.chars().any(char::is_uppercase) {
+            true => text.contains(&self.text),
+            false => text.to_lowercase().contains(&self.text),
+        }
+    }
+
+    fn finds_process(&self, row: &RowView<'_>) -> bool {
+        let pid = row.task().is_some_and(|t| t.key.pid.to_string() == self.text);
+        pid || self.finds(&row.command()) || row.user().is_some_and(|user| self.finds(&user))
+    }
+
+    fn finds_socket(&self, row: &SocketView<'_>) -> bool {
+        [SocketColumn::Local, SocketColumn::Remote, SocketColumn::Pid, SocketColumn::Command]
+            .into_iter()
+            .any(|column| self.finds(&column.cell(row, 32).text))
+    }
+}
+
+impl App {
+    /// The text that is searched for.
+    pub fn search_text(&self) -> Option<&str> {
+        self.search.as_ref().map(|s| s.text.as_str()).filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn begin_search_if(&mut self, purpose: Purpose) {
+        if purpose == Purpose::Search {
+            self.search = Some(Search { text: String::new(), origin: self.cursor() });
+        }
+    }
+
+    /// The text of the search changed: to the first line found, from where it began.
+    pub(super) fn search_for(&mut self, text: &str) -> Result<(), String> {
+        if self.view == View::Stacks {
+            self.stacks.set_search(text);
+            return match self.stacks.matched() {
+                0 if !text.is_empty() => Err("nothing found".into()),
+                _ => Ok(()),
+            };
+        }
+        let Some(search) = &mut self.search else { return Ok(()) };
+        search.text = text.into();
+        let origin = search.origin;
+        match self.find_from(origin, true) {
+            Some(line) => self.go_to_line(line),
+            None if text.is_empty() => {}
+            None => return Err("nothing found".into()),
+        }
+        Ok(())
+    }
+
+    /// Gives the search up and goes back to where it began.
+    pub(super) fn end_search(&mut self) {
+        if self.view == View::Stacks {
+            self.stacks.set_search("");
+        }
+        if let Some(search) = self.search.take() {
+            self.go_to_line(search.origin);
+        }
+    }
+
+    /// To the next line found, or the one before; round the end.
+    pub(super) fn find_next(&mut self, forward: bool) {
+        if self.search_text().is_none() {
+            return self.say("No search is on; / begins one".into());
+        }
+        if self.view == View::Stacks {
+            let step = if forward { StackAction::NextMatch } else { StackAction::PreviousMatch };
+            let _ = self.stacks.act(step);
+            return;
+        }
+        let count = self.line_count();
+        let from = self.cursor() + if forward { 1 } else { count.saturating_sub(1) };
+        match self.find_from(from, forward) {
+            Some(line) => self.go_to_line(line),
+            None => self.say("Nothing found".into()),
+        }
+    }
+
+    /// The first line found, from one on, round the end.
+    fn find_from(&self, from: usize, forward: bool) -> Option<usize> {
+        let search = self.search.as_ref().filter(|s| s.is_on())?;
+        let count = self.line_count();
+        let at = |step: usize| (from + if forward { step } else { count - step }) % count;
+        (0..count).map(at).find(|&line| match (self.process_table(), self.socket_table()) {
+            (Some(table), _) => self.row(table.lines[line].1).is_some_and(|row| search.finds_process(&row)),
+            (_, Some(table)) => self.socket(table.lines[line].1).is_some_and(|row| search.finds_socket(&row)),
+            _ => false,
+        })
+    }
+
+    fn cursor(&self) -> usize {
+        self.process_table().map(|t| t.cursor()).or(self.socket_table().map(|t| t.cursor())).unwrap_or(0)
+    }
+
+    fn go_to_line(&mut self, line: usize) {
+        let from = self.cursor();
+        self.with_list(|list, _| list.move_by(line as isize - from as isize));
+    }
+}

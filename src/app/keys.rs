@@ -1,0 +1,307 @@
+//! The one table of keys: what they do, where, and how that is said. Dispatch, footer and help are all made from it.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::column::Column;
+use super::stacks::StackAction;
+use super::view::View;
+
+/// What a key, a click or a hint asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// End ebtop.
+    Quit,
+    /// Stop the job, as the shell's Ctrl-Z.
+    Suspend,
+    /// Draw the whole screen anew.
+    Redraw,
+    /// Open the help.
+    Help,
+    /// Show a view.
+    View(View),
+    /// The view to the right.
+    NextView,
+    /// The view to the left.
+    PreviousView,
+    /// Move the selection by lines.
+    Move(isize),
+    /// Move the selection by screens.
+    Page(isize),
+    /// To the first line, and stay there.
+    Home,
+    /// To the last line.
+    End,
+    /// From a row to its cause.
+    Enter,
+    /// Show or hide what the exited row holds.
+    Unfold,
+    /// One step back.
+    Back,
+    /// The sockets of the selected process; in the sockets, back to processes.
+    Sockets,
+    /// Sort by a column.
+    Sort(Column),
+    /// Sort by the column to the left or right.
+    SortStep(bool),
+    /// Turn the order round.
+    Invert,
+    /// Ask for a text to find.
+    Search,
+    /// To the next line found, or the one before.
+    FindNext(bool),
+    /// Ask for a filter.
+    Filter,
+    /// Stop or resume the screen.
+    Pause,
+    /// Ask for the time between samples.
+    Delay,
+    /// Something in the stacks.
+    Stack(StackAction),
+}
+
+/// A key as it is pressed. Shift is part of a character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    code: KeyCode,
+    modifiers: KeyModifiers,
+}
+
+const fn key(code: KeyCode) -> Key {
+    Key { code, modifiers: KeyModifiers::NONE }
+}
+
+const fn letter(c: char) -> Key {
+    key(KeyCode::Char(c))
+}
+
+const fn ctrl(c: char) -> Key {
+    Key { code: KeyCode::Char(c), modifiers: KeyModifiers::CONTROL }
+}
+
+impl Key {
+    /// The key of an event.
+    pub fn of(event: &KeyEvent) -> Key {
+        let kept = match event.code {
+            KeyCode::Char(_) | KeyCode::BackTab => event.modifiers - KeyModifiers::SHIFT,
+            _ => event.modifiers,
+        };
+        Key { code: event.code, modifiers: kept }
+    }
+
+    /// As it is written on the screen.
+    pub fn name(&self) -> String {
+        let code = match self.code {
+            KeyCode::Char(' ') => "Space".to_string(),
+            KeyCode::Char(c) if self.modifiers.contains(KeyModifiers::CONTROL) => c.to_uppercase().to_string(),
+            KeyCode::Char(c) => crate::sample::printable(c.to_string().as_bytes()),
+            KeyCode::F(n) => format!("F{n}"),
+            KeyCode::BackTab => "Shift-Tab".into(),
+            KeyCode::PageUp => "PgUp".into(),
+            KeyCode::PageDown => "PgDn".into(),
+            KeyCode::Backspace => "Bksp".into(),
+            KeyCode::Up => "↑".into(),
+            KeyCode::Down => "↓".into(),
+            KeyCode::Left => "←".into(),
+            KeyCode::Right => "→".into(),
+            other => format!("{other:?}"),
+        };
+        let held = [(KeyModifiers::CONTROL, "Ctrl-"), (KeyModifiers::ALT, "Alt-"), (KeyModifiers::SHIFT, "Shift-")];
+        let held: String = held.iter().filter(|(m, _)| self.modifiers.contains(*m)).map(|(_, name)| *name).collect();
+        held + &code
+    }
+}
+
+/// Where a key means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Everywhere.
+    Anywhere,
+    /// In every table.
+    Tables,
+    /// While a search is on.
+    Searching,
+    /// In tables of processes.
+    Processes,
+    /// In the table of sockets.
+    Sockets,
+    /// In the stacks.
+    Stacks,
+}
+
+impl Place {
+    /// The places that hold, for a screen: most specific first.
+    pub fn of(view: View, sockets: bool, searching: bool) -> &'static [Place] {
+        use Place::*;
+        match (view, sockets, searching) {
+            (View::Stacks, _, false) => &[Stacks, Anywhere],
+            (View::Stacks, _, true) => &[Searching, Stacks, Anywhere],
+            (_, false, false) => &[Processes, Tables, Anywhere],
+            (_, false, true) => &[Searching, Processes, Tables, Anywhere],
+            (_, true, false) => &[Sockets, Tables, Anywhere],
+            (_, true, true) => &[Searching, Sockets, Tables, Anywhere],
+        }
+    }
+}
+
+/// Keys, what they do and how that is said.
+#[derive(Debug)]
+pub struct Binding {
+    /// Any of these.
+    pub keys: &'static [Key],
+    /// What happens.
+    pub action: Action,
+    /// Where.
+    pub place: Place,
+    /// In a word, for the footer; empty = not there.
+    pub hint: &'static str,
+    /// In a sentence, for the help.
+    pub help: &'static str,
+}
+
+const fn bind(keys: &'static [Key], action: Action, place: Place, hint: &'static str, help: &'static str) -> Binding {
+    Binding { keys, action, place, hint, help }
+}
+
+/// All bindings. Footer hints appear in this order, as far as there is room.
+pub static BINDINGS: &[Binding] = {
+    use Action::{
+        Back, Delay, End, Enter, Filter, FindNext, Help, Home, Invert, Move, NextView, Page, Pause, PreviousView, Quit, Redraw, Search,
+        Sort, SortStep, Stack, Suspend, Unfold,
+    };
+    use KeyCode as K;
+    use Place::{Anywhere, Processes, Searching, Stacks, Tables};
+    use StackAction as S;
+    &[
+        bind(&[key(K::Enter)], Enter, Processes, "why", "Show why: the stacks of the process; in Network its sockets; unfold the exited"),
+        bind(&[letter('s')], Action::Sockets, Processes, "sockets", "Sockets of the selected process; in Network the sockets of all"),
+        bind(
+            &[key(K::Enter), letter('s')],
+            Action::Sockets,
+            Place::Sockets,
+            "processes",
+            "From sockets back to processes, at the owner of the selected one",
+        ),
+        bind(
+            &[key(K::Enter)],
+            Stack(S::ZoomIn),
+            Stacks,
+            "zoom",
+            "Only the chosen frame and what it calls; from the table, the function in the flame graph",
+        ),
+        bind(&[letter('f')], Stack(S::NextMode), Stacks, "flame/table/tree", "Flame graph, hottest functions, tree"),
+        bind(&[letter('w')], Stack(S::NextSpan), Stacks, "span", "Last 5 s, 30 s, all"),
+        bind(&[letter('/'), key(K::F(3))], Search, Anywhere, "search", "Search while you type; Enter keeps it, Esc ends it"),
+        bind(&[letter('n')], FindNext(true), Anywhere, "", "Next one found"),
+        bind(&[letter('N')], FindNext(false), Searching, "", "The one found before (while a search is on; else sorts by PID)"),
+        bind(&[Key { code: K::F(3), modifiers: KeyModifiers::SHIFT }], FindNext(false), Anywhere, "", "The one found before"),
+        bind(&[letter('\\'), key(K::F(4))], Filter, Tables, "filter", "Show only lines that match; applied while you type"),
+        bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),
+        bind(&[letter('d')], Delay, Anywhere, "delay", "Set the time between samples: 1, 0.5, 500ms, 5s"),
+        bind(&[letter('>'), key(K::F(6))], SortStep(true), Tables, "sort", "Sort by the column to the right"),
+        bind(&[letter('?'), key(K::F(1)), letter('h')], Help, Anywhere, "help", "This help"),
+        bind(&[letter('q'), key(K::F(10)), ctrl('c')], Quit, Anywhere, "quit", "Quit"),
+        bind(&[key(K::Up)], Move(-1), Tables, "", "A line up"),
+        bind(&[key(K::Down)], Move(1), Tables, "", "A line down"),
+        bind(&[key(K::PageUp), ctrl('b')], Page(-1), Tables, "", "A screen up"),
+        bind(&[key(K::PageDown), ctrl('f')], Page(1), Tables, "", "A screen down"),
+        bind(&[key(K::Home)], Home, Tables, "", "Select the first line, whichever it is from then on"),
+        bind(&[key(K::End)], End, Tables, "", "Select the last line"),
+        bind(&[letter(' ')], Unfold, Processes, "", "Show or hide the commands of the exited row"),
+        bind(&[key(K::Up)], Stack(S::Up), Stacks, "", "Flame graph: the caller; else a row up"),
+        bind(&[key(K::Down)], Stack(S::Down), Stacks, "", "Flame graph: the hottest callee; else a row down"),
+        bind(&[key(K::Left)], Stack(S::Left), Stacks, "", "Flame graph: the frame on the left; tree: the caller"),
+        bind(&[key(K::Right)], Stack(S::Right), Stacks, "", "Flame graph: the frame on the right; tree: the hottest callee"),
+        bind(&[key(K::PageUp)], Stack(S::PageUp), Stacks, "", "Ten rows up"),
+        bind(&[key(K::PageDown)], Stack(S::PageDown), Stacks, "", "Ten rows down"),
+        bind(&[key(K::Home)], Stack(S::First), Stacks, "", "The first row, or the zoomed frame"),
+        bind(&[key(K::End)], Stack(S::Last), Stacks, "", "The last row, or down the hottest path"),
+        bind(&[key(K::Esc), key(K::Backspace)], Back, Anywhere, "", "One step back: search, filter, breadcrumb. Never quits"),
+        bind(&[key(K::Tab)], NextView, Anywhere, "", "Next view"),
+        bind(&[key(K::BackTab)], PreviousView, Anywhere, "", "Previous view"),
+        bind(&[letter('1')], Action::View(View::Processes), Anywhere, "", "Processes: who uses the machine"),
+        bind(&[letter('2')], Action::View(View::Cpu), Anywhere, "", "CPU: where its time goes, who waits for it"),
+        bind(&[letter('3')], Action::View(View::Memory), Anywhere, "", "Memory: who holds it, who touches it"),
+        bind(&[letter('4')], Action::View(View::Network), Anywhere, "", "Network: who talks, by process or by socket"),
+        bind(&[letter('5')], Action::View(View::Stacks), Anywhere, "", "Stacks: the hottest functions"),
+        bind(&[letter('P')], Sort(Column::CpuPct), Processes, "", "Sort by CPU%"),
+        bind(&[letter('M')], Sort(Column::Rss), Processes, "", "Sort by resident memory"),
+        bind(&[letter('T')], Sort(Column::Time), Processes, "", "Sort by CPU time since start"),
+        bind(&[letter('N')], Sort(Column::Pid), Processes, "", "Sort by PID"),
+        bind(&[letter('W')], Sort(Column::WaitPct), Processes, "", "Sort by time waiting for a CPU"),
+        bind(&[letter('D')], Sort(Column::Io), Processes, "", "Sort by disk bytes"),
+        bind(&[letter('B')], Sort(Column::Net), Processes, "", "Sort by network bytes"),
+        bind(&[letter('A')], Sort(Column::Faults), Processes, "", "Sort by page faults"),
+        bind(&[letter('<')], SortStep(false), Tables, "", "Sort by the column to the left"),
+        bind(&[letter('I')], Invert, Tables, "", "Turn the order round"),
+        bind(&[ctrl('l')], Redraw, Anywhere, "", "Draw the screen anew"),
+        bind(&[ctrl('z')], Suspend, Anywhere, "", "Back to the shell; fg returns"),
+    ]
+};
+
+/// The bindings that hold in some places, in the order of the table.
+pub fn bindings(places: &[Place]) -> impl Iterator<Item = &'static Binding> {
+    BINDINGS.iter().filter(move |b| places.contains(&b.place))
+}
+
+/// What a key does; the more specific place decides.
+pub fn action(key: Key, places: &[Place]) -> Option<Action> {
+    places.iter().find_map(|place| BINDINGS.iter().find(|b| b.place == *place && b.keys.contains(&key))).map(|b| b.action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERYWHERE: [&[Place]; 3] = [
+        &[Place::Stacks, Place::Anywhere],
+        &[Place::Processes, Place::Tables, Place::Anywhere],
+        &[Place::Sockets, Place::Tables, Place::Anywhere],
+    ];
+
+    #[test]
+    fn no_key_means_two_things_in_one_place() {
+        for place in BINDINGS.iter().map(|b| b.place) {
+            let mut keys: Vec<Key> = Vec::new();
+            for binding in BINDINGS.iter().filter(|b| b.place == place) {
+                for key in binding.keys {
+                    assert!(!keys.contains(key), "{} in {place:?}", key.name());
+                    keys.push(*key);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_view_has_its_number() {
+        for (i, view) in View::ALL.into_iter().enumerate() {
+            let number = char::from_digit(i as u32 + 1, 10).unwrap();
+            assert_eq!(action(letter(number), &[Place::Anywhere]), Some(Action::View(view)));
+        }
+    }
+
+    #[test]
+    fn n_up_searches_back_only_while_searching() {
+        let process = Place::of(View::Processes, false, false);
+        let searching = Place::of(View::Processes, false, true);
+        assert_eq!(action(letter('N'), process), Some(Action::Sort(Column::Pid)));
+        assert_eq!(action(letter('N'), searching), Some(Action::FindNext(false)));
+    }
+
+    #[test]
+    fn quit_and_help_hold_everywhere() {
+        for places in EVERYWHERE {
+            assert_eq!(action(letter('q'), places), Some(Action::Quit));
+            assert_eq!(action(ctrl('c'), places), Some(Action::Quit));
+            assert_eq!(action(letter('?'), places), Some(Action::Help));
+        }
+    }
+
+    #[test]
+    fn shift_is_part_of_the_character() {
+        let event = KeyEvent::new(KeyCode::Char('P'), KeyModifiers::SHIFT);
+        assert_eq!(Key::of(&event), letter('P'));
+        assert_eq!(ctrl('l').name(), "Ctrl-L");
+        assert_eq!(letter(' ').name(), "Space");
+        assert_eq!(letter('\x07').name(), "\u{fffd}");
+    }
+}

@@ -1,0 +1,277 @@
+//! Where things stand on the screen. Drawing and mouse clicks both ask here.
+
+use ratatui::layout::Rect;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::App;
+use super::keys::{Action, Binding, Place, bindings};
+use super::view::View;
+
+/// The least that shows anything useful.
+pub const MIN_WIDTH: u16 = 60;
+/// The least that shows anything useful.
+pub const MIN_HEIGHT: u16 = 15;
+
+/// Cells of a CPU's bar with its number, brackets and percentage, at the least.
+const CPU_BAR_WIDTH: u16 = 18;
+
+/// The parts of the screen, top to bottom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Host, health.
+    pub title: Rect,
+    /// CPUs on the left, memory on the right.
+    pub meters: Rect,
+    /// Rates of the machine.
+    pub totals: Rect,
+    /// Where the CPU time went.
+    pub ledger: Rect,
+    /// Names of the views.
+    pub tabs: Rect,
+    /// Headings of the columns.
+    pub headings: Rect,
+    /// The lines of the table.
+    pub body: Rect,
+    /// Hints, messages, prompts.
+    pub footer: Rect,
+}
+
+/// How CPUs are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CpuMeters {
+    /// A bar for each, in so many columns.
+    Each {
+        /// Columns of bars.
+        columns: u16,
+    },
+    /// One bar for all, and a block for each group of so many CPUs.
+    Together {
+        /// CPUs that share a block.
+        per_block: usize,
+    },
+}
+
+impl Layout {
+    /// `None` where the screen is too small.
+    pub fn of(width: u16, height: u16, cpus: usize) -> Option<Layout> {
+        if width < MIN_WIDTH || height < MIN_HEIGHT {
+            return None;
+        }
+        let meters = meter_rows(width, height, cpus);
+        let mut y = 0;
+        let mut take = |rows: u16| {
+            let rect = Rect::new(0, y, width, rows);
+            y += rows;
+            rect
+        };
+        Some(Layout {
+            title: take(1),
+            meters: take(meters),
+            totals: take(1),
+            ledger: take(1),
+            tabs: take(1),
+            headings: take(1),
+            body: take(height - meters - 6),
+            footer: take(1),
+        })
+    }
+
+    /// What the stacks may use: headings and lines.
+    pub fn canvas(&self) -> Rect {
+        Rect { height: self.body.height + self.headings.height, ..self.headings }
+    }
+
+    /// How that many CPUs fit into the meters.
+    pub fn cpu_meters(&self, cpus: usize) -> CpuMeters {
+        let area = self.cpu_area();
+        let rows = usize::from(self.meters.height.max(1));
+        let columns = cpus.div_ceil(rows).max(1);
+        if columns * usize::from(CPU_BAR_WIDTH) <= usize::from(area.width) {
+            return CpuMeters::Each { columns: columns as u16 };
+        }
+        let blocks = usize::from(area.width.saturating_sub(2)) * rows.saturating_sub(1).max(1);
+        CpuMeters::Together { per_block: cpus.div_ceil(blocks.max(1)).max(1) }
+    }
+
+    /// The part of the meters that shows CPUs.
+    pub fn cpu_area(&self) -> Rect {
+        Rect { width: self.meters.width - memory_width(self.meters.width), ..self.meters }
+    }
+
+    /// The part of the meters that shows memory.
+    pub fn memory_area(&self) -> Rect {
+        let width = memory_width(self.meters.width);
+        Rect { x: self.meters.width - width, width, ..self.meters }
+    }
+}
+
+fn memory_width(width: u16) -> u16 {
+    (width * 2 / 5).clamp(28, 60)
+}
+
+/// Memory and swap need two rows; CPUs may have as many as leave the table most of the screen.
+fn meter_rows(width: u16, height: u16, cpus: usize) -> u16 {
+    let most = (height / 6).max(2);
+    let columns = usize::from((width - memory_width(width)) / CPU_BAR_WIDTH).max(1);
+    u16::try_from(cpus.div_ceil(columns)).unwrap_or(u16::MAX).clamp(2, most)
+}
+
+/// A word to click on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// Leftmost cell.
+    pub x: u16,
+    /// Key, or number of the tab.
+    pub key: String,
+    /// What it does, or the name of the tab.
+    pub word: &'static str,
+    /// What a click does.
+    pub action: Action,
+}
+
+impl Hint {
+    /// Cells it takes.
+    pub fn width(&self) -> u16 {
+        let word = if self.word.is_empty() { 0 } else { 1 + self.word.width() };
+        (self.key.width() + word) as u16
+    }
+
+    /// Whether a click at `x` hits it.
+    pub fn is_at(&self, x: u16) -> bool {
+        (self.x..self.x + self.width()).contains(&x)
+    }
+}
+
+/// The tabs, from the left; the short ones have only the name of the view on screen.
+pub fn tabs(shown: View, short: bool) -> Vec<Hint> {
+    let mut x = 1;
+    let tab = |(i, view): (usize, View)| {
+        let word = if short && view != shown { "" } else { view.title() };
+        let hint = Hint { x, key: (i + 1).to_string(), word, action: Action::View(view) };
+        x += hint.width() + 2;
+        hint
+    };
+    View::ALL.into_iter().enumerate().map(tab).collect()
+}
+
+impl App {
+    /// The tabs as they are shown now.
+    pub fn tabs(&self, layout: &Layout) -> Vec<Hint> {
+        let long = tabs(self.view(), false);
+        let end = long.last().map_or(0, |t| t.x + t.width());
+        match self.chip_text() {
+            Some(chip) if usize::from(end) + 3 + chip.width() > usize::from(layout.tabs.width) => tabs(self.view(), true),
+            _ => long,
+        }
+    }
+
+    /// On the right of the tabs: what narrows the view, and where.
+    pub fn chip(&self, layout: &Layout) -> Option<(Rect, String)> {
+        let text = self.chip_text()?;
+        let taken = self.tabs(layout).last().map_or(0, |t| t.x + t.width()) + 2;
+        let room = layout.tabs.width.saturating_sub(taken + 1);
+        let text = cut(&text, usize::from(room));
+        let width = text.width() as u16;
+        let x = layout.tabs.width.saturating_sub(width + 1);
+        Some((Rect { x, width, ..layout.tabs }, text))
+    }
+
+    fn chip_text(&self) -> Option<String> {
+        let owner = self.shows_sockets().then(|| match self.socket_owner() {
+            Some(key) => {
+                let name = self.model().find(key).map_or(String::new(), |row| self.model().task(row).comm.to_string() + " ");
+                format!("sockets of {name}({})", key.pid)
+            }
+            None => "sockets of all".into(),
+        });
+        let filter = (!self.filter_text().is_empty()).then(|| format!("filter: {} ✕", self.filter_text()));
+        let parts: Vec<String> = owner.into_iter().chain(filter).collect();
+        (!parts.is_empty()).then(|| parts.join(" · "))
+    }
+}
+
+/// The part of a text that fits in so many cells; what is cut ends in `…`.
+pub fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_string();
+    }
+    let mut left = width.saturating_sub(1);
+    let fits = |c: &char| {
+        let cells = c.width().unwrap_or(0);
+        let fits = cells <= left;
+        left -= cells.min(left);
+        fits
+    };
+    let mut short: String = text.chars().take_while(fits).collect();
+    if width > 0 {
+        short.push('…');
+    }
+    short
+}
+
+/// The hints of the footer: as many as `width` has room for. Help and quit stay when others go.
+pub fn hints(places: &[Place], width: u16) -> Vec<Hint> {
+    let needed = |b: &&Binding| matches!(b.action, Action::Help | Action::Quit);
+    let mut chosen: Vec<&Binding> = bindings(places).filter(|b| !b.hint.is_empty()).collect();
+    loop {
+        let hints = in_a_row(&chosen);
+        let fits = hints.last().is_none_or(|h| h.x + h.width() <= width);
+        match chosen.iter().rposition(|b| !needed(b)) {
+            Some(last) if !fits => chosen.remove(last),
+            _ => return hints,
+        };
+    }
+}
+
+fn in_a_row(bindings: &[&Binding]) -> Vec<Hint> {
+    let mut x = 1;
+    let hint = |b: &&Binding| {
+        let key = b.keys.first().map(|k| k.name()).unwrap_or_default();
+        let hint = Hint { x, key, word: b.hint, action: b.action };
+        x += hint.width() + 2;
+        hint
+    };
+    bindings.iter().map(hint).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_the_screen_without_overlap() {
+        for (width, height, cpus) in [(60, 15, 2), (80, 24, 8), (120, 40, 64), (200, 50, 256)] {
+            let l = Layout::of(width, height, cpus).unwrap();
+            let parts = [l.title, l.meters, l.totals, l.ledger, l.tabs, l.headings, l.body, l.footer];
+            let mut y = 0;
+            for part in parts {
+                assert_eq!((part.y, part.width), (y, width));
+                y += part.height;
+            }
+            assert_eq!(y, height);
+            assert!(l.body.height * 2 >= height - 3, "{width}×{height} leaves {}", l.body.height);
+        }
+        assert_eq!(Layout::of(59, 15, 2), None);
+        assert_eq!(Layout::of(60, 14, 2), None);
+    }
+
+    #[test]
+    fn many_cpus_are_shown_together() {
+        let layout = |cpus| Layout::of(80, 24, cpus).unwrap();
+        assert_eq!(layout(2).cpu_meters(2), CpuMeters::Each { columns: 1 });
+        assert_eq!(layout(8).cpu_meters(8), CpuMeters::Each { columns: 2 });
+        assert_eq!(layout(64).cpu_meters(64), CpuMeters::Together { per_block: 1 });
+        assert_eq!(layout(512).cpu_meters(512), CpuMeters::Together { per_block: 4 });
+    }
+
+    #[test]
+    fn help_and_quit_are_always_offered() {
+        for width in [60, 80, 120] {
+            let hints = hints(Place::of(View::Processes, false, false), width);
+            let last = hints.last().unwrap();
+            assert_eq!(last.action, Action::Quit);
+            assert!(hints.iter().any(|h| h.action == Action::Help));
+            assert!(last.x + last.width() <= width);
+        }
+    }
+}

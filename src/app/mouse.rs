@@ -1,0 +1,73 @@
+//! What clicks and the wheel do.
+
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Position, Rect};
+
+use super::keys::Action;
+use super::layout::{Layout, hints};
+use super::stacks::StackAction;
+use super::view::View;
+use super::{App, Effect, List, table_width};
+
+/// Lines that one notch of the wheel moves.
+const NOTCH: isize = 3;
+
+impl App {
+    pub(super) fn mouse(&mut self, event: MouseEvent, effects: &mut Vec<Effect>) {
+        let Some(layout) = self.layout() else { return };
+        let at = Position::new(event.column, event.row);
+        match event.kind {
+            MouseEventKind::Down(MouseButton::Left) => {
+                self.message = None;
+                self.click(&layout, at, effects);
+            }
+            MouseEventKind::ScrollUp => self.wheel(-NOTCH, effects),
+            MouseEventKind::ScrollDown => self.wheel(NOTCH, effects),
+            _ => {}
+        }
+    }
+
+    fn click(&mut self, layout: &Layout, at: Position, effects: &mut Vec<Effect>) {
+        let line = |rect: Rect| usize::from(at.y - rect.y);
+        if layout.footer.contains(at) && self.prompt().is_none() {
+            let hint = hints(self.places(), layout.footer.width).into_iter().find(|h| h.is_at(at.x));
+            if let Some(hint) = hint {
+                self.act(hint.action, effects);
+            }
+        } else if layout.tabs.contains(at) {
+            match self.tabs(layout).into_iter().find(|t| t.is_at(at.x)) {
+                Some(tab) => self.act(tab.action, effects),
+                None if self.chip(layout).is_some_and(|(chip, _)| chip.contains(at)) => self.close_chip(effects),
+                None => {}
+            }
+        } else if self.help().is_some() || self.view() == View::Stacks {
+        } else if layout.headings.contains(at) {
+            let mut sorted = false;
+            self.with_list(|list, _| sorted = at.x > 0 && list.sort_at(at.x - 1, table_width(layout)));
+            if sorted {
+                self.arrange();
+            }
+        } else if layout.body.contains(at) {
+            self.with_list(|list, _| {
+                list.click(line(layout.body));
+            });
+        }
+    }
+
+    fn close_chip(&mut self, effects: &mut Vec<Effect>) {
+        match self.filter_text().is_empty() {
+            true => self.act(Action::Back, effects),
+            false => self.clear_filter(),
+        }
+    }
+
+    fn wheel(&mut self, lines: isize, effects: &mut Vec<Effect>) {
+        if self.help().is_some() {
+            self.act(Action::Move(lines), effects);
+        } else if self.view() == View::Stacks {
+            self.act(Action::Stack(if lines < 0 { StackAction::Up } else { StackAction::Down }), effects);
+        } else {
+            self.with_list(|list, height| List::scroll(list, lines, height));
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A line of text being typed: a search, a filter or a delay.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tui_input::{Input, InputRequest};
+
+/// The shortest and longest time between samples.
+const DELAYS: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
+
+/// What the text is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Find lines.
+    Search,
+    /// Show only some lines.
+    Filter,
+    /// Time between samples.
+    Delay,
+}
+
+impl Purpose {
+    /// What stands before the text.
+    pub fn label(self) -> &'static str {
+        ["Search: ", "Filter: ", "Delay: "][self as usize]
+    }
+}
+
+/// What a key did to the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// The text is another one now.
+    Changed,
+    /// Enter.
+    Accepted,
+    /// Esc, or Backspace on nothing.
+    Cancelled,
+    /// Nothing that matters to others.
+    Nothing,
+    /// Not a key of text; the screen may use it.
+    NotText,
+}
+
+/// The text, and what stood there before.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// What for.
+    pub purpose: Purpose,
+    /// What is wrong with the text.
+    pub error: Option<String>,
+    /// The text before, for Esc.
+    pub before: String,
+    input: Input,
+}
+
+impl Prompt {
+    /// Begins with `text`.
+    pub fn new(purpose: Purpose, text: &str) -> Prompt {
+        Prompt { purpose, error: None, before: text.into(), input: Input::new(text.into()) }
+    }
+
+    /// The same, with something wrong.
+    #[must_use]
+    pub fn with_error(self, error: String) -> Prompt {
+        Prompt { error: Some(error), ..self }
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        self.input.value()
+    }
+
+    /// The part that fits in `width` cells, and the cell of the cursor in it.
+    pub fn visible(&self, width: usize) -> (usize, usize) {
+        let scroll = self.input.visual_scroll(width.saturating_sub(1));
+        (scroll, self.input.visual_cursor().saturating_sub(scroll))
+    }
+
+    /// Takes a key.
+    pub fn press(&mut self, key: &KeyEvent) -> Typed {
+        use InputRequest::*;
+        let request = match (key.code, key.modifiers - KeyModifiers::SHIFT) {
+            (KeyCode::Enter, _) => return Typed::Accepted,
+            (KeyCode::Esc, _) => return Typed::Cancelled,
+            (KeyCode::Char('c'), KeyModifiers::CONTROL) => return Typed::Cancelled,
+            (KeyCode::Backspace, _) if self.text().is_empty() => return Typed::Cancelled,
+            (KeyCode::Char(c), KeyModifiers::NONE) => InsertChar(c),
+            (KeyCode::Backspace, KeyModifiers::NONE) | (KeyCode::Char('h'), KeyModifiers::CONTROL) => DeletePrevChar,
+            (KeyCode::Delete, _) => DeleteNextChar,
+            (KeyCode::Left, _) => GoToPrevChar,
+            (KeyCode::Right, _) => GoToNextChar,
+            (KeyCode::Home, _) | (KeyCode::Char('a'), KeyModifiers::CONTROL) => GoToStart,
+            (KeyCode::End, _) | (KeyCode::Char('e'), KeyModifiers::CONTROL) => GoToEnd,
+            (KeyCode::Char('w'), KeyModifiers::CONTROL) => DeletePrevWord,
+            (KeyCode::Char('u'), KeyModifiers::CONTROL) => DeleteLine,
+            (KeyCode::Char('k'), KeyModifiers::CONTROL) => DeleteTillEnd,
+            _ => return Typed::NotText,
+        };
+        match self.input.handle(request) {
+            Some(state) if state.value => Typed::Changed,
+            _ => Typed::Nothing,
+        }
+    }
+
+    /// Inserts pasted text; control characters are dropped.
+    pub fn paste(&mut self, text: &str) {
+        for c in text.chars().filter(|c| !c.is_control()) {
+            self.input.handle(InputRequest::InsertChar(c));
+        }
+    }
+}
+
+/// `1`, `0.5`, `500ms`, `5s`, `1m`: a number without a unit is seconds.
+pub fn parse_delay(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let seconds = match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        Err(_) => text.parse::<jiff::SignedDuration>().ok().and_then(|d| d.try_into().ok()),
+    };
+    let delay = seconds.ok_or_else(|| "a time such as 1, 0.5, 500ms or 5s".to_string())?;
+    match DELAYS.contains(&delay) {
+        true => Ok(delay),
+        false => Err("between 100ms and 1h".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn press(prompt: &mut Prompt, code: KeyCode) -> Typed {
+        prompt.press(&KeyEvent::new(code, KeyModifiers::NONE))
+    }
+
+    #[test]
+    fn delays_have_units_and_limits() {
+        assert_eq!(parse_delay("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_delay(" 500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_delay("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "soon", "-1", "nan", "inf", "1e300", "0", "1ms", "2h"] {
+            assert!(parse_delay(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn text_is_edited_and_given_up() {
+        let mut prompt = Prompt::new(Purpose::Search, "");
+        assert_eq!(press(&mut prompt, KeyCode::Char('a')), Typed::Changed);
+        assert_eq!(press(&mut prompt, KeyCode::Left), Typed::Nothing);
+        assert_eq!(press(&mut prompt, KeyCode::Up), Typed::NotText);
+        press(&mut prompt, KeyCode::End);
+        assert_eq!(press(&mut prompt, KeyCode::Backspace), Typed::Changed);
+        assert_eq!(press(&mut prompt, KeyCode::Backspace), Typed::Cancelled);
+    }
+
+    #[test]
+    fn pasted_controls_are_dropped() {
+        let mut prompt = Prompt::new(Purpose::Filter, "x");
+        prompt.paste("a\x1b[31m\nb");
+        assert_eq!(prompt.text(), "xa[31mb");
+    }
+}

@@ -1,0 +1,110 @@
+//! How ebtop itself is doing, in words; and what to say where there are no lines to show.
+
+use super::App;
+use super::view::View;
+use crate::sample::{Domain, Health, Sample};
+
+/// The health of the kernel half as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Overall {
+    /// Nothing was read yet.
+    Starting,
+    /// Everything works.
+    Live,
+    /// Some domains are not whole: which, and why the first of them.
+    Degraded(String),
+    /// No BPF at all: why.
+    ProcOnly(String),
+}
+
+impl Overall {
+    /// Sums the domains up.
+    pub fn of(sample: &Sample) -> Overall {
+        let is_off = |domain| matches!(health(sample, domain), Some(Health::Off { .. }));
+        let reasons = Domain::ALL.into_iter().filter_map(|d| reason(health(sample, d)?).map(|r| (d, r)));
+        let reasons: Vec<(Domain, &str)> = reasons.collect();
+        match reasons.first() {
+            None if sample.at_ns == 0 => Overall::Starting,
+            None => Overall::Live,
+            Some((_, why)) if [Domain::Net, Domain::Stacks, Domain::Mem].into_iter().all(is_off) => Overall::ProcOnly(why.to_string()),
+            Some((_, why)) => {
+                let names: Vec<_> = reasons.iter().map(|(d, _)| d.name()).collect();
+                Overall::Degraded(format!("{}: {why}", names.join(", ")))
+            }
+        }
+    }
+}
+
+/// How a domain is.
+pub fn health(sample: &Sample, domain: Domain) -> Option<&Health> {
+    sample.status.iter().find(|s| s.domain == domain).map(|s| &s.health)
+}
+
+/// Why a domain is not whole.
+fn reason(health: &Health) -> Option<&str> {
+    match health {
+        Health::Degraded { reason } | Health::Off { reason } => Some(reason),
+        Health::Live | Health::Standby => None,
+    }
+}
+
+/// Events lost in all domains since the start.
+pub fn lost(sample: &Sample) -> u64 {
+    sample.status.iter().map(|s| s.lost).sum()
+}
+
+/// What stands in place of lines, paragraph by paragraph; `None` where there are lines.
+pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
+    let sample = &app.model().sample;
+    if sample.at_ns == 0 {
+        return Some(match app.end() {
+            Some(Some(error)) => vec!["No sample could be read.".into(), error.clone()],
+            Some(None) => vec!["The recording holds no samples.".into()],
+            None => vec!["Reading the first sample …".into()],
+        });
+    }
+    if let Some(Health::Off { reason }) = health(sample, app.view().domain()) {
+        let what = match app.view() {
+            View::Network => "Network bytes are not counted.",
+            _ => "This view has no data.",
+        };
+        return Some(vec![what.into(), reason.clone()]);
+    }
+    let filtered = !app.filter_text().is_empty();
+    match app.line_count() {
+        0 if filtered => Some(vec![
+            format!("The filter  {}  hides all {} lines.", app.filter_text(), app.lines_before_filter()),
+            "Esc clears it, \\ changes it.".into(),
+        ]),
+        0 if app.shows_sockets() && !app.knows_sockets() => Some(vec!["Reading the sockets …".into()]),
+        0 if app.shows_sockets() => Some(vec!["No sockets.".into()]),
+        0 => Some(vec!["No processes.".into()]),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::DomainStatus;
+
+    fn sample(health: [Health; 4]) -> Sample {
+        let status = |(domain, health)| DomainStatus { domain, health, lost: 2, cost: None };
+        Sample { at_ns: 1, status: Domain::ALL.into_iter().zip(health).map(status).collect(), ..Sample::default() }
+    }
+
+    fn off() -> Health {
+        Health::Off { reason: "no CAP_BPF".into() }
+    }
+
+    #[test]
+    fn sums_up_the_domains() {
+        use Health::{Live, Standby};
+        assert_eq!(Overall::of(&sample([Live, Live, Live, Standby])), Overall::Live);
+        assert_eq!(Overall::of(&sample([Live, off(), Live, Standby])), Overall::Degraded("net: no CAP_BPF".into()));
+        let proc_fs = [Health::Degraded { reason: "no CAP_BPF".into() }, off(), off(), off()];
+        assert_eq!(Overall::of(&sample(proc_fs)), Overall::ProcOnly("no CAP_BPF".into()));
+        assert_eq!(Overall::of(&Sample::default()), Overall::Starting);
+        assert_eq!(lost(&sample([Live, Live, Live, Live])), 8);
+    }
+}

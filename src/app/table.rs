@@ -1,0 +1,304 @@
+//! A table as its reader left it: sorted column, order, selection and scroll position. The same for processes and sockets.
+
+use super::column::{self, Columns, Set};
+use super::order::{self, Entry, Ranks};
+
+/// Cells the command line gets beyond its least before further columns are added.
+const ROOM_FOR_COMMAND: u16 = 28;
+
+/// Lines of type `L`, known by `K`, under columns `C`.
+#[derive(Clone, Debug)]
+pub struct Table<K, L, C: 'static> {
+    /// Its columns.
+    pub set: Set<C>,
+    /// Column it is sorted by.
+    pub sort: C,
+    /// Largest first.
+    pub descending: bool,
+    /// The lines in order, after the filter.
+    pub lines: Vec<(K, L)>,
+    /// Index of the first line on screen.
+    pub offset: usize,
+    /// The selected line. `None`: whichever is first, so that the hottest stays in sight until somebody chooses.
+    selected: Option<K>,
+    /// Index of the selected line.
+    cursor: usize,
+    ranks: Ranks<K>,
+}
+
+impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
+    /// An empty table.
+    pub fn new(set: Set<C>, sort: C) -> Self {
+        Table { set, sort, descending: sort.descends(), lines: Vec::new(), offset: 0, selected: None, cursor: 0, ranks: Ranks::default() }
+    }
+
+    /// Takes a tick's lines, ascending by key. Returns the selected key if it is not among them; the selection then moves to its neighbour.
+    pub fn arrange(&mut self, entries: &[Entry<'_, K, L>]) -> Option<K> {
+        self.lines = order::sort(entries, self.descending, &mut self.ranks);
+        self.find_selected()
+    }
+
+    /// Puts `more` below the line of that key.
+    pub fn insert_below(&mut self, key: K, more: impl Iterator<Item = (K, L)>) {
+        if let Some(at) = self.lines.iter().position(|(k, _)| *k == key) {
+            self.lines.splice(at + 1..at + 1, more);
+        }
+    }
+
+    /// Finds the selected line after the lines changed.
+    pub fn find_selected(&mut self) -> Option<K> {
+        let Some(key) = self.selected else {
+            self.cursor = 0;
+            return None;
+        };
+        if let Some(at) = self.lines.iter().position(|(k, _)| *k == key) {
+            self.cursor = at;
+            return None;
+        }
+        self.move_to(self.cursor);
+        Some(key)
+    }
+
+    /// The selected line, unless the table is empty.
+    pub fn current(&self) -> Option<(K, L)> {
+        self.lines.get(self.cursor).copied()
+    }
+
+    /// Index of the selected line.
+    pub fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// The key somebody chose.
+    pub fn selected(&self) -> Option<K> {
+        self.selected
+    }
+
+    /// Selects a key, present or not; see [`Table::find_selected`].
+    pub fn select(&mut self, key: Option<K>) {
+        self.selected = key;
+    }
+
+    /// Selects the line at an index, or the last.
+    pub fn move_to(&mut self, index: usize) {
+        self.cursor = index.min(self.lines.len().saturating_sub(1));
+        self.selected = self.lines.get(self.cursor).map(|(k, _)| *k);
+    }
+
+    /// Sorts by `column`; a second time inverts.
+    pub fn sort_by(&mut self, column: C) {
+        self.descending = if column == self.sort { !self.descending } else { column.descends() };
+        self.sort = column;
+        self.ranks = Ranks::default();
+    }
+
+    /// The lines on a screen of `height` lines, with the index of the first.
+    pub fn visible(&self, height: usize) -> (usize, &[(K, L)]) {
+        let from = self.offset.min(self.lines.len());
+        (from, &self.lines[from..(from + height).min(self.lines.len())])
+    }
+}
+
+/// What keys and mouse do to any table.
+pub trait List {
+    /// Moves the selection by so many lines.
+    fn move_by(&mut self, lines: isize);
+    /// First line; lets go of the selection.
+    fn home(&mut self);
+    /// Last line.
+    fn end(&mut self);
+    /// Selects a line on screen; false if there is none.
+    fn click(&mut self, line: usize) -> bool;
+    /// Scrolls the window, and the selection as far as it must.
+    fn scroll(&mut self, lines: isize, height: usize);
+    /// Moves the window so that the selection is in it.
+    fn follow(&mut self, height: usize);
+    /// Turns the order round.
+    fn invert(&mut self);
+    /// Sorts by the column to the right or left, among those on screen.
+    fn sort_step(&mut self, forward: bool, width: u16);
+    /// Sorts by the column shown at `x`; false if there is none.
+    fn sort_at(&mut self, x: u16, width: u16) -> bool;
+    /// Heading of the column it is sorted by.
+    fn sorted_by(&self) -> &'static str;
+}
+
+impl<K: Copy + Ord, L: Copy, C: Columns> List for Table<K, L, C> {
+    fn move_by(&mut self, lines: isize) {
+        self.move_to(self.cursor.saturating_add_signed(lines));
+    }
+
+    fn home(&mut self) {
+        self.selected = None;
+        self.cursor = 0;
+    }
+
+    fn end(&mut self) {
+        self.move_to(usize::MAX);
+    }
+
+    fn click(&mut self, line: usize) -> bool {
+        let index = self.offset + line;
+        let there = index < self.lines.len();
+        if there {
+            self.move_to(index);
+        }
+        there
+    }
+
+    fn scroll(&mut self, lines: isize, height: usize) {
+        let last = self.lines.len().saturating_sub(height);
+        self.offset = self.offset.saturating_add_signed(lines).min(last);
+        let window = self.offset..=self.offset + height.saturating_sub(1);
+        if !window.contains(&self.cursor) {
+            self.move_to(self.cursor.clamp(*window.start(), *window.end()));
+        }
+    }
+
+    fn follow(&mut self, height: usize) {
+        let last = self.lines.len().saturating_sub(height);
+        let lowest = (self.cursor + 1).saturating_sub(height);
+        self.offset = self.offset.clamp(lowest, self.cursor.max(lowest)).min(last);
+    }
+
+    fn invert(&mut self) {
+        self.sort_by(self.sort);
+    }
+
+    fn sort_step(&mut self, forward: bool, width: u16) {
+        let columns = fit(self.set, width);
+        let at = columns.iter().position(|c| *c == self.sort).unwrap_or(0);
+        let next = if forward { at + 1 } else { at + columns.len().saturating_sub(1) };
+        if let Some(&column) = columns.get(next % columns.len().max(1)) {
+            self.sort_by(column);
+        }
+    }
+
+    fn sort_at(&mut self, x: u16, width: u16) -> bool {
+        let placed = place(&fit(self.set, width), width);
+        let hit = placed.into_iter().find(|p| (p.x..=p.x.saturating_add(p.width)).contains(&x));
+        if let Some(hit) = &hit {
+            self.sort_by(hit.column);
+        }
+        hit.is_some()
+    }
+
+    fn sorted_by(&self) -> &'static str {
+        self.sort.spec().title
+    }
+}
+
+/// Columns that fit in `width`. Further ones come only where the command line stays readable beside them.
+pub fn fit<C: Columns>(set: Set<C>, width: u16) -> Vec<C> {
+    let lean = column::fit(Set { more: &[], ..set }, width);
+    let rich = column::fit(set, width.saturating_sub(ROOM_FOR_COMMAND));
+    if rich.len() > lean.len() { rich } else { lean }
+}
+
+/// A column's place on a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed<C> {
+    /// Which.
+    pub column: C,
+    /// Cells from the left edge of the table.
+    pub x: u16,
+    /// Cells it takes.
+    pub width: u16,
+}
+
+/// Gives each column its width, one blank between two, and the rest to the one that takes it.
+pub fn place<C: Columns>(columns: &[C], width: u16) -> Vec<Placed<C>> {
+    let mut x = 0;
+    let mut placed = Vec::with_capacity(columns.len());
+    for &column in columns {
+        let left = width.saturating_sub(x);
+        let width = if column.takes_the_rest() { left } else { column.spec().width.min(left) };
+        placed.push(Placed { column, x, width });
+        x = x.saturating_add(width + 1);
+    }
+    placed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::column::{Column, Value, sets};
+
+    type Numbers = Table<u32, (), Column>;
+
+    fn table(values: &[(u32, f64)]) -> Numbers {
+        let mut table = Table::new(sets::PROCESSES, Column::CpuPct);
+        fill(&mut table, values);
+        table
+    }
+
+    fn fill(table: &mut Numbers, values: &[(u32, f64)]) -> Option<u32> {
+        let entries: Vec<_> = values.iter().map(|&(key, v)| Entry { key, line: (), value: Value::Percent(v) }).collect();
+        table.arrange(&entries)
+    }
+
+    fn current(table: &Numbers) -> Option<u32> {
+        table.current().map(|(key, ())| key)
+    }
+
+    #[test]
+    fn nobody_chose_so_the_first_is_selected() {
+        let mut table = table(&[(1, 10.0), (2, 50.0)]);
+        assert_eq!(current(&table), Some(2));
+        fill(&mut table, &[(1, 90.0), (2, 50.0)]);
+        assert_eq!(current(&table), Some(1));
+    }
+
+    #[test]
+    fn the_choice_stays_with_its_key() {
+        let mut table = table(&[(1, 10.0), (2, 50.0), (3, 30.0)]);
+        table.move_by(1);
+        assert_eq!(current(&table), Some(3));
+        fill(&mut table, &[(1, 99.0), (2, 50.0), (3, 1.0)]);
+        assert_eq!((current(&table), table.cursor()), (Some(3), 2));
+    }
+
+    #[test]
+    fn a_lost_choice_moves_to_the_neighbour() {
+        let mut table = table(&[(1, 10.0), (2, 50.0), (3, 30.0)]);
+        table.move_by(1);
+        assert_eq!(fill(&mut table, &[(1, 10.0), (2, 50.0)]), Some(3));
+        assert_eq!(current(&table), Some(1));
+        assert_eq!(fill(&mut table, &[]), Some(1));
+        assert_eq!(current(&table), None);
+    }
+
+    #[test]
+    fn the_window_follows_and_stays_full() {
+        let values: Vec<_> = (0..100).map(|i| (i, f64::from(100 - i))).collect();
+        let mut table = table(&values);
+        table.move_by(25);
+        table.follow(10);
+        assert_eq!(table.offset, 16);
+        table.end();
+        table.follow(10);
+        assert_eq!((table.offset, table.cursor()), (90, 99));
+        table.scroll(-40, 10);
+        assert_eq!((table.offset, table.cursor()), (50, 59));
+        fill(&mut table, &values[..5]);
+        table.follow(10);
+        assert_eq!(table.offset, 0);
+    }
+
+    #[test]
+    fn headings_sort_and_a_second_click_inverts() {
+        let mut table = table(&[(1, 1.0)]);
+        assert!(table.sort_at(2, 80));
+        assert_eq!((table.sorted_by(), table.descending), ("PID", Column::Pid.descends()));
+        assert!(table.sort_at(2, 80));
+        assert_eq!(table.descending, !Column::Pid.descends());
+    }
+
+    #[test]
+    fn the_rest_goes_to_the_command() {
+        let placed = place(&fit(sets::PROCESSES, 80), 80);
+        let last = placed.last().unwrap();
+        assert_eq!((last.column, last.x + last.width), (Column::Command, 80));
+        assert!(placed.windows(2).all(|p| p[0].x + p[0].width < p[1].x + 1));
+    }
+}

@@ -1,0 +1,92 @@
+//! What typing into a prompt does, letter by letter.
+
+use crossterm::event::KeyEvent;
+
+use super::filter::{self, Filter};
+use super::keys::{self, Action, Key};
+use super::prompt::{Purpose, Typed, parse_delay};
+use super::{App, Effect};
+use crate::sample::Command;
+
+impl App {
+    /// Gives a key to the open prompt. False if there is none, or the key is not for it.
+    pub(super) fn type_into_prompt(&mut self, key: &KeyEvent, effects: &mut Vec<Effect>) -> bool {
+        let Some(prompt) = &mut self.prompt else { return false };
+        match prompt.press(key) {
+            Typed::Changed => self.prompt_changed(),
+            Typed::Accepted => self.accept(effects),
+            Typed::Cancelled => self.cancel(),
+            Typed::Nothing => {}
+            Typed::NotText => return !self.moves(key),
+        }
+        true
+    }
+
+    /// While a search or a filter is typed, the arrows still move the selection.
+    fn moves(&self, key: &KeyEvent) -> bool {
+        matches!(keys::action(Key::of(key), self.places()), Some(Action::Move(_) | Action::Page(_) | Action::Redraw | Action::Suspend))
+    }
+
+    /// Pasted text goes where text is typed, and nowhere else.
+    pub(super) fn paste(&mut self, text: &str) {
+        if let Some(prompt) = &mut self.prompt {
+            prompt.paste(text);
+            self.prompt_changed();
+        }
+    }
+
+    fn prompt_changed(&mut self) {
+        let Some(prompt) = &self.prompt else { return };
+        let (purpose, text) = (prompt.purpose, prompt.text().to_string());
+        let result = match purpose {
+            Purpose::Search => self.search_for(&text),
+            Purpose::Filter => self.filter_by(&text),
+            Purpose::Delay => Ok(()),
+        };
+        if let Some(prompt) = &mut self.prompt {
+            prompt.error = result.err();
+        }
+    }
+
+    fn accept(&mut self, effects: &mut Vec<Effect>) {
+        let Some(prompt) = self.prompt.take() else { return };
+        match prompt.purpose {
+            Purpose::Search if prompt.text().is_empty() => self.search = None,
+            Purpose::Search => {}
+            Purpose::Filter if prompt.error.is_some() => self.prompt = Some(prompt),
+            Purpose::Filter => {}
+            Purpose::Delay => match parse_delay(prompt.text()) {
+                Ok(interval) => {
+                    self.interval = interval;
+                    effects.push(Effect::Command(Command::SetInterval(interval)));
+                }
+                Err(error) => self.prompt = Some(prompt.with_error(error)),
+            },
+        }
+    }
+
+    fn cancel(&mut self) {
+        let Some(prompt) = self.prompt.take() else { return };
+        match prompt.purpose {
+            Purpose::Search => self.end_search(),
+            Purpose::Filter => {
+                let _ = self.filter_by(&prompt.before);
+            }
+            Purpose::Delay => {}
+        }
+    }
+
+    /// Filters by `text`; if it cannot be read, the last good filter stays.
+    fn filter_by(&mut self, text: &str) -> Result<(), String> {
+        self.filter = filter::parse(text).map_err(|error| error.to_string())?;
+        self.filter_text = text.trim().to_string();
+        self.arrange();
+        Ok(())
+    }
+
+    pub(super) fn clear_filter(&mut self) {
+        self.filter = Filter::default();
+        self.filter_text.clear();
+        self.arrange();
+    }
+}

@@ -1,0 +1,63 @@
+//! Timers that run a BPF program: one `cpu-clock` perf event per CPU. Closing the descriptor stops the timer.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use libbpf_rs::libbpf_sys;
+
+/// `_IOW('$', 8, __u32)` of `linux/perf_event.h`.
+const IOC_SET_BPF: libc::c_ulong = 0x4004_2408;
+/// `_IO('$', 0)`.
+const IOC_ENABLE: libc::c_ulong = 0x2400;
+
+/// Runs `program` `hz` times a second on `cpu`, but not in its idle task, for as long as the descriptor is open.
+///
+/// Fails with `EACCES`/`EPERM` without `CAP_PERFMON` (or where `perf_event_paranoid` forbids it), `ENODEV` when the CPU is offline and
+/// `EINVAL` when `hz` is above `perf_event_max_sample_rate`.
+pub fn tick_on_cpu(cpu: u32, hz: u32, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let event = open_cpu_clock(cpu, hz)?;
+    ioctl(&event, IOC_SET_BPF, program.as_raw_fd())?;
+    ioctl(&event, IOC_ENABLE, 0)?;
+    Ok(event)
+}
+
+/// A stopped timer.
+fn open_cpu_clock(cpu: u32, hz: u32) -> io::Result<OwnedFd> {
+    let mut attr = libbpf_sys::perf_event_attr {
+        type_: libbpf_sys::PERF_TYPE_SOFTWARE,
+        size: size_of::<libbpf_sys::perf_event_attr>() as u32,
+        config: u64::from(libbpf_sys::PERF_COUNT_SW_CPU_CLOCK),
+        ..Default::default()
+    };
+    attr.__bindgen_anon_1.sample_freq = u64::from(hz);
+    attr.set_freq(1);
+    attr.set_disabled(1);
+    attr.set_exclude_idle(1);
+    let cpu = libc::c_int::try_from(cpu).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let (every_task, no_group) = (-1, -1);
+    // SAFETY: `attr` is whole and lives through the call; the kernel only reads it.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_perf_event_open,
+            &raw const attr,
+            every_task,
+            cpu,
+            no_group,
+            libc::c_ulong::from(libbpf_sys::PERF_FLAG_FD_CLOEXEC),
+        )
+    };
+    let fd = libc::c_int::try_from(fd).unwrap_or(-1);
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel just made this descriptor for us, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn ioctl(event: &OwnedFd, request: libc::c_ulong, argument: libc::c_int) -> io::Result<()> {
+    // SAFETY: both requests take an int by value; the descriptor is open.
+    match unsafe { libc::ioctl(event.as_raw_fd(), request, argument) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,270 @@
+//! The command line. Every flag here works; the help is written for someone who is logged in to a machine in trouble.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::batch::{Format, View};
+
+/// Fastest refresh: below it the terminal, not the numbers, sets the pace.
+const SHORTEST_DELAY: Duration = Duration::from_millis(100);
+/// Slowest refresh.
+const LONGEST_DELAY: Duration = Duration::from_secs(3600);
+
+const EXAMPLES: &str = "\
+Examples:
+  sudo ebtop                        every process, live; Enter on one shows its hottest functions
+  sudo ebtop -s net -d 500ms        sorted by network bytes, twice a second
+  sudo ebtop -u postgres            the processes of one user
+  sudo ebtop -b -n 1                one table to standard output
+  sudo ebtop -b -n 10 -o json       ten samples, one JSON object a line
+  ebtop check                       what works on this machine, what does not, and the fix
+  sudo ebtop record -o slow.rec     keep what happens; `ebtop replay slow.rec` plays it anywhere
+
+Exit codes:
+  0  success
+  1  error
+  2  wrong usage
+  3  no privilege, and nothing useful is left without it
+  4  batch output is incomplete (events lost, or a part was off)";
+
+/// Who uses CPU, memory and network, exactly; and why, one key away.
+#[derive(Clone, Debug, PartialEq, Eq, Parser)]
+#[command(name = "ebtop", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; the live screen where nothing is named.
+    #[command(subcommand)]
+    pub command: Option<Commands>,
+
+    /// What is shown and how.
+    #[command(flatten)]
+    pub show: Show,
+
+    /// How often.
+    #[command(flatten)]
+    pub pace: Pace,
+
+    /// Where samples come from.
+    #[command(flatten)]
+    pub collect: Collect,
+}
+
+/// Everything but the live screen.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Commands {
+    /// Say what of ebtop works on this machine, what does not, why, and how to fix it
+    Check {
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Play a recording on the live screen
+    Replay {
+        /// A file that `ebtop record` wrote
+        file: PathBuf,
+        /// What is shown and how.
+        #[command(flatten)]
+        show: Show,
+        /// How fast it plays: one recorded sample each time.
+        #[command(flatten)]
+        pace: Pace,
+    },
+    /// Write samples to a file for `ebtop replay`
+    Record {
+        /// The file; only its owner may read it, since command lines hold secrets
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        /// Stop after this many samples (else at Ctrl-C)
+        #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        iterations: Option<u64>,
+        /// How often.
+        #[command(flatten)]
+        pace: Pace,
+        /// Where samples come from.
+        #[command(flatten)]
+        collect: Collect,
+    },
+    /// Print the completion script of a shell
+    ///
+    /// For bash: ebtop completions bash > /etc/bash_completion.d/ebtop
+    Completions {
+        /// Whose
+        shell: Shell,
+    },
+}
+
+/// How often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub struct Pace {
+    /// Time between two samples: 1, 0.5, 500ms, 2s, 1m (at least 100ms)
+    #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = parse_delay)]
+    pub delay: Duration,
+}
+
+/// Where samples come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub struct Collect {
+    /// Stack samples a second on each CPU, 0 for none. Odd rates avoid lockstep with timers
+    #[arg(long, value_name = "N", default_value_t = 49, value_parser = clap::value_parser!(u32).range(0..=999))]
+    pub hz: u32,
+
+    /// Use /proc only: no privilege needed, fewer columns
+    #[arg(long)]
+    pub no_bpf: bool,
+}
+
+/// What is shown and how.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Show {
+    /// Print to standard output instead of the screen (also where standard output is no terminal)
+    #[arg(short, long)]
+    pub batch: bool,
+
+    /// Stop after this many samples
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub iterations: Option<u64>,
+
+    /// Form of batch output
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Columns of batch output, comma-separated; `help` lists them
+    #[arg(long, value_name = "COL,..", value_delimiter = ',')]
+    pub fields: Vec<String>,
+
+    /// Sort by this column; `help` lists them
+    #[arg(short, long, value_name = "COL")]
+    pub sort: Option<String>,
+
+    /// Show only what matches, e.g. `nginx` or `cpu>5`
+    #[arg(short = 'F', long, value_name = "EXPR")]
+    pub filter: Option<String>,
+
+    /// Show only these processes
+    #[arg(short, long, value_name = "PID,..", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: Vec<u32>,
+
+    /// Show only processes of these users, by name or number
+    #[arg(short, long, value_name = "USER,..", value_delimiter = ',')]
+    pub user: Vec<String>,
+
+    /// View to begin with, or to print
+    #[arg(long, value_name = "VIEW", value_enum, default_value_t = View::Processes)]
+    pub view: View,
+
+    /// Draw with ASCII only
+    #[arg(long)]
+    pub ascii: bool,
+
+    /// Leave the mouse to the terminal
+    #[arg(short = 'M', long)]
+    pub no_mouse: bool,
+}
+
+/// A time such as `1`, `0.5` (seconds), `500ms`, `2s` or `1m`.
+fn parse_delay(text: &str) -> Result<Duration, String> {
+    let number_len = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(number_len);
+    let unit_seconds = match unit {
+        "" | "s" => 1.0,
+        "ms" => 0.001,
+        "m" | "min" => 60.0,
+        _ => return Err(format!("unknown unit `{unit}`: give seconds (0.5), ms, s or m")),
+    };
+    let number: f64 = number.parse().map_err(|_| "give a time such as 1, 0.5, 500ms or 2s".to_owned())?;
+    let delay = Duration::try_from_secs_f64(number * unit_seconds).unwrap_or(Duration::MAX);
+    if delay < SHORTEST_DELAY {
+        return Err("the shortest is 100ms".to_owned());
+    }
+    if delay > LONGEST_DELAY {
+        return Err("the longest is 60m".to_owned());
+    }
+    Ok(delay)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+    use proptest::prelude::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn nothing_named_means_the_live_screen() {
+        let cli = parse("ebtop").unwrap();
+        assert_eq!(cli.command, None);
+        assert_eq!((cli.pace.delay, cli.collect.hz, cli.show.batch), (Duration::from_secs(1), 49, false));
+    }
+
+    #[test]
+    fn batch_flags() {
+        let cli = parse("ebtop -b -n 3 -d 500ms -o json --fields pid,cpu -s cpu -F cpu>5 -p 1,2 -u root,7 --view sockets --hz 0 --no-bpf")
+            .unwrap();
+        let show = cli.show;
+        assert_eq!((show.batch, show.iterations, show.format, show.view), (true, Some(3), Format::Json, View::Sockets));
+        assert_eq!(show.fields, ["pid", "cpu"]);
+        assert_eq!((show.pid, show.user), (vec![1, 2], vec!["root".to_owned(), "7".to_owned()]));
+        assert_eq!((show.sort.as_deref(), show.filter.as_deref()), (Some("cpu"), Some("cpu>5")));
+        assert_eq!((cli.pace.delay, cli.collect), (Duration::from_millis(500), Collect { hz: 0, no_bpf: true }));
+    }
+
+    #[test]
+    fn commands() {
+        assert_eq!(parse("ebtop check --json").unwrap().command, Some(Commands::Check { json: true }));
+        let record = parse("ebtop record -o f -n 5 -d 2").unwrap().command;
+        let (pace, collect) = (Pace { delay: Duration::from_secs(2) }, Collect { hz: 49, no_bpf: false });
+        assert_eq!(record, Some(Commands::Record { output: "f".into(), iterations: Some(5), pace, collect }));
+        let Some(Commands::Replay { file, show, pace }) = parse("ebtop replay f --view cpu").unwrap().command else { panic!() };
+        assert_eq!((file, show.view, pace.delay), (PathBuf::from("f"), View::Cpu, Duration::from_secs(1)));
+        assert_eq!(parse("ebtop completions zsh").unwrap().command, Some(Commands::Completions { shell: Shell::Zsh }));
+    }
+
+    #[test]
+    fn wrong_usage_is_refused() {
+        for line in [
+            "-d 50ms",
+            "-d 2h",
+            "-d -1",
+            "-d nan",
+            "--hz 1000",
+            "-n 0",
+            "-p 0",
+            "-p x",
+            "-o xml",
+            "--view disk",
+            "-b check",
+            "record",
+            "replay f --hz 9",
+        ] {
+            assert!(parse(&format!("ebtop {line}")).is_err(), "{line}");
+        }
+        assert_eq!(parse("ebtop --help").unwrap_err().kind(), ErrorKind::DisplayHelp);
+    }
+
+    #[test]
+    fn delays() {
+        let ms = |text| parse_delay(text).map(|delay| delay.as_millis());
+        assert_eq!(["1", "0.5", "500ms", "2s", "1m", "100ms", ".25"].map(ms), [1000, 500, 500, 2000, 60_000, 100, 250].map(Ok));
+        assert!(["", "s", "1.2.3", "1e3", "99ms", "61m", "9999999999999999999999999999"].into_iter().all(|text| ms(text).is_err()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_delay_is_refused_or_within_bounds(text in "\\PC{0,12}|[0-9.]{0,40}(ms|s|m)?") {
+            if let Ok(delay) = parse_delay(&text) {
+                prop_assert!((SHORTEST_DELAY..=LONGEST_DELAY).contains(&delay));
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Reads the facts. Nothing here decides; what cannot be read stays unknown.
+
+use std::path::Path;
+
+use caps::{CapSet, Capability};
+use libbpf_rs::libbpf_sys::bpf_map_create_opts;
+use libbpf_rs::{ErrorKind, MapHandle, MapType};
+use procfs::FromRead;
+use procfs::process::{MountInfo, MountInfos, Status};
+use rustix::process::{Resource, getrlimit};
+
+use super::{BpfSyscall, Capabilities, Cgroups, Host};
+
+/// Inode numbers of the first namespaces, fixed in `include/linux/proc_ns.h`.
+const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
+const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// The facts about this machine and this process, now.
+pub fn gather() -> Host {
+    // The calling thread's own files: rights and mounts are a thread's.
+    let mounts = MountInfos::from_file("/proc/thread-self/mountinfo").map(|mounts| mounts.0).unwrap_or_default();
+    let status = Status::from_file("/proc/thread-self/status").ok();
+    Host {
+        release: rustix::system::uname().release().to_string_lossy().into_owned(),
+        euid: rustix::process::geteuid().as_raw(),
+        capabilities: capabilities(),
+        initial_user_namespace: is_namespace("user", FIRST_USER_NAMESPACE),
+        initial_pid_namespace: is_namespace("pid", FIRST_PID_NAMESPACE),
+        btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
+        bpf_syscall: try_bpf(),
+        seccomp: status.and_then(|status| status.seccomp).map(|mode| mode != 0),
+        lockdown: std::fs::read_to_string("/sys/kernel/security/lockdown").ok().and_then(|text| chosen(&text)),
+        unprivileged_bpf_disabled: setting("unprivileged_bpf_disabled"),
+        perf_event_paranoid: setting("perf_event_paranoid"),
+        kptr_restrict: setting("kptr_restrict"),
+        tracefs: mounts.iter().find(|mount| mount.fs_type == "tracefs").map(|mount| mount.mount_point.display().to_string()),
+        cgroups: cgroups(&mounts),
+        hidepid: mounts.iter().rfind(|mount| mount.mount_point == Path::new("/proc")).map(hides_pids),
+        memlock_bytes: getrlimit(Resource::Memlock).current,
+    }
+}
+
+fn capabilities() -> Capabilities {
+    let has = |capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false);
+    Capabilities {
+        sys_admin: has(Capability::CAP_SYS_ADMIN),
+        bpf: has(Capability::CAP_BPF),
+        perfmon: has(Capability::CAP_PERFMON),
+        sys_ptrace: has(Capability::CAP_SYS_PTRACE),
+        dac_read_search: has(Capability::CAP_DAC_READ_SEARCH) || has(Capability::CAP_DAC_OVERRIDE),
+        syslog: has(Capability::CAP_SYSLOG),
+        sys_resource: has(Capability::CAP_SYS_RESOURCE),
+    }
+}
+
+fn is_namespace(kind: &str, first: u64) -> Option<bool> {
+    Some(rustix::fs::stat(format!("/proc/self/ns/{kind}")).ok()?.st_ino == first)
+}
+
+/// Creates a map of one entry, which is gone again at once: of a kind that asks for `CAP_BPF`, as ebtop's own programs do.
+fn try_bpf() -> BpfSyscall {
+    let options = bpf_map_create_opts { sz: size_of::<bpf_map_create_opts>() as u64, ..bpf_map_create_opts::default() };
+    match MapHandle::create(MapType::LruHash, Some("check"), 4, 4, 1, &options) {
+        Ok(_) => BpfSyscall::Works,
+        Err(error) if error.kind() == ErrorKind::Unsupported => BpfSyscall::Absent,
+        Err(error) => BpfSyscall::Refused(error.to_string()),
+    }
+}
+
+fn setting(name: &str) -> Option<i32> {
+    std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok()?.trim().parse().ok()
+}
+
+/// The word in brackets of `none [integrity] confidentiality`.
+fn chosen(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once('[')?;
+    rest.split_once(']').map(|(word, _)| word.to_owned())
+}
+
+fn cgroups(mounts: &[MountInfo]) -> Cgroups {
+    let mounted = |kind| mounts.iter().any(|mount| mount.fs_type == kind);
+    match (mounted("cgroup"), mounted("cgroup2")) {
+        (false, false) => Cgroups::None,
+        (true, false) => Cgroups::V1,
+        (true, true) => Cgroups::Hybrid,
+        (false, true) => Cgroups::V2,
+    }
+}
+
+fn hides_pids(proc: &MountInfo) -> bool {
+    let hidepid = proc.super_options.get("hidepid").cloned().flatten();
+    hidepid.is_some_and(|value| !matches!(value.as_str(), "0" | "off"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lockdown_is_the_word_in_brackets() {
+        assert_eq!(chosen("none [integrity] confidentiality\n").as_deref(), Some("integrity"));
+        assert_eq!(chosen("none"), None);
+    }
+
+    #[test]
+    fn facts_agree_with_the_system() {
+        let host = gather();
+        assert_eq!(host.release, std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap().trim());
+        assert_eq!(host.btf, std::fs::exists("/sys/kernel/btf/vmlinux").unwrap());
+        let hierarchies = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        assert_eq!(host.cgroups == Cgroups::None, !hierarchies.contains(" cgroup"));
+    }
+}

@@ -1,0 +1,119 @@
+use super::*;
+
+fn root_on(release: &str) -> Host {
+    Host {
+        release: release.into(),
+        capabilities: Capabilities {
+            sys_admin: true,
+            bpf: true,
+            perfmon: true,
+            sys_ptrace: true,
+            dac_read_search: true,
+            syslog: true,
+            sys_resource: true,
+        },
+        initial_user_namespace: Some(true),
+        initial_pid_namespace: Some(true),
+        btf: true,
+        bpf_syscall: BpfSyscall::Works,
+        seccomp: Some(false),
+        lockdown: Some("none".into()),
+        unprivileged_bpf_disabled: Some(2),
+        perf_event_paranoid: Some(3),
+        kptr_restrict: Some(1),
+        tracefs: Some("/sys/kernel/tracing".into()),
+        cgroups: Cgroups::V2,
+        hidepid: Some(false),
+        memlock_bytes: Some(8 << 20),
+        euid: 0,
+    }
+}
+
+fn user_on(release: &str) -> Host {
+    let refused = BpfSyscall::Refused("Operation not permitted (os error 1)".into());
+    Host { euid: 1000, capabilities: Capabilities::default(), bpf_syscall: refused, ..root_on(release) }
+}
+
+fn troubles(host: &Host) -> Vec<&'static str> {
+    findings(host).into_iter().filter(|finding| finding.verdict != Verdict::Works).map(|finding| finding.topic).collect()
+}
+
+#[test]
+fn root_on_debian_lacks_nothing() {
+    for release in ["5.10.0-46-amd64", "6.1.0-50-cloud-amd64", "7.2.12+deb13-amd64"] {
+        let host = root_on(release);
+        assert_eq!(troubles(&host), Vec::<&str>::new());
+        assert_eq!(why_no_bpf(&host), None);
+    }
+}
+
+#[test]
+fn a_user_is_told_the_one_command() {
+    let host = user_on("6.1.0-50-amd64");
+    assert_eq!(why_no_bpf(&host).as_deref(), Some("not root: exits, network and stacks are missing; run `sudo ebtop`"));
+    let expected = ["rights", "bpf system call", "perf events", "kernel symbols", "other users' processes", "other users' files"];
+    assert_eq!(troubles(&host), expected);
+}
+
+#[test]
+fn what_no_right_can_mend_is_said_first() {
+    let cause = |host: &Host| why_no_bpf(host).unwrap();
+    assert!(cause(&user_on("4.19.0-27-amd64")).contains("older than 5.8"));
+    assert!(cause(&Host { btf: false, ..user_on("6.1.0") }).contains("CONFIG_DEBUG_INFO_BTF"));
+    assert!(cause(&Host { lockdown: Some("confidentiality".into()), ..user_on("6.1.0") }).contains("lockdown"));
+}
+
+#[test]
+fn containers() {
+    let cause = |host: &Host| why_no_bpf(host).unwrap();
+    let bare = Host { capabilities: Capabilities::default(), ..root_on("6.12.0") };
+    assert!(cause(&bare).contains("--privileged"));
+    assert!(findings(&bare).iter().all(|finding| finding.fix.as_deref() != Some("run `sudo ebtop`")), "it is root already");
+    let refused = BpfSyscall::Refused("EPERM".into());
+    let rootless = Host { initial_user_namespace: Some(false), bpf_syscall: refused, ..root_on("6.12.0") };
+    assert!(cause(&rootless).contains("rootless"));
+    assert!(findings(&rootless).iter().all(|finding| !finding.cause.contains("in spite")));
+    let filtered = Host { bpf_syscall: BpfSyscall::Refused("EPERM".into()), seccomp: Some(true), ..root_on("6.12.0") };
+    assert!(cause(&filtered).contains("seccomp"));
+    let own_pids = Host { initial_pid_namespace: Some(false), ..root_on("6.12.0") };
+    assert_eq!((why_no_bpf(&own_pids), troubles(&own_pids)), (None, vec!["pid namespace"]));
+}
+
+#[test]
+fn capabilities_without_root() {
+    let two = Capabilities { bpf: true, perfmon: true, ..Capabilities::default() };
+    let host = Host { capabilities: two, euid: 1000, perf_event_paranoid: Some(2), ..root_on("6.1.0") };
+    assert_eq!(why_no_bpf(&host), None);
+    assert!(!troubles(&host).contains(&"perf events"));
+    let debian = Host { perf_event_paranoid: Some(3), ..host };
+    assert!(troubles(&debian).contains(&"perf events"));
+}
+
+#[test]
+fn locked_memory_matters_before_5_11_only() {
+    let mut host = root_on("5.10.0-46-amd64");
+    host.capabilities.sys_resource = false;
+    assert!(why_no_bpf(&host).unwrap().contains("8192 KiB"));
+    assert_eq!(why_no_bpf(&Host { memlock_bytes: None, ..host.clone() }), None);
+    assert_eq!(why_no_bpf(&Host { release: "6.1.0".into(), ..host }), None);
+}
+
+#[test]
+fn hidden_processes_and_addresses() {
+    let host = Host { hidepid: Some(true), kptr_restrict: Some(2), ..root_on("6.1.0") };
+    assert_eq!(troubles(&host), ["kernel symbols"]);
+    assert!(troubles(&Host { hidepid: Some(true), ..user_on("6.1.0") }).contains(&"hidepid"));
+}
+
+#[test]
+fn kernel_addresses_without_a_right() {
+    let open = Host { kptr_restrict: Some(0), perf_event_paranoid: Some(1), ..user_on("6.1.0") };
+    assert!(!troubles(&open).contains(&"kernel symbols"));
+    assert!(troubles(&Host { perf_event_paranoid: Some(2), ..open }).contains(&"kernel symbols"));
+}
+
+#[test]
+fn nothing_known_blames_nothing_but_rights() {
+    let host = Host { btf: true, release: "odd".into(), euid: 1, ..Host::default() };
+    assert!(why_no_bpf(&host).unwrap().starts_with("not root"));
+}

@@ -1,0 +1,262 @@
+//! Loads `net.bpf.c` and attaches the best of its three ways to see what socket calls return.
+
+use std::mem::MaybeUninit;
+use std::path::Path;
+
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use libbpf_rs::{Error, ErrorKind, Link, MapHandle, PrintLevel, ProgramMut};
+
+use super::slots::Slots;
+use crate::bpf::net::{NetSkel, NetSkelBuilder, OpenNetSkel};
+
+/// A way to see the results of socket calls, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rung {
+    /// The kernel's own tracepoints, 6.3+.
+    Tracepoints,
+    /// The exits of the functions that do the work.
+    Functions,
+    /// The same by kretprobes.
+    Probes,
+}
+
+impl Rung {
+    /// What a call costs, for the screen. Only the first was measured.
+    pub fn cost(self) -> Option<&'static str> {
+        (self == Rung::Tracepoints).then_some("~60 ns a send or receive")
+    }
+}
+
+/// One thing to try: which hooks, with which extras.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Plan {
+    rung: Rung,
+    /// Storage and cookies of sockets (5.12 for tracing programs): TCP's truth, retransmits, ends.
+    storage: bool,
+    /// Function exits for what bypasses the rung: splice reads, and sendfile before 6.5.
+    extras: bool,
+}
+
+/// Best first; the first that loads is taken.
+const PLANS: [Plan; 5] = [
+    Plan { rung: Rung::Tracepoints, storage: true, extras: true },
+    Plan { rung: Rung::Tracepoints, storage: true, extras: false },
+    Plan { rung: Rung::Functions, storage: true, extras: true },
+    Plan { rung: Rung::Functions, storage: false, extras: true },
+    Plan { rung: Rung::Probes, storage: false, extras: false },
+];
+
+/// Functions that the last rung probes: (name, entry program, return program).
+const PROBED: [(&str, bool); 6] = [
+    ("inet_sendmsg", false),
+    ("inet6_sendmsg", false),
+    ("inet_recvmsg", true),
+    ("inet6_recvmsg", true),
+    ("tcp_splice_read", true),
+    ("inet_sendpage", false),
+];
+
+impl Plan {
+    /// Whether a program belongs to this plan. `has_sendpage`: this kernel still has inet_sendpage.
+    fn wants(self, program: &str, has_sendpage: bool) -> bool {
+        match program {
+            "net_send" | "net_recv" => self.rung == Rung::Tracepoints,
+            "net_x_send" | "net_x_send6" | "net_x_recv" | "net_x_recv6" => self.rung == Rung::Functions,
+            "net_x_splice" => self.extras,
+            "net_x_page" => self.extras && has_sendpage,
+            "net_k_call" | "net_k_recv" | "net_kr_send" | "net_kr_recv" => self.rung == Rung::Probes,
+            _ => self.storage,
+        }
+    }
+}
+
+/// What is left of a loaded and attached object: everything ends when this is dropped.
+pub struct Attached {
+    /// Which way it was.
+    pub rung: Rung,
+    /// The uses, until their reader takes them.
+    pub slots: Option<Slots>,
+    /// Slots found by key.
+    pub shared: MapHandle,
+    /// What processes moved over sockets that found no slot.
+    pub procs: MapHandle,
+    /// The kernel half's own counts.
+    pub stats: MapHandle,
+    /// What user space tells the kernel half.
+    pub control: MapHandle,
+    /// Iterator over all watched sockets.
+    pub walk: Option<Link>,
+    /// Iterator over all open files.
+    pub files: Option<Link>,
+    /// Whether retransmits are seen.
+    pub counts_retransmits: bool,
+    /// What does not work, and why.
+    pub missing: Vec<String>,
+    _hooks: Vec<Link>,
+}
+
+/// Tries the ways in order.
+///
+/// # Errors
+/// One line with the true cause and the fix.
+pub fn attach() -> Result<Attached, String> {
+    let earlier = libbpf_rs::set_print(None::<(PrintLevel, fn(PrintLevel, String))>);
+    let result = attach_best();
+    libbpf_rs::set_print(earlier);
+    result
+}
+
+fn attach_best() -> Result<Attached, String> {
+    let has_sendpage = kernel_has_function("inet_sendpage");
+    let mut refusals = Vec::new();
+    for plan in PLANS {
+        match try_plan(plan, has_sendpage) {
+            Ok(attached) => return Ok(attached),
+            Err(error) => refusals.push(error),
+        }
+    }
+    Err(explain(&refusals, Path::new("/sys/kernel/btf/vmlinux").exists()))
+}
+
+fn kernel_has_function(name: &str) -> bool {
+    libbpf_rs::btf::Btf::from_vmlinux().is_ok_and(|btf| btf.type_by_name::<libbpf_rs::btf::types::Func<'_>>(name).is_some())
+}
+
+/// Why nothing worked. The tracepoint plan without extras asks for the least rights, so its refusal is the one to tell.
+fn explain(refusals: &[Error], has_btf: bool) -> String {
+    if !has_btf {
+        return "no kernel type information (/sys/kernel/btf/vmlinux): use a kernel built with CONFIG_DEBUG_INFO_BTF".into();
+    }
+    match refusals.get(1).or(refusals.first()) {
+        Some(error) if error.kind() == ErrorKind::PermissionDenied => {
+            "the kernel refused the socket programs: run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN".into()
+        }
+        Some(error) => format!("the socket programs do not load here: {error}; `ebtop check` tells which hooks this kernel has"),
+        None => "no way to count was tried".into(),
+    }
+}
+
+fn try_plan(plan: Plan, has_sendpage: bool) -> Result<Attached, Error> {
+    let mut memory = MaybeUninit::uninit();
+    let mut open = NetSkelBuilder::default().open(&mut memory)?;
+    configure(&mut open, plan, has_sendpage)?;
+    let mut skel = open.load()?;
+    // Filled before the first hook runs.
+    let slots = Slots::new(&MapHandle::try_from(&skel.maps.net_uses)?, MapHandle::try_from(&skel.maps.net_free)?)?;
+    let mut hooks = Vec::new();
+    let mut missing = Vec::new();
+    match plan.rung {
+        Rung::Tracepoints => hooks.extend([skel.progs.net_send.attach()?, skel.progs.net_recv.attach()?]),
+        Rung::Functions => {
+            let x = &mut skel.progs;
+            hooks.extend([x.net_x_send.attach()?, x.net_x_send6.attach()?, x.net_x_recv.attach()?, x.net_x_recv6.attach()?]);
+        }
+        Rung::Probes => hooks.extend(attach_probes(&skel, &mut missing)?),
+    }
+    if plan.extras {
+        hooks.push(skel.progs.net_x_splice.attach()?);
+        if has_sendpage {
+            hooks.push(skel.progs.net_x_page.attach()?);
+        }
+    }
+    let mut attached = Attached {
+        rung: plan.rung,
+        slots: Some(slots),
+        shared: MapHandle::try_from(&skel.maps.net_shared)?,
+        procs: MapHandle::try_from(&skel.maps.net_procs)?,
+        stats: MapHandle::try_from(&skel.maps.net_stats)?,
+        control: MapHandle::try_from(&skel.maps.net_control)?,
+        walk: None,
+        files: None,
+        counts_retransmits: false,
+        missing,
+        _hooks: hooks,
+    };
+    match plan.storage {
+        true => attach_tcp(&mut skel, &mut attached),
+        false => attached.missing.push("no TCP counters, retransmits or closed sockets: they need Linux 5.12".into()),
+    }
+    Ok(attached)
+}
+
+fn configure(open: &mut OpenNetSkel<'_>, plan: Plan, has_sendpage: bool) -> Result<(), Error> {
+    if let Some(rodata) = open.maps.rodata_data.as_deref_mut() {
+        rodata.eb_has_storage = plan.storage;
+    }
+    open.maps.net_sks.set_autocreate(plan.storage)?;
+    open.maps.net_calls.set_autocreate(plan.rung == Rung::Probes)?;
+    if plan.rung == Rung::Probes {
+        // Kernels before 6.1 must not allocate map entries in a kprobe.
+        open.maps.net_shared.set_map_flags(0)?;
+        open.maps.net_procs.set_map_flags(0)?;
+    }
+    for mut program in open.open_object_mut().progs_mut() {
+        let wanted = program.name().to_str().is_some_and(|name| plan.wants(name, has_sendpage));
+        program.set_autoload(wanted);
+    }
+    Ok(())
+}
+
+/// What the socket view and retransmits need; each may fail alone.
+fn attach_tcp(skel: &mut NetSkel<'_>, to: &mut Attached) {
+    let mut one = |what: &str, program: &mut ProgramMut<'_>| match program.attach() {
+        Ok(link) => Some(link),
+        Err(error) => {
+            to.missing.push(format!("{what}: {error}"));
+            None
+        }
+    };
+    let state = one("birth of TCP sockets unseen", &mut skel.progs.net_state);
+    let end = one("last words of TCP sockets unseen", &mut skel.progs.net_end);
+    let retransmit = one("no retransmits", &mut skel.progs.net_retransmit);
+    let files = one("no owners of idle sockets", &mut skel.progs.net_files);
+    to.counts_retransmits = retransmit.is_some();
+    to._hooks.extend([state, end, retransmit].into_iter().flatten());
+    to.files = files;
+    match MapHandle::try_from(&skel.maps.net_sks).and_then(|map| skel.progs.net_walk.attach_iter(std::os::fd::AsFd::as_fd(&map))) {
+        Ok(link) => to.walk = Some(link),
+        Err(error) => to.missing.push(format!("no TCP counters: {error}")),
+    }
+}
+
+/// Both versions of send and receive must work, or v4 and v6 would be counted by halves; the rest may be absent.
+fn attach_probes(skel: &NetSkel<'_>, missing: &mut Vec<String>) -> Result<Vec<Link>, Error> {
+    let mut links = Vec::new();
+    for (function, receives) in PROBED {
+        let (entry, exit) = match receives {
+            true => (&skel.progs.net_k_recv, &skel.progs.net_kr_recv),
+            false => (&skel.progs.net_k_call, &skel.progs.net_kr_send),
+        };
+        let entry = if function == "tcp_splice_read" { &skel.progs.net_k_call } else { entry };
+        match (exit.attach_kprobe(true, function), entry.attach_kprobe(false, function)) {
+            (Ok(exit), Ok(entry)) => links.extend([exit, entry]),
+            (Err(error), _) | (_, Err(error)) if function.ends_with("msg") => return Err(error),
+            (Err(_), _) | (_, Err(_)) if function == "inet_sendpage" => {}
+            (Err(error), _) | (_, Err(error)) => missing.push(format!("splice reads are not counted: {error}")),
+        }
+    }
+    Ok(links)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rung_loads_its_own_hooks_only() {
+        for plan in PLANS {
+            let hooks = ["net_send", "net_x_send", "net_kr_send"].map(|p| plan.wants(p, true));
+            assert_eq!(hooks.iter().filter(|&&h| h).count(), 1, "{plan:?}");
+            assert_eq!(plan.wants("net_walk", true), plan.storage);
+        }
+        assert!(!PLANS[0].wants("net_x_page", false));
+    }
+
+    #[test]
+    fn a_missing_btf_is_named_first() {
+        assert!(explain(&[], false).contains("CONFIG_DEBUG_INFO_BTF"));
+        let refused = || Error::from_raw_os_error(libc::EPERM);
+        assert!(explain(&[refused(), refused()], true).contains("run as root"));
+        assert!(explain(&[refused(), Error::from_raw_os_error(libc::EINVAL)], true).contains("do not load"));
+    }
+}

@@ -1,0 +1,191 @@
+//! Decodes sample records of `stacks.bpf.c` and counts equal ones.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::sample::{Comm, ProcKey, StackCount, StackQuality};
+
+/// Bytes of a record before its frames.
+const HEADER: usize = 40;
+/// Bytes that may differ between equal stacks of one thread: its name, and how the walk ended.
+const UNKEYED: usize = 20;
+/// Most frames of one stack (`EB_DEPTH`).
+const DEPTH: usize = 127;
+/// Bytes of distinct stacks held when nobody reads: hours of an ordinary machine.
+const BYTES_MAX: usize = 4 << 20;
+/// Bookkeeping of one entry, about: the map's slot and the allocation.
+const ENTRY: usize = 64;
+
+/// Samples since the last [`Fold::take`], equal ones together. The key is the record itself from the thread-group id on.
+#[derive(Default)]
+pub(super) struct Fold {
+    stacks: FxHashMap<Box<[u8]>, Seen>,
+    bytes: usize,
+    lost: u64,
+}
+
+struct Seen {
+    count: u32,
+    comm: Comm,
+    quality: StackQuality,
+}
+
+impl Fold {
+    /// Counts one record. One that is malformed, or finds the fold full, is lost.
+    pub(super) fn add(&mut self, record: &[u8]) {
+        let Some((comm, quality)) = check(record) else {
+            self.lost += 1;
+            return;
+        };
+        let key = &record[UNKEYED..];
+        if let Some(seen) = self.stacks.get_mut(key) {
+            seen.count = seen.count.saturating_add(1);
+            return;
+        }
+        if self.bytes + key.len() + ENTRY > BYTES_MAX {
+            self.lost += 1;
+            return;
+        }
+        self.bytes += key.len() + ENTRY;
+        self.stacks.insert(key.into(), Seen { count: 1, comm, quality });
+    }
+
+    /// Everything counted, and starts anew.
+    pub(super) fn take(&mut self) -> Vec<StackCount> {
+        self.bytes = 0;
+        let counts = self.stacks.drain().map(|(key, seen)| unpack(&key, &seen)).collect();
+        if self.stacks.capacity() > 4096 {
+            self.stacks.shrink_to(1024);
+        }
+        counts
+    }
+
+    /// Samples this could not hold, since the start.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
+    }
+}
+
+/// Name and quality of a record whose length is what its counts say.
+fn check(record: &[u8]) -> Option<(Comm, StackQuality)> {
+    let (kernel, user) = frame_counts(record.get(UNKEYED..HEADER)?);
+    if kernel > DEPTH || user > DEPTH || record.len() != HEADER + 8 * (kernel + user) {
+        return None;
+    }
+    let quality = match u32::from_ne_bytes(*record[16..].first_chunk()?) {
+        0 => StackQuality::Complete,
+        2 => StackQuality::Deep,
+        _ => StackQuality::Cut,
+    };
+    Some((Comm(*record.first_chunk()?), quality))
+}
+
+/// Kernel and user frames, of the keyed part of a header: tgid (4), start (8), tid (4), counts (2 + 2).
+fn frame_counts(key: &[u8]) -> (usize, usize) {
+    let count = |at: usize| usize::from(u16::from_ne_bytes([key[at], key[at + 1]]));
+    (count(16), count(18))
+}
+
+fn unpack(key: &[u8], seen: &Seen) -> StackCount {
+    let number = |at: usize| u32::from_ne_bytes([key[at], key[at + 1], key[at + 2], key[at + 3]]);
+    let long = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| u64::from_ne_bytes(*b));
+    let (kernel, user) = frame_counts(key);
+    let (kernel, user) = key[HEADER - UNKEYED..][..8 * (kernel + user)].split_at(8 * kernel);
+    // All but the innermost are return addresses, and those may already belong to the next function or line: the byte before is the call's.
+    let frames =
+        |bytes: &[u8]| -> Arc<[u64]> { bytes.chunks_exact(8).enumerate().map(|(i, b)| long(b).saturating_sub(u64::from(i > 0))).collect() };
+    StackCount {
+        key: ProcKey { pid: number(0), start_ns: long(&key[4..12]) },
+        tid: number(12),
+        comm: seen.comm,
+        count: seen.count,
+        kernel: frames(kernel),
+        user: frames(user),
+        quality: seen.quality,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn record(tid: u32, comm: &str, quality: u32, kernel: &[u64], user: &[u64]) -> Vec<u8> {
+        let mut bytes = Comm::new(comm.as_bytes()).0.to_vec();
+        bytes.extend(quality.to_ne_bytes());
+        bytes.extend(7u32.to_ne_bytes());
+        bytes.extend(1234u64.to_ne_bytes());
+        bytes.extend(tid.to_ne_bytes());
+        bytes.extend((kernel.len() as u16).to_ne_bytes());
+        bytes.extend((user.len() as u16).to_ne_bytes());
+        bytes.extend(kernel.iter().chain(user).flat_map(|a| a.to_ne_bytes()));
+        bytes
+    }
+
+    #[test]
+    fn equal_stacks_of_a_thread_become_one() {
+        let mut fold = Fold::default();
+        fold.add(&record(8, "a", 0, &[u64::MAX], &[10, 20]));
+        fold.add(&record(8, "renamed", 0, &[u64::MAX], &[10, 20]));
+        fold.add(&record(9, "a", 1, &[u64::MAX], &[10, 20]));
+        fold.add(&record(8, "a", 2, &[], &[10, 20]));
+        let mut counts = fold.take();
+        counts.sort_by_key(|c| (c.tid, c.kernel.len()));
+        let seen: Vec<_> = counts.iter().map(|c| (c.tid, c.count, c.kernel.len(), &*c.user, c.quality)).collect();
+        assert_eq!(
+            seen,
+            [
+                (8, 1, 0, &[10, 19][..], StackQuality::Deep),
+                (8, 2, 1, &[10, 19][..], StackQuality::Complete),
+                (9, 1, 1, &[10, 19][..], StackQuality::Cut),
+            ]
+        );
+        assert_eq!(counts[1].key, ProcKey { pid: 7, start_ns: 1234 });
+        assert_eq!(counts[1].comm, Comm::new(b"a"));
+        assert!(fold.take().is_empty());
+        assert_eq!(fold.lost(), 0);
+    }
+
+    #[test]
+    fn lengths_that_do_not_fit_are_lost() {
+        let good = record(8, "a", 0, &[3], &[1, 2]);
+        let mut fold = Fold::default();
+        fold.add(&good[..good.len() - 8]);
+        fold.add(&good[..HEADER - 1]);
+        fold.add(&[]);
+        let deep: Vec<u64> = (0..128).collect();
+        fold.add(&record(8, "a", 0, &deep, &[]));
+        assert_eq!((fold.take().len(), fold.lost()), (0, 4));
+    }
+
+    #[test]
+    fn unread_folds_stay_bounded() {
+        let mut fold = Fold::default();
+        let frames: Vec<u64> = (0..100).collect();
+        let samples = 20_000;
+        for tid in 0..samples {
+            fold.add(&record(tid, "a", 0, &[], &frames));
+        }
+        let held: usize = fold.stacks.keys().map(|k| k.len()).sum();
+        assert!(held <= BYTES_MAX, "{held}");
+        assert_eq!(fold.take().len() as u64 + fold.lost(), u64::from(samples));
+        fold.add(&record(1, "a", 0, &[], &frames));
+        assert_eq!(fold.take().len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_counted_or_lost(bytes in prop::collection::vec(any::<u8>(), 0..2200), kernel in 0u16..130, user in 0u16..130) {
+            let mut bytes = bytes;
+            if bytes.len() >= HEADER {
+                bytes[36..38].copy_from_slice(&kernel.to_ne_bytes());
+                bytes[38..40].copy_from_slice(&user.to_ne_bytes());
+            }
+            let mut fold = Fold::default();
+            fold.add(&bytes);
+            let counted: u64 = fold.take().iter().map(|c| u64::from(c.count)).sum();
+            prop_assert_eq!(counted + fold.lost(), 1);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Starts the best source this machine and this user allow.
+
+use std::time::Duration;
+
+use super::check::{gather, why_no_bpf};
+use super::live::Live;
+use super::proc_fs::ProcFs;
+use super::{Collector, Source};
+
+/// What the user asked of collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartOptions {
+    /// Time between two samples.
+    pub interval: Duration,
+    /// Stack samples a second on each CPU; 0 = none.
+    pub hz: u32,
+    /// Use BPF where it works.
+    pub bpf: bool,
+}
+
+/// Starts the kernel source, or /proc with the reason why it is not the kernel.
+///
+/// # Errors
+/// Not even /proc can be read.
+pub fn start(options: StartOptions) -> anyhow::Result<Collector> {
+    Collector::start(options.interval, move || best_source(options))
+}
+
+fn best_source(options: StartOptions) -> anyhow::Result<Box<dyn Source>> {
+    let refused = match options.bpf {
+        true => match Live::open(options.hz) {
+            Ok(live) => return Ok(Box::new(live)),
+            Err(reason) => why_no_bpf(&gather()).unwrap_or(reason),
+        },
+        false => "BPF was not asked for: start without --no-bpf".to_owned(),
+    };
+    Ok(Box::new(ProcFs::open(refused)?))
+}

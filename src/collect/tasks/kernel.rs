@@ -1,0 +1,224 @@
+//! The kernel half of this domain: loads it in the best form this kernel takes, walks, listens.
+
+use std::io::{self, Read};
+use std::mem::{MaybeUninit, offset_of};
+use std::os::fd::{AsFd, OwnedFd};
+
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle};
+
+use super::row::Row;
+use crate::bpf::plain::{MappedArray, decode};
+use crate::bpf::refusal;
+use crate::bpf::ring::Ring;
+use crate::bpf::run::run_syscall;
+use crate::bpf::tasks::types::eb_walk;
+use crate::bpf::tasks::{TasksSkel, TasksSkelBuilder};
+
+/// How the task list is walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rung {
+    /// A program that runs through all tasks at once, into mapped memory (6.7).
+    OpenCoded,
+    /// A task iterator read as a stream of rows (5.8).
+    Iterator,
+}
+
+/// Above this the open-coded walk would hold off the scheduler of a kernel without preemption for too long; `iter/task` reschedules.
+const MANY_THREADS: usize = 50_000;
+/// Per-CPU batches of resident pages that one walk may add (some 40 ns each). Where threads × CPUs is more, memory is as exact as
+/// `mm->rss_stat` without them: off by at most max(32, 2 × CPUs) pages for each CPU.
+const BATCHES: usize = 40_000;
+/// Room for rows to begin with.
+const FEW_THREADS: usize = 4096;
+/// The kernel hands out at most this much of an iterator's stream at once.
+const STREAM_BYTES: usize = 32 * 1024;
+
+/// The loaded programs. Nothing is pinned: all of it goes when the process does, however it dies.
+pub struct Kernel {
+    /// The walk.
+    pub walk: Walk,
+    /// Last words of processes.
+    pub ring: Ring<Row>,
+    /// Why last words are not to be had.
+    pub deaf: Option<String>,
+    lost: MapHandle,
+    _hooks: Vec<Link>,
+}
+
+impl Kernel {
+    /// Loads the best form that works among `rungs`; last words are given up before the walk is.
+    pub fn open(rungs: &[Rung]) -> Result<Kernel, String> {
+        let mut refused = None;
+        for hooks in [true, false] {
+            for &rung in rungs {
+                match load(rung, hooks, room_for(threads_now())) {
+                    Ok(mut kernel) => {
+                        if !hooks {
+                            kernel.deaf = refused;
+                        }
+                        return Ok(kernel);
+                    }
+                    Err(error) => refused = Some(refusal::why(&error)),
+                }
+            }
+        }
+        Err(refused.unwrap_or_else(|| "no way to walk the task list was asked for".into()))
+    }
+
+    /// Last words that found the ring full.
+    pub fn lost(&self) -> u64 {
+        let value = self.lost.lookup(&0u32.to_ne_bytes(), MapFlags::ANY).ok().flatten();
+        value.and_then(|v| v.first_chunk().copied()).map_or(0, u64::from_ne_bytes)
+    }
+
+    /// Makes room for more rows where the last walk had too few.
+    pub fn make_room(&mut self) {
+        if self.walk.outgrown() {
+            if let Ok(larger) = load(Rung::OpenCoded, false, room_for(self.walk.seen)) {
+                self.walk = larger.walk;
+            }
+        }
+    }
+}
+
+/// One pass over every thread.
+pub struct Walk {
+    open_coded: Option<OpenCoded>,
+    iterator: Link,
+    stream: Vec<Row>,
+    chunk: Vec<u8>,
+    seen: usize,
+}
+
+struct OpenCoded {
+    program: OwnedFd,
+    rows: MappedArray<Row>,
+    control: MapHandle,
+    cpus: usize,
+    adds_batches: bool,
+}
+
+impl OpenCoded {
+    fn open(skel: &TasksSkel<'_>, room: usize) -> libbpf_rs::Result<OpenCoded> {
+        let found = run_syscall(skel.progs.task_cpu_find.as_fd())? as usize;
+        Ok(OpenCoded {
+            program: skel.progs.task_walk.as_fd().try_clone_to_owned()?,
+            rows: MappedArray::map(&skel.maps.task_rows.as_fd(), room)?,
+            control: MapHandle::try_from(&skel.maps.task_control)?,
+            cpus: found.min(last_online_cpu() + 1),
+            adds_batches: false,
+        })
+    }
+
+    /// Has the next walks add the per-CPU batches if that is affordable with so many threads.
+    fn choose_batches(&mut self, threads: usize) -> libbpf_rs::Result<()> {
+        let affordable = threads * self.cpus <= BATCHES;
+        if affordable != self.adds_batches {
+            let cpus = if affordable { self.cpus as u32 } else { 0 };
+            let key = 0u32.to_ne_bytes();
+            if let Some(mut value) = self.control.lookup(&key, MapFlags::ANY)? {
+                value[offset_of!(eb_walk, cpus)..][..4].copy_from_slice(&cpus.to_ne_bytes());
+                self.control.update(&key, &value, MapFlags::ANY)?;
+            }
+            self.adds_batches = affordable;
+        }
+        Ok(())
+    }
+}
+
+impl Walk {
+    fn outgrown(&self) -> bool {
+        self.seen <= MANY_THREADS && self.open_coded.as_ref().is_some_and(|o| o.rows.len() < self.seen)
+    }
+
+    /// A row for each thread. None is ever cut off: where rows are too few, the iterator is read instead.
+    pub fn rows(&mut self) -> io::Result<&[Row]> {
+        let direct = self.seen <= MANY_THREADS && self.walk_at_once()?;
+        if !direct {
+            self.read_stream()?;
+            self.seen = self.stream.len();
+        }
+        match &self.open_coded {
+            // SAFETY: only our own run writes the rows, and the borrow of self keeps the next one away.
+            Some(open_coded) if direct => Ok(unsafe { open_coded.rows.first(self.seen) }),
+            _ => Ok(&self.stream),
+        }
+    }
+
+    /// Runs the open-coded walk; false where there is none or its rows did not fit.
+    fn walk_at_once(&mut self) -> io::Result<bool> {
+        let Some(open_coded) = &mut self.open_coded else { return Ok(false) };
+        open_coded.choose_batches(self.seen).map_err(io::Error::other)?;
+        self.seen = run_syscall(open_coded.program.as_fd())? as usize;
+        Ok(self.seen <= open_coded.rows.len())
+    }
+
+    fn read_stream(&mut self) -> io::Result<()> {
+        let mut iter = Iter::new(&self.iterator).map_err(|_| io::Error::last_os_error())?;
+        self.stream.clear();
+        self.chunk.resize(STREAM_BYTES, 0);
+        let mut filled = 0;
+        loop {
+            match iter.read(&mut self.chunk[filled..]) {
+                Ok(0) => return Ok(()),
+                Ok(count) => filled += count,
+                // Many tasks in a row gave nothing to read: the kernel wants to be asked again.
+                Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EINTR)) => continue,
+                Err(error) => return Err(error),
+            }
+            let whole = filled - filled % size_of::<Row>();
+            self.stream.extend(self.chunk[..whole].chunks_exact(size_of::<Row>()).filter_map(decode::<Row>));
+            self.chunk.copy_within(whole..filled, 0);
+            filled -= whole;
+        }
+    }
+}
+
+fn load(rung: Rung, hooks: bool, room: usize) -> libbpf_rs::Result<Kernel> {
+    let mut object = MaybeUninit::uninit();
+    let mut skel = TasksSkelBuilder::default().open(&mut object)?;
+    let open_coded = rung == Rung::OpenCoded;
+    skel.progs.task_walk.set_autoload(open_coded);
+    skel.progs.task_cpu_find.set_autoload(open_coded);
+    skel.progs.task_exit.set_autoload(hooks);
+    skel.progs.task_free.set_autoload(hooks);
+    let room = if open_coded { room } else { 1 };
+    skel.maps.task_rows.set_max_entries(room as u32)?;
+    let skel = skel.load()?;
+
+    let mut links = Vec::new();
+    if hooks {
+        links.push(skel.progs.task_exit.attach()?);
+        links.push(skel.progs.task_free.attach()?);
+    }
+    let open_coded = if open_coded { Some(OpenCoded::open(&skel, room)?) } else { None };
+    let iterator = skel.progs.task_iter.attach()?;
+    let mut walk = Walk { open_coded, iterator, stream: Vec::new(), chunk: Vec::new(), seen: threads_now() };
+    // A form that loads but does not run is no better than one that does not load.
+    walk.rows()?;
+    Ok(Kernel {
+        walk,
+        ring: Ring::open(&skel.maps.task_ring)?,
+        deaf: None,
+        lost: MapHandle::try_from(&skel.maps.task_lost)?,
+        _hooks: links,
+    })
+}
+
+/// Rows to make room for, so that ordinary growth does not need more.
+fn room_for(threads: usize) -> usize {
+    (threads + threads * 3 / 10).max(FEW_THREADS)
+}
+
+/// Threads on the machine: the second number of the fourth field of /proc/loadavg.
+fn threads_now() -> usize {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(['/', ' ']).nth(4).and_then(|n| n.parse().ok()).unwrap_or(FEW_THREADS)
+}
+
+/// The highest number in /sys/devices/system/cpu/online (`0-3,6`). Batches of a CPU that goes offline are handed in.
+fn last_online_cpu() -> usize {
+    let text = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+    text.trim().rsplit([',', '-']).next().and_then(|n| n.parse().ok()).unwrap_or(usize::MAX - 1)
+}

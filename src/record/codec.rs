@@ -1,0 +1,224 @@
+//! The bytes of a recording: header and frames. Reading trusts nothing: lengths are capped, sums are checked, and memory grows only
+//! with bytes that are really there.
+
+use std::io::{self, Read};
+
+use serde::{Deserialize, Serialize};
+
+use super::distrust;
+use crate::sample::{Details, ProcKey, Sample};
+
+/// First bytes of every recording.
+pub(super) const MAGIC: [u8; 9] = *b"ebtop\0rec";
+/// Changes with every change of the frames' content.
+pub(super) const VERSION: u16 = 1;
+/// Bytes of magic and version.
+pub(super) const HEADER_LEN: usize = MAGIC.len() + 2;
+/// No frame is longer, so that a hostile length costs no more than this, and what is decoded from it a small multiple.
+pub(super) const FRAME_LIMIT: usize = 32 << 20;
+
+/// What one frame holds, as it is read.
+#[derive(Debug, PartialEq, Deserialize)]
+pub(super) struct Frame {
+    pub(super) sample: Sample,
+    pub(super) details: Vec<(ProcKey, Details)>,
+}
+
+/// The same, as it is written.
+#[derive(Serialize)]
+pub(super) struct FrameRef<'a> {
+    pub(super) sample: &'a Sample,
+    pub(super) details: &'a [(ProcKey, Details)],
+}
+
+/// How reading the next frame went.
+#[derive(Debug, PartialEq)]
+pub(super) enum Next {
+    /// A whole frame.
+    Frame(Box<Frame>),
+    /// The file ends after a whole frame.
+    End,
+    /// The file ends within a frame.
+    Torn,
+    /// The bytes are not what was written.
+    Damaged,
+}
+
+/// Magic and version.
+pub(super) fn header() -> [u8; HEADER_LEN] {
+    let mut header = [0; HEADER_LEN];
+    header[..MAGIC.len()].copy_from_slice(&MAGIC);
+    header[MAGIC.len()..].copy_from_slice(&VERSION.to_le_bytes());
+    header
+}
+
+/// The version in a header; `None` where the magic is another.
+pub(super) fn version_of(header: &[u8; HEADER_LEN]) -> Option<u16> {
+    let version = header.strip_prefix(&MAGIC)?;
+    Some(u16::from_le_bytes(version.try_into().ok()?))
+}
+
+/// Puts the bytes of a frame into `out`, which is emptied first.
+pub(super) fn encode(frame: &FrameRef<'_>, out: &mut Vec<u8>) -> Result<(), postcard::Error> {
+    out.clear();
+    out.extend([0; 8]);
+    *out = postcard::to_extend(frame, std::mem::take(out))?;
+    let (prefix, body) = out.split_at_mut(8);
+    prefix[..4].copy_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes());
+    prefix[4..].copy_from_slice(&crc32fast::hash(body).to_le_bytes());
+    Ok(())
+}
+
+/// Reads the next frame; `buffer` is kept between calls.
+pub(super) fn next_frame(input: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<Next> {
+    let mut prefix = [0; 8];
+    match read_full(input, &mut prefix)? {
+        0 => return Ok(Next::End),
+        8 => {}
+        _ => return Ok(Next::Torn),
+    }
+    let [l0, l1, l2, l3, c0, c1, c2, c3] = prefix;
+    let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+    if length > FRAME_LIMIT {
+        return Ok(Next::Damaged);
+    }
+    buffer.clear();
+    if input.take(length as u64).read_to_end(buffer)? < length {
+        return Ok(Next::Torn);
+    }
+    if crc32fast::hash(buffer) != u32::from_le_bytes([c0, c1, c2, c3]) {
+        return Ok(Next::Damaged);
+    }
+    let Ok(mut frame) = postcard::from_bytes::<Box<Frame>>(buffer) else { return Ok(Next::Damaged) };
+    distrust::clean(&mut frame);
+    Ok(Next::Frame(frame))
+}
+
+/// Fills `out` as far as the input reaches.
+pub(super) fn read_full(input: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < out.len() {
+        match input.read(&mut out[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::*;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    fn full_sample() -> Sample {
+        let key = ProcKey { pid: 7, start_ns: 123_456_789 };
+        let task = Task {
+            key,
+            comm: Comm::new(b"worker"),
+            state: b'R',
+            counters: Counters::default().with(Counter::CpuNs, u64::MAX).with(Counter::RxBytes, 0),
+            memory: Some(Memory { anon_bytes: 4096, ..Memory::default() }),
+            ..Task::default()
+        };
+        let socket = Socket {
+            cookie: 9,
+            owner: Some(key),
+            protocol: Protocol::Udp,
+            state: 7,
+            local: "[::1]:53".parse().unwrap(),
+            remote: "10.1.2.3:4".parse().unwrap(),
+            netns: 1,
+            tx_bytes: 2,
+            rx_bytes: 3,
+            tx_messages: 4,
+            rx_messages: 5,
+            since_ns: 6,
+            tcp: Some(TcpInfo::default()),
+            closed: true,
+        };
+        let count = StackCount {
+            key,
+            tid: 8,
+            comm: task.comm,
+            count: 3,
+            kernel: Arc::from([u64::MAX, 1]),
+            user: Arc::from([]),
+            quality: StackQuality::Deep,
+        };
+        let health = [Health::Live, Health::Standby, Health::Degraded { reason: "a".into() }, Health::Off { reason: "b".into() }];
+        let status = Domain::ALL.into_iter().zip(health);
+        Sample {
+            at_ns: 1,
+            tasks: vec![task],
+            exits: vec![Exit { task, at_ns: 2, code: 1, signal: 9, peak_rss_bytes: Some(1) }],
+            sockets: vec![socket],
+            stacks: Stacks { hz: 49, counts: vec![count] },
+            machine: Machine { pressure: Some(Pressure { cpu_pct: 1.5, ..Pressure::default() }), ..Machine::default() },
+            status: status.map(|(domain, health)| DomainStatus { domain, health, lost: 1, cost: Some("~".into()) }).collect(),
+            ..Sample::default()
+        }
+    }
+
+    fn encoded() -> (Vec<u8>, Frame) {
+        let sample = full_sample();
+        let details = vec![(sample.tasks[0].key, Details { cmdline: "a b".into(), ..Details::default() })];
+        let mut bytes = Vec::new();
+        encode(&FrameRef { sample: &sample, details: &details }, &mut bytes).unwrap();
+        (bytes, Frame { sample, details })
+    }
+
+    #[test]
+    fn every_field_survives() {
+        let (bytes, frame) = encoded();
+        let mut input = bytes.as_slice();
+        assert_eq!(next_frame(&mut input, &mut Vec::new()).unwrap(), Next::Frame(Box::new(frame)));
+        assert_eq!(next_frame(&mut input, &mut Vec::new()).unwrap(), Next::End);
+    }
+
+    #[test]
+    fn a_cut_anywhere_is_torn() {
+        let (bytes, _) = encoded();
+        for length in 1..bytes.len() {
+            assert_eq!(next_frame(&mut &bytes[..length], &mut Vec::new()).unwrap(), Next::Torn, "at {length}");
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_the_limit_allocates_nothing() {
+        let mut buffer = Vec::new();
+        assert_eq!(next_frame(&mut [0xff; 64].as_slice(), &mut buffer).unwrap(), Next::Damaged);
+        assert_eq!(buffer.capacity(), 0);
+    }
+
+    #[test]
+    fn a_promise_of_many_tasks_with_a_right_sum_is_damaged() {
+        let body = [1, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
+        let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
+        bytes.extend(crc32fast::hash(&body).to_le_bytes());
+        bytes.extend(body);
+        assert_eq!(next_frame(&mut bytes.as_slice(), &mut Vec::new()).unwrap(), Next::Damaged);
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_byte_is_noticed(at in any::<prop::sample::Index>(), change in 1u8..) {
+            let (mut bytes, frame) = encoded();
+            let at = at.index(bytes.len());
+            bytes[at] ^= change;
+            prop_assert_ne!(next_frame(&mut bytes.as_slice(), &mut Vec::new()).unwrap(), Next::Frame(Box::new(frame)));
+        }
+
+        #[test]
+        fn noise_with_a_right_sum_never_panics(body in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
+            bytes.extend(crc32fast::hash(&body).to_le_bytes());
+            bytes.extend(body);
+            next_frame(&mut bytes.as_slice(), &mut Vec::new()).unwrap();
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A recording may come from anyone: what was read is made fit for a terminal and for arithmetic, as the collectors do with what
+//! comes from processes.
+
+use super::codec::Frame;
+use crate::sample::{CpuTimes, Health, Machine, Memory, Task, printable};
+
+/// More bytes (or ns) than any machine has, few enough that the sum of the parts of one thing does not overflow.
+const MOST: u64 = 1 << 60;
+
+/// Restores every promise that [`Sample`](crate::sample::Sample) makes.
+pub(super) fn clean(frame: &mut Frame) {
+    let sample = &mut frame.sample;
+    sample.tasks.iter_mut().for_each(clean_task);
+    sample.exits.iter_mut().for_each(|exit| clean_task(&mut exit.task));
+    if !sample.tasks.is_sorted_by(|a, b| a.key < b.key) {
+        sample.tasks.sort_by_key(|task| task.key);
+        sample.tasks.dedup_by_key(|task| task.key);
+    }
+    clean_machine(&mut sample.machine);
+    for status in &mut sample.status {
+        match &mut status.health {
+            Health::Degraded { reason } | Health::Off { reason } => clean_text(reason),
+            Health::Live | Health::Standby => {}
+        }
+        status.cost.iter_mut().for_each(clean_text);
+    }
+    for (_, details) in &mut frame.details {
+        clean_text(&mut details.cmdline);
+        clean_text(&mut details.user);
+        details.exe.iter_mut().chain(&mut details.cgroup).for_each(clean_text);
+    }
+}
+
+fn clean_machine(machine: &mut Machine) {
+    clean_text(&mut machine.host);
+    clean_text(&mut machine.kernel);
+    clean_times(&mut machine.total);
+    machine.cpus.iter_mut().for_each(|(_, times)| clean_times(times));
+    for load in machine.load.iter_mut().filter(|load| !load.is_finite()) {
+        *load = 0.0;
+    }
+    machine.pressure = machine.pressure.filter(|p| [p.cpu_pct, p.memory_pct, p.io_pct].iter().all(|pct| pct.is_finite()));
+}
+
+fn clean_times(times: &mut CpuTimes) {
+    let CpuTimes { user_ns, nice_ns, system_ns, idle_ns, iowait_ns, irq_ns, softirq_ns, steal_ns } = times;
+    for ns in [user_ns, nice_ns, system_ns, idle_ns, iowait_ns, irq_ns, softirq_ns, steal_ns] {
+        *ns = (*ns).min(MOST);
+    }
+}
+
+fn clean_task(task: &mut Task) {
+    if !task.state.is_ascii_graphic() {
+        task.state = b'?';
+    }
+    if let Some(Memory { anon_bytes, file_bytes, shmem_bytes, swap_bytes, vm_bytes }) = &mut task.memory {
+        for bytes in [anon_bytes, file_bytes, shmem_bytes, swap_bytes, vm_bytes] {
+            *bytes = (*bytes).min(MOST);
+        }
+    }
+}
+
+fn clean_text(text: &mut String) {
+    let clean = printable(text.as_bytes());
+    if clean != *text {
+        *text = clean;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{Details, Domain, DomainStatus, Exit, Pressure, ProcKey, Sample};
+
+    #[test]
+    fn nothing_hostile_is_left() {
+        let evil = || String::from("a\x1b[2Jb");
+        let task = |pid| Task { key: ProcKey { pid, start_ns: 0 }, state: 0x1b, ..Task::default() };
+        let memory = Some(Memory { anon_bytes: u64::MAX, file_bytes: u64::MAX, shmem_bytes: u64::MAX, ..Memory::default() });
+        let mut sample = Sample { tasks: vec![task(2), task(1), task(2)], ..Sample::default() };
+        sample.tasks[1].memory = memory;
+        sample.exits.push(Exit { task: task(9), ..Exit::default() });
+        sample.machine.host = evil();
+        sample.machine.load[1] = f32::NAN;
+        sample.machine.pressure = Some(Pressure { io_pct: f32::INFINITY, ..Pressure::default() });
+        sample.machine.cpus.push((0, CpuTimes { idle_ns: u64::MAX, ..CpuTimes::default() }));
+        let health = Health::Off { reason: evil() };
+        sample.status.push(DomainStatus { domain: Domain::Net, health, lost: 0, cost: Some(evil()) });
+        let details = Details { cmdline: evil(), exe: Some(evil()), user: evil(), cgroup: Some(evil()) };
+        let mut frame = Frame { sample, details: vec![(ProcKey::default(), details)] };
+        clean(&mut frame);
+
+        assert!(!format!("{frame:?}").contains("\\u{1b}"));
+        let machine = &frame.sample.machine;
+        assert_eq!((machine.load, machine.pressure, machine.cpus[0].1.idle_ns), ([0.0; 3], None, MOST));
+        let tasks = &frame.sample.tasks;
+        assert_eq!(tasks.iter().map(|task| task.key.pid).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(tasks[0].memory.unwrap().rss_bytes(), 3 * MOST);
+        assert!(tasks.iter().chain(frame.sample.exits.iter().map(|exit| &exit.task)).all(|task| task.state == b'?'));
+    }
+}

@@ -1,0 +1,215 @@
+//! The only loop: waits for keys, samples and names, lets [`App`] take them in, draws.
+
+use std::io;
+
+use anyhow::Context;
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, never, select};
+use crossterm::event::{Event as TerminalEvent, KeyEventKind};
+use ratatui::Terminal;
+use ratatui::backend::{Backend, CrosstermBackend};
+
+use crate::app::{App, Effect, Event, Start};
+use crate::collect::Collector;
+use crate::sample::Update;
+use crate::symbols::{Answer, Request};
+use crate::ui;
+use crate::ui::input::{self, Input};
+use crate::ui::terminal::{FrameWriter, Guard, panicked};
+use crate::ui::theme::Theme;
+
+/// Events taken in before the screen is drawn again, however many are waiting.
+const EVENTS_PER_FRAME: usize = 64;
+
+/// How the screen runs.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// How it begins.
+    pub start: Start,
+    /// Clicks and the wheel are ours, not the terminal's.
+    pub mouse: bool,
+    /// How the terminal may be drawn on.
+    pub theme: Theme,
+    /// End after so many samples.
+    pub iterations: Option<u64>,
+}
+
+/// Requests to the symbol thread, and its answers.
+pub type Symbols = (Sender<Request>, Receiver<Answer>);
+
+/// Stops the job and continues it.
+pub trait Job {
+    /// Gives the terminal back, stops, and takes it again once continued.
+    fn suspend(&self) -> io::Result<()>;
+    /// Takes the terminal again after somebody else stopped and continued the job.
+    fn resume(&self) -> io::Result<()>;
+}
+
+impl Job for Guard {
+    fn suspend(&self) -> io::Result<()> {
+        Guard::suspend(self)
+    }
+
+    fn resume(&self) -> io::Result<()> {
+        self.take()
+    }
+}
+
+/// Takes the terminal and runs until the user quits, a signal asks for an end, or the terminal is gone.
+///
+/// # Errors
+/// The terminal cannot be taken, or drawing on it fails while it is still there.
+pub fn run(collector: &Collector, symbols: Symbols, options: RunOptions) -> anyhow::Result<()> {
+    let guard = Guard::enter(options.mouse).context("cannot take the terminal")?;
+    let inputs = input::spawn().context("cannot read the terminal")?;
+    let mut terminal = Terminal::new(CrosstermBackend::new(FrameWriter::new(io::stdout())))?;
+    match run_on(&mut terminal, collector, symbols, &inputs, options, &guard) {
+        Err(error) if is_gone(&error) => Ok(()),
+        result => result,
+    }
+}
+
+/// The loop itself, on any backend.
+///
+/// # Errors
+/// The backend or the job fails.
+pub fn run_on<B: Backend>(
+    terminal: &mut Terminal<B>,
+    collector: &Collector,
+    (requests, answers): Symbols,
+    inputs: &Receiver<Input>,
+    options: RunOptions,
+    job: &impl Job,
+) -> anyhow::Result<()>
+where
+    B::Error: Send + Sync + 'static,
+{
+    let size = terminal.size()?;
+    let mut app = App::new(options.start, (size.width, size.height));
+    let mut sources = Sources { inputs, updates: collector.updates.clone(), answers };
+    let mut samples_left = options.iterations.unwrap_or(u64::MAX);
+    loop {
+        if panicked() {
+            return Ok(());
+        }
+        terminal.draw(|frame| ui::draw(frame, &app, options.theme))?;
+        if samples_left == 0 {
+            return Ok(());
+        }
+        let mut next = Some(sources.wait());
+        let mut room = EVENTS_PER_FRAME;
+        while let Some(woken) = next {
+            samples_left -= u64::from(matches!(woken, Woken::Happened(Event::Update(Update::Sample(_)))));
+            let effects = match woken {
+                Woken::Happened(event) => app.update(event),
+                Woken::Continued => {
+                    job.resume()?;
+                    vec![Effect::Redraw]
+                }
+                Woken::Nothing => Vec::new(),
+            };
+            for effect in effects {
+                match effect {
+                    Effect::Command(command) => collector.send(command),
+                    Effect::Request(request) => {
+                        if let Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) = requests.try_send(request) {
+                            app.update(Event::NamesNotSent(request));
+                        }
+                    }
+                    Effect::Redraw => redraw(terminal, &mut app)?,
+                    Effect::Suspend => {
+                        job.suspend()?;
+                        redraw(terminal, &mut app)?;
+                    }
+                    Effect::Quit => return Ok(()),
+                }
+            }
+            room -= 1;
+            next = if room > 0 && samples_left > 0 { sources.ready() } else { None };
+        }
+    }
+}
+
+/// Forgets what is on the terminal; its size may be another one too.
+fn redraw<B: Backend>(terminal: &mut Terminal<B>, app: &mut App) -> anyhow::Result<()>
+where
+    B::Error: Send + Sync + 'static,
+{
+    terminal.clear()?;
+    let size = terminal.size()?;
+    app.update(Event::Resize(size.width, size.height));
+    Ok(())
+}
+
+/// Everything that may wake the loop.
+struct Sources<'a> {
+    inputs: &'a Receiver<Input>,
+    updates: Receiver<Update>,
+    answers: Receiver<Answer>,
+}
+
+/// Why the loop woke.
+enum Woken {
+    Happened(Event),
+    Continued,
+    Nothing,
+}
+
+impl Sources<'_> {
+    fn wait(&mut self) -> Woken {
+        select! {
+            recv(self.inputs) -> input => input.map_or(Woken::Happened(Event::End), of_input),
+            recv(self.updates) -> update => self.of_update(update.ok()),
+            recv(self.answers) -> answer => self.of_answer(answer.ok()),
+        }
+    }
+
+    /// What is there already, keys first.
+    fn ready(&mut self) -> Option<Woken> {
+        if let Ok(input) = self.inputs.try_recv() {
+            return Some(of_input(input));
+        }
+        match self.updates.try_recv() {
+            Ok(update) => return Some(self.of_update(Some(update))),
+            Err(TryRecvError::Disconnected) => return Some(self.of_update(None)),
+            Err(TryRecvError::Empty) => {}
+        }
+        self.answers.try_recv().ok().map(|answer| self.of_answer(Some(answer)))
+    }
+
+    /// A closed channel would wake the loop for ever: it is replaced by one that never does.
+    fn of_update(&mut self, update: Option<Update>) -> Woken {
+        Woken::Happened(Event::Update(update.unwrap_or_else(|| {
+            self.updates = never();
+            Update::End(Some("the collector stopped".into()))
+        })))
+    }
+
+    fn of_answer(&mut self, answer: Option<Answer>) -> Woken {
+        match answer {
+            Some(answer) => Woken::Happened(Event::Names(answer)),
+            None => {
+                self.answers = never();
+                Woken::Nothing
+            }
+        }
+    }
+}
+
+fn of_input(input: Input) -> Woken {
+    Woken::Happened(match input {
+        Input::Terminal(TerminalEvent::Key(key)) if key.kind != KeyEventKind::Release => Event::Key(key),
+        Input::Terminal(TerminalEvent::Mouse(mouse)) => Event::Mouse(mouse),
+        Input::Terminal(TerminalEvent::Paste(text)) => Event::Paste(text),
+        Input::Terminal(TerminalEvent::Resize(columns, rows)) | Input::Size(columns, rows) => Event::Resize(columns, rows),
+        Input::Terminal(_) => return Woken::Nothing,
+        Input::Suspend => Event::Suspend,
+        Input::Continued => return Woken::Continued,
+        Input::End | Input::Lost => Event::End,
+    })
+}
+
+/// The terminal was closed under us: an end, not an error.
+fn is_gone(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe || e.raw_os_error() == Some(libc::EIO))
+}

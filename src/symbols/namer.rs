@@ -1,0 +1,237 @@
+//! Answers one [`Request`] at a time, with what it learnt from earlier ones.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use rustix::fs::MemfdFlags;
+
+use super::elf::{ElfFiles, Place};
+use super::kernel::Kernel;
+use super::perf_map::{self, PerfMap, Version};
+use super::process::{Backing, FileId, Mapping, Process};
+use super::{Answer, Frame, FrameKind, Request};
+use crate::sample::ProcKey;
+
+/// Frames remembered by file and offset.
+const FRAMES_MAX: usize = 32_768;
+/// Processes whose mappings are remembered, so that their last stacks are named after they exit.
+const PROCESSES_MAX: usize = 16;
+/// Of these, how many keep their perf map, which may be large.
+const PERF_MAPS_MAX: usize = 2;
+
+const EXITED: &str = "the process has exited: only what was seen of it before can be named";
+
+/// Everything the symbol thread knows.
+#[derive(Default)]
+pub(super) struct Namer {
+    kernel: Kernel,
+    files: ElfFiles,
+    frames: FxHashMap<(FileId, u64), Vec<Frame>>,
+    /// Newest last.
+    processes: VecDeque<(ProcKey, Space)>,
+    vdso: Option<FileId>,
+}
+
+/// An address space as last seen.
+#[derive(Default)]
+struct Space {
+    mappings: Vec<Mapped>,
+    perf_map: Option<(Version, Rc<PerfMap>)>,
+}
+
+struct Mapped {
+    mapping: Mapping,
+    /// `None` where nobody asked yet or the file could not be opened.
+    file: Option<FileId>,
+}
+
+impl Namer {
+    /// Names every address asked for.
+    pub(super) fn answer(&mut self, request: &Request) -> Answer {
+        let mut answer = Answer { key: request.key, ..Answer::default() };
+        if !request.user.is_empty() {
+            (answer.user, answer.reason) = self.user(request.key, &request.user);
+        }
+        if !request.kernel.is_empty() {
+            answer.kernel = request.kernel.iter().map(|&address| (address, vec![self.kernel.frame(address)])).collect();
+            let reasons: Vec<_> = answer.reason.take().into_iter().chain(self.kernel.reason()).collect();
+            answer.reason = (!reasons.is_empty()).then(|| reasons.join("; "));
+        }
+        answer
+    }
+
+    fn user(&mut self, key: ProcKey, addresses: &[u64]) -> (Vec<(u64, Vec<Frame>)>, Option<String>) {
+        let known = self.processes.iter().position(|(k, _)| *k == key).and_then(|i| self.processes.remove(i));
+        let known = known.map(|(_, space)| space);
+        let (now, reason) = match Process::find(key) {
+            Some(process) => Space::of(&process, addresses, known.as_ref(), &mut self.files),
+            None => (None, Some(EXITED.into())),
+        };
+        let Some(space) = now.or(known) else {
+            return (addresses.iter().map(|&a| (a, vec![unknown(a)])).collect(), reason);
+        };
+        let frames = addresses.iter().map(|&address| (address, self.frames(&space, address))).collect();
+        self.remember(key, space);
+        (frames, reason)
+    }
+
+    fn remember(&mut self, key: ProcKey, space: Space) {
+        if self.processes.len() == PROCESSES_MAX {
+            self.processes.pop_front();
+        }
+        self.processes.push_back((key, space));
+        for (_, space) in self.processes.iter_mut().rev().skip(PERF_MAPS_MAX) {
+            space.perf_map = None;
+        }
+    }
+
+    fn frames(&mut self, space: &Space, address: u64) -> Vec<Frame> {
+        let Some(mapped) = space.find(address) else { return vec![unknown(address)] };
+        let mapping = &mapped.mapping;
+        let file = match mapping.backing {
+            Backing::Anonymous => return vec![space.jit(mapping, address)],
+            Backing::Vdso => self.vdso(mapping),
+            Backing::File => mapped.file,
+        };
+        let offset = (address - mapping.start).saturating_add(mapping.offset);
+        let module = mapping.module();
+        let Some(file) = file else { return vec![native(None, &module, offset)] };
+        if let Some(frames) = self.frames.get(&(file, offset)) {
+            return frames.clone();
+        }
+        if !self.files.holds(file) {
+            return vec![native(None, &module, offset)];
+        }
+        let places = self.files.places(file, offset);
+        let frames = match places.is_empty() {
+            true => vec![native(None, &module, offset)],
+            false => places.into_iter().map(|place| native(Some(place), &module, offset)).collect(),
+        };
+        if self.frames.len() >= FRAMES_MAX {
+            self.frames.clear();
+        }
+        self.frames.insert((file, offset), frames.clone());
+        frames
+    }
+
+    /// Every 64-bit process has the same vDSO: ours is read once, into memory that looks like a file.
+    fn vdso(&mut self, theirs: &Mapping) -> Option<FileId> {
+        let (bytes, file) = (theirs.end - theirs.start, self.vdso);
+        if let Some(id) = file.filter(|&id| self.files.holds(id)) {
+            return (id.bytes == bytes).then_some(id);
+        }
+        let (file, id) = copy_vdso()?;
+        self.files.hold(id, file);
+        self.vdso = Some(id);
+        (id.bytes == bytes).then_some(id)
+    }
+}
+
+impl Space {
+    /// Looks at a process; `None` if its pid may have changed hands meanwhile. The text says why names will be missing.
+    fn of(process: &Process, addresses: &[u64], known: Option<&Space>, files: &mut ElfFiles) -> (Option<Space>, Option<String>) {
+        let mut space = Space { perf_map: known.and_then(|k| k.perf_map.clone()), ..Space::default() };
+        let reason = space.look(process, addresses, files);
+        if !process.is_alive() {
+            return (None, Some(EXITED.into()));
+        }
+        space.inherit(known);
+        (Some(space), reason)
+    }
+
+    /// Reads the mappings, and opens the files that hold `addresses`.
+    fn look(&mut self, process: &Process, addresses: &[u64], files: &mut ElfFiles) -> Option<String> {
+        match process.mappings() {
+            Ok(mappings) => self.mappings = mappings.into_iter().map(|mapping| Mapped { mapping, file: None }).collect(),
+            Err(error) => return Some(format!("its memory map cannot be read: {error}; run as root")),
+        }
+        let mut reason = None;
+        let asked: FxHashSet<usize> = addresses.iter().filter_map(|&a| self.index(a)).collect();
+        for &i in &asked {
+            let mapped = &mut self.mappings[i];
+            if mapped.mapping.backing != Backing::File {
+                continue;
+            }
+            match process.open(&mapped.mapping) {
+                Ok((file, id)) => {
+                    files.hold(id, file);
+                    mapped.file = Some(id);
+                }
+                Err(error) => reason = Some(format!("{} cannot be read: {error}", mapped.mapping.module())),
+            }
+        }
+        if asked.iter().any(|&i| self.mappings[i].mapping.backing == Backing::Anonymous) {
+            reason = self.look_at_perf_map(process).or(reason);
+        }
+        reason
+    }
+
+    /// Takes over files of mappings that nobody asked about this time.
+    fn inherit(&mut self, known: Option<&Space>) {
+        let earlier = known.map_or(&[][..], |k| &k.mappings);
+        for mapped in &mut self.mappings {
+            mapped.mapping.slim();
+            if mapped.file.is_none() {
+                let same = earlier.binary_search_by_key(&mapped.mapping.start, |m| m.mapping.start);
+                let same = same.ok().map(|i| &earlier[i]).filter(|m| m.mapping.is(&mapped.mapping));
+                mapped.file = same.and_then(|m| m.file);
+            }
+        }
+    }
+
+    fn look_at_perf_map(&mut self, process: &Process) -> Option<String> {
+        match perf_map::open(process) {
+            Ok(Some((_, version))) if self.perf_map.as_ref().is_some_and(|(v, _)| *v == version) => None,
+            Ok(Some((file, version))) => match perf_map::read(&file, version) {
+                Ok(map) => {
+                    self.perf_map = Some((version, Rc::new(map)));
+                    None
+                }
+                Err(error) => Some(format!("its perf map cannot be read: {error}")),
+            },
+            Ok(None) => Some("code written at run time has no names: the runtime left no /tmp/perf-PID.map".into()),
+            Err(reason) => Some(reason),
+        }
+    }
+
+    fn index(&self, address: u64) -> Option<usize> {
+        let i = self.mappings.partition_point(|m| m.mapping.end <= address);
+        (self.mappings.get(i)?.mapping.start <= address).then_some(i)
+    }
+
+    fn find(&self, address: u64) -> Option<&Mapped> {
+        self.mappings.get(self.index(address)?)
+    }
+
+    fn jit(&self, mapping: &Mapping, address: u64) -> Frame {
+        let found = self.perf_map.as_ref().and_then(|(_, map)| map.find(address));
+        let (function, start) = found.map_or((None, mapping.start), |(name, start)| (Some(name), start));
+        Frame { function, module: mapping.module(), offset: address - start, kind: FrameKind::Jit, source: None }
+    }
+}
+
+fn native(place: Option<Place>, module: &str, offset: u64) -> Frame {
+    let (function, source) = place.map_or((None, None), |p| (Some(p.function), p.source));
+    Frame { function, module: module.into(), offset, kind: FrameKind::Native, source }
+}
+
+fn unknown(address: u64) -> Frame {
+    Frame { function: None, module: "[unknown]".into(), offset: address, kind: FrameKind::Native, source: None }
+}
+
+fn copy_vdso() -> Option<(File, FileId)> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let range = maps.lines().find(|l| l.ends_with("[vdso]"))?.split(' ').next()?;
+    let (start, end) = range.split_once('-')?;
+    let (start, end) = (u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?);
+    let mut bytes = vec![0; usize::try_from(end - start).ok()?];
+    File::open("/proc/self/mem").ok()?.read_exact_at(&mut bytes, start).ok()?;
+    let mut file = File::from(rustix::fs::memfd_create("vdso", MemfdFlags::CLOEXEC).ok()?);
+    file.write_all(&bytes).ok()?;
+    let id = FileId::of(&file.metadata().ok()?);
+    Some((file, id))
+}

@@ -1,0 +1,242 @@
+//! What /proc tells about a process whose addresses are to be named: whether it is still the same one, its executable
+//! mappings, and the files behind them.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+
+use crate::sample::{ProcKey, printable};
+
+/// /proc gives start times in ticks of 1/100 s.
+const TICK_NS: u64 = 10_000_000;
+/// Bytes of /proc/PID/maps read: 64k mappings (the kernel's default limit) with long paths.
+const MAPS_MAX: u64 = 32 << 20;
+
+/// Executable mappings kept of one process; a JVM or a browser has some hundreds.
+const MAPPINGS_MAX: usize = 8192;
+
+/// A live process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Process {
+    key: ProcKey,
+}
+
+impl Process {
+    /// `None` where it has exited, also when its pid now belongs to another.
+    pub(super) fn find(key: ProcKey) -> Option<Process> {
+        let process = Process { key };
+        process.is_alive().then_some(process)
+    }
+
+    /// Whether what was read since the last check came from this process and no successor of its pid.
+    pub(super) fn is_alive(&self) -> bool {
+        fs::read(format!("/proc/{}/stat", self.key.pid))
+            .ok()
+            .and_then(|stat| start_ticks(&stat))
+            .is_some_and(|ticks| ticks == self.key.start_ns / TICK_NS)
+    }
+
+    /// Its pid.
+    pub(super) fn pid(&self) -> u32 {
+        self.key.pid
+    }
+
+    /// Its executable mappings, ascending.
+    pub(super) fn mappings(&self) -> io::Result<Vec<Mapping>> {
+        let maps = File::open(format!("/proc/{}/maps", self.key.pid))?;
+        let lines = BufReader::with_capacity(1 << 16, maps.take(MAPS_MAX)).split(b'\n');
+        lines.filter_map(|line| line.map(|l| parse_mapping(&l)).transpose()).take(MAPPINGS_MAX).collect()
+    }
+
+    /// Its pid in its own pid namespace and its effective user.
+    pub(super) fn inner_pid_and_uid(&self) -> Option<(u32, u32)> {
+        let status = fs::read(format!("/proc/{}/status", self.key.pid)).ok()?;
+        let status = String::from_utf8_lossy(&status);
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
+        let inner = field("NSpid:").and_then(|f| f.split_whitespace().last()?.parse().ok());
+        let uid = field("Uid:")?.split_whitespace().nth(1)?.parse().ok()?;
+        Some((inner.unwrap_or(self.key.pid), uid))
+    }
+
+    /// The file behind a mapping: deleted and replaced files too where we may, else by its path in the process's root.
+    pub(super) fn open(&self, mapping: &Mapping) -> io::Result<(File, FileId)> {
+        let exact = format!("/proc/{}/map_files/{:x}-{:x}", self.key.pid, mapping.start, mapping.end);
+        let found = rustix::fs::open(exact, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            .map_err(io::Error::from)
+            .or_else(|_| self.open_by_path(mapping));
+        let path_only = File::from(found?);
+        let meta = path_only.metadata()?;
+        // A device or pipe may do things when it is opened, and would not end when it is read.
+        if !meta.is_file() || meta.ino() != mapping.inode {
+            return Err(io::Error::other("another file is there now"));
+        }
+        let file = File::open(reopen_path(&path_only))?;
+        Ok((file, FileId::of(&meta)))
+    }
+
+    fn open_by_path(&self, mapping: &Mapping) -> io::Result<std::os::fd::OwnedFd> {
+        let root = format!("/proc/{}/root", self.key.pid);
+        let root = rustix::fs::open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat2(root, &mapping.path, flags, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)?)
+    }
+}
+
+/// A name for an open file that can be opened again.
+pub(super) fn reopen_path(file: &impl std::os::fd::AsRawFd) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+/// The same file with the same content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FileId {
+    dev: u64,
+    inode: u64,
+    pub(super) bytes: u64,
+    changed: (i64, i64),
+}
+
+impl FileId {
+    pub(super) fn of(meta: &fs::Metadata) -> FileId {
+        FileId { dev: meta.dev(), inode: meta.ino(), bytes: meta.len(), changed: (meta.mtime(), meta.mtime_nsec()) }
+    }
+}
+
+/// What an executable mapping holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Backing {
+    /// A file on some file system.
+    File,
+    /// The kernel's vDSO.
+    Vdso,
+    /// Memory that a runtime wrote code to.
+    Anonymous,
+}
+
+/// An executable mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mapping {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    /// Offset of `start` in the file.
+    pub(super) offset: u64,
+    pub(super) inode: u64,
+    /// As the process sees it; empty for none.
+    pub(super) path: PathBuf,
+    pub(super) backing: Backing,
+}
+
+impl Mapping {
+    /// The same code at the same place.
+    pub(super) fn is(&self, other: &Mapping) -> bool {
+        (self.start, self.end, self.offset, self.inode) == (other.start, other.end, other.offset, other.inode)
+    }
+
+    /// Forgets the directories of the path: only opening the file needs them.
+    pub(super) fn slim(&mut self) {
+        if let Some(name) = self.path.file_name() {
+            self.path = name.into();
+        }
+    }
+
+    /// File name for the screen, or a word in brackets.
+    pub(super) fn module(&self) -> String {
+        match self.backing {
+            Backing::File => printable(self.path.file_name().unwrap_or(self.path.as_os_str()).as_bytes()),
+            Backing::Vdso => "[vdso]".into(),
+            Backing::Anonymous => "[anon]".into(),
+        }
+    }
+}
+
+/// Field 22 of /proc/PID/stat. The name before it may hold spaces and brackets, but it ends at the last bracket.
+fn start_ticks(stat: &[u8]) -> Option<u64> {
+    let after_name = stat.iter().rposition(|&b| b == b')')? + 1;
+    let fields = std::str::from_utf8(&stat[after_name..]).ok()?;
+    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// One line of /proc/PID/maps; `None` unless it is executable.
+fn parse_mapping(line: &[u8]) -> Option<Mapping> {
+    let mut rest = line;
+    let mut word = || {
+        let trimmed = rest.trim_ascii_start();
+        let len = trimmed.iter().position(|&b| b == b' ').unwrap_or(trimmed.len());
+        let (word, after) = trimmed.split_at(len);
+        rest = after;
+        std::str::from_utf8(word).ok()
+    };
+    let (range, perms, offset, _dev, inode) = (word()?, word()?, word()?, word()?, word()?);
+    if perms.as_bytes().get(2) != Some(&b'x') {
+        return None;
+    }
+    let (start, end) = range.split_once('-')?;
+    let path = rest.trim_ascii_start();
+    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+    Some(Mapping {
+        start: u64::from_str_radix(start, 16).ok()?,
+        end: u64::from_str_radix(end, 16).ok()?,
+        offset: u64::from_str_radix(offset, 16).ok()?,
+        inode: inode.parse().ok()?,
+        path: Path::new(std::ffi::OsStr::from_bytes(path)).into(),
+        backing: backing(path),
+    })
+}
+
+/// Shared anonymous memory looks like a deleted file; runtimes that write code through a second mapping use it.
+fn backing(path: &[u8]) -> Backing {
+    const NOT_FILES: [&[u8]; 5] = [b"/memfd:", b"/dev/zero", b"/SYSV", b"//anon", b"/dev/shm/"];
+    match path {
+        b"[vdso]" => Backing::Vdso,
+        _ if path.first() != Some(&b'/') || NOT_FILES.iter().any(|p| path.starts_with(p)) => Backing::Anonymous,
+        _ => Backing::File,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn maps_lines() {
+        let line = b"55d0c8a00000-55d0c8a28000 r-xp 0002a000 fd:01 123456                     /usr/bin/a b (deleted)";
+        let m = parse_mapping(line).unwrap();
+        assert_eq!((m.start, m.end, m.offset, m.inode), (0x55d0c8a00000, 0x55d0c8a28000, 0x2a000, 123456));
+        assert_eq!((m.path.to_str(), m.module().as_str(), m.backing), (Some("/usr/bin/a b"), "a b", Backing::File));
+        assert_eq!(parse_mapping(b"7f00-7f10 rw-p 00000000 00:00 0 "), None);
+        let anon = parse_mapping(b"7f00-7f10 rwxp 00000000 00:00 0 ").unwrap();
+        assert_eq!((anon.module().as_str(), anon.backing), ("[anon]", Backing::Anonymous));
+        let vdso = parse_mapping(b"7ffd-7fff r-xp 00000000 00:00 0                          [vdso]").unwrap();
+        assert_eq!(vdso.backing, Backing::Vdso);
+        let memfd = parse_mapping(b"7f00-7f10 r-xs 00000000 00:01 9    /memfd:doublemapper (deleted)").unwrap();
+        assert_eq!(memfd.backing, Backing::Anonymous);
+    }
+
+    #[test]
+    fn start_time_behind_a_hostile_name() {
+        let stat = b"7 (a) R 1 2) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 0 0";
+        assert_eq!(start_ticks(stat), Some(98765));
+        assert_eq!(start_ticks(b"7 (a) S 1"), None);
+    }
+
+    #[test]
+    fn a_reused_pid_is_another_process() {
+        let pid = std::process::id();
+        let ticks = start_ticks(&fs::read("/proc/self/stat").unwrap()).unwrap();
+        assert!(Process::find(ProcKey { pid, start_ns: ticks * TICK_NS + 1_234_567 }).is_some());
+        assert!(Process::find(ProcKey { pid, start_ns: (ticks - 1) * TICK_NS }).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_parses(line in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse_mapping(&line);
+            prop_assert!(start_ticks(&line).is_none_or(|_| line.contains(&b')')));
+        }
+    }
+}

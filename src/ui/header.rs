@@ -1,0 +1,174 @@
+//! The top of the screen: who and how well, bars, totals, the ledger, the tabs.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::text::{Pen, width_of};
+use super::theme::Role;
+use super::{format, meters, paint_line};
+use crate::app::App;
+use crate::app::layout::Layout;
+use crate::app::status::{Overall, lost};
+use crate::model::ledger::Ledger;
+
+type Piece = (Role, String);
+
+/// Cells that the reason of a bad health gets before anything else on its line.
+const ROOM_FOR_REASON: u16 = 34;
+
+/// Draws everything above the headings.
+pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
+    title(buffer, layout.title, app, pen);
+    meters::draw(buffer, layout, app, pen);
+    groups(buffer, layout.totals, &totals(app), pen);
+    groups(buffer, layout.ledger, &ledger(app, layout.ledger.width), pen);
+    tabs(buffer, layout, app, pen);
+}
+
+fn title(buffer: &mut Buffer, area: Rect, app: &App, pen: Pen) {
+    let machine = app.machine();
+    let mut left = vec![(Role::Accent, " ebtop".to_string()), (Role::Text, format!("  {}", machine.host))];
+    let state = state(app);
+    let short = width_of(&state[..state.len() - 1]) + 2;
+    let reason = width_of(&state[state.len() - 1..]).min(ROOM_FOR_REASON);
+    let load = machine.load.map(|l| format!(" {}", format::cores(l.into()))).concat();
+    let more = [("  up ", uptime(machine.uptime_ns)), ("  load", load)];
+    for (label, text) in more.into_iter().filter(|_| machine.uptime_ns > 0) {
+        let pieces = [(Role::Label, label.to_string()), (Role::Text, text)];
+        if width_of(&left) + width_of(&pieces) + short + reason <= area.width {
+            left.extend(pieces);
+        }
+    }
+    let end = pen.put_all(buffer, (area.x, area.y), area.right(), &left);
+    let room = area.right().saturating_sub(end + 3);
+    let x = area.right().saturating_sub(1 + width_of(&state).min(room));
+    pen.put_all(buffer, (x, area.y), area.right().saturating_sub(1), &state);
+}
+
+/// Interval, user and health; the last piece is the reason, and may be cut.
+fn state(app: &App) -> Vec<Piece> {
+    let sample = &app.model().sample;
+    let mut pieces = Vec::new();
+    if app.paused() {
+        pieces.push((Role::Warning, "PAUSED ".to_string()));
+    }
+    pieces.push((Role::Dim, format!("{:?} · {} · ", app.interval(), app.who())));
+    match lost(sample) {
+        0 => {}
+        lost => pieces.push((Role::Bad, format!("lost {} · ", format::count(lost as f64, 6)))),
+    }
+    let (role, word, reason) = match (app.end(), Overall::of(sample)) {
+        (Some(Some(error)), _) => (Role::Bad, "× stopped", format!(": {error}")),
+        (Some(None), _) => (Role::Warning, "× end", " of the recording".into()),
+        (None, Overall::Starting) => (Role::Dim, "… starting", String::new()),
+        (None, Overall::Live) => (Role::Good, "● live", String::new()),
+        (None, Overall::Degraded(why)) => (Role::Warning, "◐ degraded", format!(": {why}")),
+        (None, Overall::ProcOnly(why)) => (Role::Warning, "○ /proc only", format!(": {why}")),
+    };
+    pieces.extend([(role, word.to_string()), (role, reason)]);
+    pieces
+}
+
+/// Without seconds, which would change on every tick.
+fn uptime(ns: u64) -> String {
+    let width = if ns < 3_600_000_000_000 { 3 } else { 7 };
+    format::duration(ns, width)
+}
+
+fn totals(app: &App) -> Vec<Vec<Piece>> {
+    let (model, machine) = (app.model(), app.machine());
+    let rates = &model.machine;
+    let rate = |value: Option<f64>| format!("{:>5}", value.map_or(String::new(), |v| format::bytes(v, 5)));
+    let label = |text: &str| (Role::Label, text.to_string());
+    let text = |text: String| (Role::Text, text);
+    let mut groups = vec![
+        vec![label("net "), text(format!("↓{} ↑{}", rate(rates.wire_rx_per_sec), rate(rates.wire_tx_per_sec)))],
+        vec![label("disk "), text(format!("r{} w{}", rate(rates.disk_read_per_sec), rate(rates.disk_write_per_sec)))],
+        vec![
+            label("tasks "),
+            text(model.rows.len().to_string()),
+            label(" thr "),
+            text(machine.threads.to_string()),
+            label(" run "),
+            text(format!("{:<2}", machine.running)),
+        ],
+    ];
+    if model.elapsed_ns > 0 {
+        let exits = model.departed.len() as f64 * 1e9 / model.elapsed_ns as f64;
+        groups.push(vec![label("exits "), text(format!("{}/s", format::count(exits, 5)))]);
+    }
+    if let Some(p) = machine.pressure {
+        let pct = |v: f32| format::count(v.into(), 3);
+        groups.push(vec![label("psi "), text(format!("cpu {} mem {} io {}", pct(p.cpu_pct), pct(p.memory_pct), pct(p.io_pct)))]);
+    }
+    groups
+}
+
+/// `cpu 1.87/2 = rows 1.71 + exited 0.09 + kernel 0.02 + irq 0.05 · idle 0.13 · gap 0.00`, in cores.
+fn ledger(app: &App, width: u16) -> Vec<Vec<Piece>> {
+    let (ledger, elapsed) = (&app.model().ledger, app.model().elapsed_ns);
+    if elapsed == 0 {
+        return vec![vec![(Role::Label, "cpu".into()), (Role::Dim, " rates follow with the second sample".into())]];
+    }
+    let cores = |ns: i64| format::cores(ns as f64 / elapsed as f64);
+    let part = |name: &str, ns: u64| (name.to_string(), cores(ns as i64));
+    let wide = width >= 92;
+    let mut parts = vec![
+        part("rows", ledger.processes_ns),
+        part(if wide { "exited" } else { "exit" }, ledger.exited_ns),
+        part(if wide { "kernel" } else { "kern" }, ledger.kernel_ns),
+    ];
+    if !ledger.irq_inside {
+        parts.push(part("irq", ledger.irq_ns));
+    }
+    if !ledger.steal_inside && ledger.steal_ns > 0 {
+        parts.push(part("steal", ledger.steal_ns));
+    }
+    let busy = ledger.charged_ns() - ledger.idle_ns;
+    let capacity = ledger.capacity_ns as f64 / elapsed as f64;
+    let mut line = vec![(Role::Label, "cpu ".into()), (Role::Sorted, cores(busy as i64)), (Role::Text, format!("/{capacity:.0}"))];
+    let (first, next) = if width >= 80 { (" = ", " + ") } else { (": ", " ") };
+    for (i, (name, value)) in parts.into_iter().enumerate() {
+        line.push((Role::Dim, if i == 0 { first.into() } else { next.into() }));
+        line.extend([(Role::Label, name), (Role::Text, format!(" {value}"))]);
+    }
+    let rest = vec![(Role::Label, "gap ".into()), (gap_role(ledger), cores(ledger.gap_ns))];
+    let idle = vec![(Role::Label, "idle ".into()), (Role::Text, cores(ledger.idle_ns as i64))];
+    let mut groups = vec![line, rest, idle];
+    if wide && ledger.irq_inside {
+        groups.push(vec![(Role::Dim, "irq inside rows".into())]);
+    }
+    groups
+}
+
+/// More than 1 % of the machine is worth a look.
+fn gap_role(ledger: &Ledger) -> Role {
+    if ledger.gap_ns.unsigned_abs() * 100 > ledger.capacity_ns { Role::Warning } else { Role::Text }
+}
+
+/// Groups of words, as many as fit whole.
+fn groups(buffer: &mut Buffer, area: Rect, groups: &[Vec<Piece>], pen: Pen) {
+    let mut x = area.x + 1;
+    for group in groups {
+        if x + width_of(group) > area.right() {
+            return;
+        }
+        x = pen.put_all(buffer, (x, area.y), area.right(), group) + if area.width < 80 { 1 } else { 2 };
+    }
+}
+
+fn tabs(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
+    let area = layout.tabs;
+    for (tab, view) in app.tabs(layout).into_iter().zip(crate::app::view::View::ALL) {
+        let x = pen.put(buffer, (tab.x, area.y), &tab.key, 1, Role::Dim);
+        let role = if view == app.view() { Role::Accent } else { Role::Text };
+        pen.put(buffer, (x + 1, area.y), tab.word, area.right().saturating_sub(x + 1), role);
+        if view == app.view() {
+            let place = Rect { x: tab.x.saturating_sub(1), width: tab.width() + 2, ..area };
+            paint_line(buffer, place, area.y, pen, Role::Selected);
+        }
+    }
+    if let Some((place, text)) = app.chip(layout) {
+        pen.put(buffer, (place.x, place.y), &text, place.width, Role::Warning);
+    }
+}

@@ -1,0 +1,209 @@
+//! Words and numbers of the Stacks view, cut to the cells there are.
+
+use std::borrow::Cow;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::app::stacks::{StackSpan, Summary};
+use crate::model::stacks::Label;
+use crate::symbols::FrameKind;
+
+/// Writes a line of text, cut to the area; nothing where there is no room.
+pub fn put(buf: &mut Buffer, area: Rect, text: &str, style: Style) {
+    let area = area.intersection(buf.area);
+    if !area.is_empty() {
+        let width = usize::from(area.width);
+        buf.set_stringn(area.x, area.y, fit(text, width), width, style);
+    }
+}
+
+/// `text`, cut to `width` cells; a cut shows as `…`.
+pub fn fit(text: &str, width: usize) -> Cow<'_, str> {
+    if text.width() <= width {
+        return text.into();
+    }
+    let mut cut = String::new();
+    let mut used = 1;
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used > width {
+            break;
+        }
+        cut.push(c);
+    }
+    if width > 0 {
+        cut.push('…');
+    }
+    cut.into()
+}
+
+/// A function name for `width` cells: first the arguments go, then type parameters, then the outer name spaces, and then it is cut.
+pub fn fit_name(name: &str, width: usize) -> Cow<'_, str> {
+    if name.width() <= width || name.contains("operator") {
+        return fit(name, width);
+    }
+    let bare = without_arguments(name);
+    if bare.width() <= width {
+        return bare.into();
+    }
+    let plain = without_angles(bare);
+    let mut rest: &str = &plain;
+    while rest.width() > width {
+        match rest.split_once("::") {
+            Some((_, inner)) if !inner.is_empty() => rest = inner,
+            _ => break,
+        }
+    }
+    fit(rest, width).into_owned().into()
+}
+
+/// Without the parameter list at the end, if there is one: `f(int) const` → `f`. Go's `(*T).method` stays.
+fn without_arguments(name: &str) -> &str {
+    let end = name.trim_end_matches(" const");
+    if !end.ends_with(')') {
+        return name;
+    }
+    let mut depth = 0;
+    for (at, c) in end.char_indices().rev() {
+        match c {
+            ')' => depth += 1,
+            '(' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return if at > 0 { &name[..at] } else { name };
+        }
+    }
+    name
+}
+
+/// Without `<…>`; a name that is nothing else, or where they do not pair up, stays as it is.
+fn without_angles(name: &str) -> String {
+    let mut plain = String::new();
+    let mut depth = 0;
+    for c in name.chars() {
+        match c {
+            '<' => depth += 1,
+            '>' if depth > 0 => depth -= 1,
+            c if depth == 0 => plain.push(c),
+            _ => {}
+        }
+    }
+    let trimmed = plain.trim_start_matches("::");
+    if depth != 0 || trimmed.is_empty() { name.to_string() } else { trimmed.to_string() }
+}
+
+/// The letter of a kind of code, shown before the name; compiled user code has none.
+pub fn letter(label: &Label) -> &'static str {
+    match label.kind {
+        Some(FrameKind::Kernel) => "K ",
+        Some(FrameKind::Jit) => "J ",
+        Some(FrameKind::Native) | None => "",
+    }
+}
+
+/// `12345` → `12 345`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share in percent with one decimal; only nothing is `0.0` and only all is `100`.
+pub fn percent(part: u64, whole: u64) -> String {
+    match tenths(part, whole) {
+        0 if part > 0 => "<0.1".into(),
+        1000 => if part < whole { "99.9" } else { "100" }.into(),
+        tenths => format!("{}.{}", tenths / 10, tenths % 10),
+    }
+}
+
+/// A share for a label in the flame graph: a decimal only below 10.
+pub fn short_percent(part: u64, whole: u64) -> String {
+    match tenths(part, whole) {
+        0..100 => format!("{}%", percent(part, whole)),
+        995..=1000 if part < whole => "99%".into(),
+        tenths => format!("{}%", (tenths + 5) / 10),
+    }
+}
+
+/// Tenths of a percent, rounded.
+fn tenths(part: u64, whole: u64) -> u64 {
+    let whole = u128::from(whole.max(1));
+    ((2000 * u128::from(part) + whole) / (2 * whole)) as u64
+}
+
+/// `last 30 s`: what is asked for, or what there is of it.
+pub fn span(span: StackSpan, summary: &Summary) -> String {
+    let seconds = summary.covered_ns.min(span.ns()) / 1_000_000_000;
+    let length = match (seconds / 60, seconds % 60) {
+        (0, 0) => return "just started".into(),
+        (0, s) => format!("{s} s"),
+        (m, 0) => format!("{m} min"),
+        (m, s) => format!("{m} min {s} s"),
+    };
+    match span {
+        StackSpan::All => format!("all: last {length}"),
+        _ => format!("last {length}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_zero_or_all_only_if_it_is() {
+        assert_eq!(
+            ["0.0", "<0.1", "0.1", "48.9", "99.9", "100"],
+            [(0, 9), (1, 9999), (1, 1000), (489, 1000), (99_999, 100_000), (7, 7)].map(|(a, b)| percent(a, b))
+        );
+        assert_eq!(
+            ["0.0%", "9.9%", "10%", "83%", "99%", "100%"],
+            [(0, 9), (99, 1000), (995, 10_000), (826, 1000), (999, 1000), (7, 7)].map(|(a, b)| short_percent(a, b))
+        );
+        assert_eq!(percent(0, 0), "0.0");
+        assert_eq!(percent(u64::MAX, u64::MAX), "100");
+    }
+
+    #[test]
+    fn long_names_lose_arguments_then_types_then_name_spaces() {
+        let name = "core::ptr::drop_in_place<alloc::vec::Vec<(u8, u8)>>";
+        assert_eq!(fit_name(name, 80), name);
+        assert_eq!(fit_name(name, 30), "core::ptr::drop_in_place");
+        assert_eq!(fit_name(name, 20), "ptr::drop_in_place");
+        assert_eq!(fit_name(name, 8), "drop_in…");
+        assert_eq!(fit_name("a::Parser::parse(std::string const&) const", 20), "a::Parser::parse");
+        assert_eq!(fit_name("<T as a::Trait>::method", 20), "method");
+        assert_eq!(fit_name("net/http.(*conn).serve", 12), "net/http.(*…");
+        assert_eq!(fit_name("a::operator<(a::b const&)", 14), "a::operator<(…");
+        assert_eq!(fit_name("(anonymous)", 6), "(anon…");
+        assert_eq!(fit_name("<<<::", 3), "<<…");
+        assert_eq!(fit_name("日本語の関数", 7), "日本語…");
+        assert_eq!(fit_name("main", 0), "");
+    }
+
+    #[test]
+    fn digits_stand_in_groups() {
+        assert_eq!([0, 999, 1323, 1_234_567].map(grouped), ["0", "999", "1 323", "1 234 567"]);
+    }
+
+    #[test]
+    fn the_span_is_what_there_is_of_it() {
+        let of = |wanted, seconds: u64| span(wanted, &Summary { covered_ns: seconds * 1_000_000_000, ..Summary::default() });
+        assert_eq!(of(StackSpan::Medium, 300), "last 30 s");
+        assert_eq!(of(StackSpan::Medium, 12), "last 12 s");
+        assert_eq!(of(StackSpan::All, 250), "all: last 4 min 10 s");
+        assert_eq!(of(StackSpan::All, 0), "just started");
+        assert_eq!(of(StackSpan::All, 300), "all: last 5 min");
+    }
+}

@@ -1,0 +1,136 @@
+//! The table: headings and the lines that are on screen.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::paint_line;
+use super::text::Pen;
+use super::theme::Role;
+use crate::app::column::{Align, Cell, Columns, RowView, Tone};
+use crate::app::layout::Layout;
+use crate::app::lines::LineKey;
+use crate::app::table::{Placed, Table, fit, place};
+use crate::app::{App, ProcessTable, SocketTable, table_width};
+
+/// Draws the table of the view on screen.
+pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
+    if let Some(table) = app.process_table() {
+        processes(buffer, layout, app, table, pen);
+    }
+    if let Some(table) = app.socket_table() {
+        sockets(buffer, layout, app, table, pen);
+    }
+}
+
+fn processes(buffer: &mut Buffer, layout: &Layout, app: &App, table: &ProcessTable, pen: Pen) {
+    let columns = headings(buffer, layout, table, pen);
+    for (y, selected, (key, line)) in on_screen(layout, table) {
+        let Some(row) = app.row(line) else { continue };
+        let is_new = row.row().is_some_and(|r| r.is_new);
+        let role = match (row.is_exited(), is_new) {
+            (true, _) => Role::Exited,
+            (_, true) => Role::New,
+            _ => Role::Text,
+        };
+        pen.put(buffer, (layout.body.x, y), mark(app, key), 1, role);
+        for placed in &columns {
+            let mut cell = placed.column.cell(&row, placed.width);
+            indent(&mut cell, placed, key, &row);
+            put_cell(buffer, y, layout.body.x + 1, placed, &cell, (placed.column == table.sort, role), pen);
+        }
+        if selected {
+            paint_line(buffer, layout.body, y, pen, Role::Selected);
+        }
+    }
+}
+
+fn sockets(buffer: &mut Buffer, layout: &Layout, app: &App, table: &SocketTable, pen: Pen) {
+    let columns = headings(buffer, layout, table, pen);
+    for (y, selected, (_, line)) in on_screen(layout, table) {
+        let Some(row) = app.socket(line) else { continue };
+        let role = if row.socket.closed { Role::Exited } else { Role::Text };
+        for placed in &columns {
+            let cell = placed.column.cell(&row, placed.width);
+            put_cell(buffer, y, layout.body.x + 1, placed, &cell, (placed.column == table.sort, role), pen);
+        }
+        if selected {
+            paint_line(buffer, layout.body, y, pen, Role::Selected);
+        }
+    }
+}
+
+/// The lines in the window: row of the screen, whether selected, the line.
+fn on_screen<K: Copy + Ord, L: Copy, C: Columns>(layout: &Layout, table: &Table<K, L, C>) -> impl Iterator<Item = (u16, bool, (K, L))> {
+    let (from, lines) = table.visible(usize::from(layout.body.height));
+    let (y, cursor) = (layout.body.y, table.cursor());
+    lines.iter().enumerate().map(move |(i, line)| (y + i as u16, from + i == cursor, *line))
+}
+
+/// Draws the headings and says where the columns stand.
+fn headings<K: Copy + Ord, L: Copy, C: Columns>(buffer: &mut Buffer, layout: &Layout, table: &Table<K, L, C>, pen: Pen) -> Vec<Placed<C>> {
+    let area = layout.headings;
+    let columns = place(&fit(table.set, table_width(layout)), table_width(layout));
+    paint_line(buffer, area, area.y, pen, Role::Heading);
+    for placed in &columns {
+        let spec = placed.column.spec();
+        let sorted = placed.column == table.sort;
+        let x = area.x + 1 + placed.x;
+        let role = if sorted { Role::Accent } else { Role::Heading };
+        match spec.align {
+            Align::Left => {
+                let end = pen.put(buffer, (x, area.y), spec.title, placed.width, role);
+                if sorted {
+                    arrow(buffer, end, area, table.descending, pen);
+                }
+            }
+            Align::Right => {
+                pen.put_right(buffer, (x, area.y), spec.title, placed.width, role);
+                if sorted {
+                    arrow(buffer, x + placed.width, area, table.descending, pen);
+                }
+            }
+        }
+    }
+    columns
+}
+
+/// Marks the sorted column, in the blank to its right.
+fn arrow(buffer: &mut Buffer, x: u16, area: Rect, descending: bool, pen: Pen) {
+    if x < area.right() {
+        pen.put(buffer, (x, area.y), if descending { "▾" } else { "▴" }, 1, Role::Accent);
+    }
+}
+
+/// The mark left of a line: whether the exited are unfolded.
+fn mark(app: &App, key: LineKey) -> &'static str {
+    match key {
+        LineKey::Exited if app.unfolded() => "▾",
+        LineKey::Exited => "▸",
+        _ => "",
+    }
+}
+
+/// Sets the commands below the exited row off from it.
+fn indent<C: Columns>(cell: &mut Cell, placed: &Placed<C>, key: LineKey, row: &RowView<'_>) {
+    if placed.column.takes_the_rest() && matches!(key, LineKey::Command(_)) && row.is_exited() {
+        cell.text.insert_str(0, "  ");
+    }
+}
+
+fn put_cell<C: Columns>(buffer: &mut Buffer, y: u16, left: u16, placed: &Placed<C>, cell: &Cell, (sorted, line): (bool, Role), pen: Pen) {
+    let role = match cell.tone {
+        Tone::Dim => Role::Dim,
+        Tone::Hot if line == Role::Text => Role::Hot,
+        _ => line,
+    };
+    let at = (left + placed.x, y);
+    match placed.column.spec().align {
+        Align::Left => {
+            pen.put(buffer, at, &cell.text, placed.width, role);
+        }
+        Align::Right => pen.put_right(buffer, at, &cell.text, placed.width, role),
+    }
+    if sorted && cell.tone != Tone::Dim {
+        buffer.set_style(Rect::new(at.0, y, placed.width, 1), pen.theme.style(Role::Sorted));
+    }
+}

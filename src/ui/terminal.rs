@@ -1,0 +1,147 @@
+//! The terminal's mode: taken on entry, given back however ebtop ends: quit, signal, panic, suspension.
+//!
+//! [`restore`] may be called from any thread and any number of times.
+
+use std::io::{self, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::style::Print;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{QueueableCommand, cursor, execute, queue};
+
+/// Buttons and wheel in SGR form. Crossterm's own command also reports every movement, which floods a slow line.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
+static TAKEN: AtomicBool = AtomicBool::new(false);
+static PANICKED: AtomicBool = AtomicBool::new(false);
+static HOOK: Once = Once::new();
+
+/// Holds the terminal in full-screen mode; dropping it gives the terminal back.
+pub struct Guard {
+    mouse: bool,
+}
+
+impl Guard {
+    /// Takes the terminal: raw mode, alternate screen, mouse where wanted, bracketed paste.
+    pub fn enter(mouse: bool) -> io::Result<Guard> {
+        HOOK.call_once(restore_before_panic_message);
+        let guard = Guard { mouse };
+        guard.take()?;
+        Ok(guard)
+    }
+
+    /// Takes the terminal again, after something else may have changed its mode.
+    pub fn take(&self) -> io::Result<()> {
+        enable_raw_mode()?;
+        TAKEN.store(true, Ordering::SeqCst);
+        let mut out = io::stdout();
+        queue!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+        if self.mouse {
+            out.queue(Print(MOUSE_ON))?;
+        }
+        out.flush()
+    }
+
+    /// Gives the terminal back, stops the job as Ctrl-Z does, and takes it again when the job continues.
+    pub fn suspend(&self) -> io::Result<()> {
+        restore();
+        stop_job();
+        self.take()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Gives the terminal back, if it is taken.
+pub fn restore() {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        let _ = disable_raw_mode();
+        let _ = execute!(io::stdout(), Print(MOUSE_OFF), DisableBracketedPaste, cursor::Show, LeaveAlternateScreen);
+    }
+}
+
+/// Whether a thread panicked: then the terminal is no longer ours to draw on.
+pub fn panicked() -> bool {
+    PANICKED.load(Ordering::SeqCst)
+}
+
+fn restore_before_panic_message() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        PANICKED.store(true, Ordering::SeqCst);
+        restore();
+        print(info);
+    }));
+}
+
+/// Sends the job the stop that Ctrl-Z would have sent, with the kernel's own handling: it ignores it where no shell could ever continue
+/// the job (`ssh -t host ebtop`), which a plain SIGSTOP would freeze for good.
+fn stop_job() {
+    // SAFETY: an all-zero sigaction is valid (SIG_DFL, empty mask, no flags); `ours` is filled by the first call before the last reads it.
+    unsafe {
+        let default: libc::sigaction = std::mem::zeroed();
+        let mut ours: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(libc::SIGTSTP, &default, &mut ours) == 0 {
+            libc::kill(0, libc::SIGTSTP);
+            libc::sigaction(libc::SIGTSTP, &ours, std::ptr::null_mut());
+        }
+    }
+}
+
+/// Collects what one frame writes and hands it over in one piece, marked so that the terminal shows it at once and whole.
+pub struct FrameWriter<W: Write> {
+    out: W,
+    frame: Vec<u8>,
+}
+
+impl<W: Write> FrameWriter<W> {
+    /// Frames go to `out`.
+    pub fn new(out: W) -> Self {
+        FrameWriter { out, frame: Vec::with_capacity(32 * 1024) }
+    }
+}
+
+impl<W: Write> Write for FrameWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.frame.is_empty() {
+            queue!(self.frame, BeginSynchronizedUpdate)?;
+        }
+        self.frame.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.frame.is_empty() {
+            return Ok(());
+        }
+        queue!(self.frame, EndSynchronizedUpdate)?;
+        let written = self.out.write_all(&self.frame).and_then(|()| self.out.flush());
+        self.frame.clear();
+        written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_one_marked_piece() {
+        let mut out = Vec::new();
+        let mut writer = FrameWriter::new(&mut out);
+        writer.write_all(b"ab").unwrap();
+        writer.write_all(b"cd").unwrap();
+        writer.flush().unwrap();
+        writer.flush().unwrap();
+        assert_eq!(out, b"\x1b[?2026habcd\x1b[?2026l");
+    }
+}

@@ -1,0 +1,176 @@
+//! All colours: the terminal's own 16, or none. Colour never stands alone: a letter, a sign or a weight says the same.
+
+use ratatui::style::{Color, Modifier, Style};
+
+/// What a piece of the screen is, to be told from the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Ordinary text.
+    Text,
+    /// Nothing, old, or of less weight.
+    Dim,
+    /// Names of figures in the header.
+    Label,
+    /// Where the user is: the tab, the name of ebtop.
+    Accent,
+    /// Headings of columns.
+    Heading,
+    /// Heading and cells of the sorted column.
+    Sorted,
+    /// The selected line.
+    Selected,
+    /// A key that may be pressed.
+    Key,
+    /// Good.
+    Good,
+    /// Worth a look.
+    Warning,
+    /// Wrong.
+    Bad,
+    /// A process that uses a core or more.
+    Hot,
+    /// A process born within the tick.
+    New,
+    /// What exited.
+    Exited,
+    /// User time; memory in use.
+    User,
+    /// Niced user time.
+    Nice,
+    /// Kernel time.
+    Kernel,
+    /// Hard interrupts.
+    Irq,
+    /// Soft interrupts.
+    Softirq,
+    /// Stolen by the hypervisor.
+    Steal,
+    /// Waiting for I/O.
+    Iowait,
+    /// Buffers.
+    Buffers,
+    /// Shared memory.
+    Shared,
+    /// Page cache.
+    Cache,
+    /// Swap.
+    Swap,
+}
+
+/// How the terminal may be drawn on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Theme {
+    /// Colours may be used (`NO_COLOR` is not set).
+    pub colour: bool,
+    /// Only ASCII may be used.
+    pub ascii: bool,
+}
+
+impl Default for Theme {
+    fn default() -> Self {
+        Theme { colour: true, ascii: false }
+    }
+}
+
+impl Theme {
+    /// Style of a role.
+    pub fn style(self, role: Role) -> Style {
+        let plain = Style::new();
+        let (colour, weight) = match role {
+            Role::Text => return plain,
+            Role::Dim => (Color::DarkGray, Modifier::DIM),
+            Role::Label | Role::Heading => (Color::Cyan, Modifier::empty()),
+            Role::Accent | Role::Key => (Color::Cyan, Modifier::BOLD),
+            Role::Sorted => return plain.add_modifier(Modifier::BOLD),
+            Role::Selected => return plain.add_modifier(Modifier::REVERSED),
+            Role::Good | Role::New | Role::User => (Color::Green, Modifier::empty()),
+            Role::Warning => (Color::Yellow, Modifier::BOLD),
+            Role::Bad | Role::Hot => (Color::Red, Modifier::BOLD),
+            Role::Exited => (Color::Red, Modifier::DIM),
+            Role::Kernel | Role::Swap => (Color::Red, Modifier::empty()),
+            Role::Nice | Role::Buffers => (Color::Blue, Modifier::empty()),
+            Role::Irq | Role::Cache => (Color::Yellow, Modifier::empty()),
+            Role::Softirq | Role::Shared => (Color::Magenta, Modifier::empty()),
+            Role::Steal => (Color::Cyan, Modifier::empty()),
+            Role::Iowait => (Color::DarkGray, Modifier::empty()),
+        };
+        match self.colour {
+            // Dim dark grey is invisible on many terminals: with colour, the colour alone is dim enough.
+            true if role == Role::Dim => plain.fg(colour),
+            true => plain.fg(colour).add_modifier(weight),
+            false => plain.add_modifier(weight),
+        }
+    }
+
+    /// What a bar is filled with: a block in colour, a letter of its kind without.
+    pub fn fill(self, role: Role) -> &'static str {
+        if self.colour {
+            return "█";
+        }
+        match role {
+            Role::User => "|",
+            Role::Nice => "n",
+            Role::Kernel => "k",
+            Role::Irq => "i",
+            Role::Softirq => "s",
+            Role::Steal => "x",
+            Role::Iowait => "w",
+            Role::Buffers => "b",
+            Role::Shared => "h",
+            Role::Cache => "c",
+            _ => "#",
+        }
+    }
+}
+
+/// The ASCII that stands for a character of the screen.
+pub fn ascii(symbol: &str) -> &'static str {
+    match symbol {
+        "·" => ".",
+        "…" => "~",
+        "▕" => "[",
+        "▏" => "]",
+        "│" | "┃" => "|",
+        "─" | "━" => "-",
+        "┌" | "┐" | "└" | "┘" | "├" | "┤" | "┬" | "┴" | "┼" => "+",
+        "▸" | "›" | "→" => ">",
+        "▾" | "↓" => "v",
+        "▴" | "↑" => "^",
+        "←" => "<",
+        "×" | "✕" => "x",
+        "●" => "*",
+        "◐" => "o",
+        "○" => "o",
+        "–" | "—" => "-",
+        "▁" | "▂" => "_",
+        "▃" | "▄" | "▅" => "=",
+        "▆" | "▇" | "█" => "#",
+        _ => "?",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_colour_there_is_none() {
+        let theme = Theme { colour: false, ascii: false };
+        for role in [Role::Dim, Role::Bad, Role::User, Role::Selected, Role::Sorted, Role::Accent] {
+            let style = theme.style(role);
+            assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
+        }
+    }
+
+    #[test]
+    fn kinds_of_cpu_time_are_told_apart_either_way() {
+        let kinds = [Role::User, Role::Nice, Role::Kernel, Role::Irq, Role::Softirq, Role::Steal, Role::Iowait];
+        let (colour, plain) = (Theme::default(), Theme { colour: false, ascii: false });
+        for (i, a) in kinds.iter().enumerate() {
+            for b in &kinds[i + 1..] {
+                assert_ne!(colour.style(*a).fg, colour.style(*b).fg, "{a:?} {b:?}");
+                assert_ne!(plain.fill(*a), plain.fill(*b), "{a:?} {b:?}");
+            }
+        }
+    }
+}

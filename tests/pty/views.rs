@@ -1,0 +1,143 @@
+//! What a user does first: look round, search, filter, ask for help, make the window small.
+
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::ebtop;
+use crate::session::Session;
+
+/// A process that burns a CPU, killed when dropped.
+struct Burner(Child);
+
+impl Burner {
+    fn start() -> Burner {
+        Burner(Command::new("/bin/sh").args(["-c", "while :; do :; done"]).stdin(Stdio::null()).spawn().unwrap())
+    }
+
+    fn pid(&self) -> String {
+        self.0.id().to_string()
+    }
+}
+
+impl Drop for Burner {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// The row of `pid`, where it stands on the screen.
+fn row<'a>(screen: &'a str, pid: &str) -> Option<&'a str> {
+    screen.lines().find(|line| line.split_whitespace().next() == Some(pid))
+}
+
+fn started(size: (u16, u16), args: &[&str]) -> Session {
+    let session = ebtop(size, &[&["-d", "200ms"], args].concat());
+    session.wait_for_text("COMMAND");
+    session
+}
+
+#[test]
+fn the_hottest_process_stands_on_top() {
+    let burner = Burner::start();
+    let session = started((100, 30), &[]);
+    session.wait_for("the burner among the first three rows", |screen| {
+        let rows = screen.lines().skip_while(|line| !line.contains("COMMAND")).skip(1);
+        rows.take(3).any(|line| line.contains(&burner.pid()))
+    });
+}
+
+#[test]
+fn every_view_opens_by_its_number_and_tab() {
+    let session = started((140, 40), &[]);
+    for (key, column) in [("2", "VCS/s"), ("3", "ANON"), ("4", "RX/s"), ("1", "TIME+"), ("\t", "VCS/s")] {
+        session.keys(key);
+        session.wait_for_text(column);
+    }
+}
+
+#[test]
+fn help_opens_and_escape_closes_it_without_quitting() {
+    let mut session = started((100, 30), &[]);
+    session.keys("?");
+    session.wait_for("help in place of the table", |screen| screen.to_lowercase().contains("filter") && screen.contains("Esc"));
+    session.keys("\x1b");
+    session.wait_for_text("COMMAND");
+    session.keys("\x1b");
+    thread::sleep(Duration::from_millis(300));
+    session.wait_for_text("COMMAND");
+    session.keys("q");
+    assert_eq!(session.wait_exit().exit_code(), 0);
+}
+
+#[test]
+fn the_filter_keeps_what_matches_and_escape_takes_it_back() {
+    let burner = Burner::start();
+    let session = started((120, 40), &[]);
+    session.keys("\\while\r");
+    session.wait_for("only rows that match", |screen| {
+        let rows: Vec<_> = screen.lines().skip_while(|line| !line.contains("COMMAND")).skip(1).collect();
+        row(screen, &burner.pid()).is_some() && row(screen, "1").is_none() && rows.iter().filter(|line| line.contains(" R ")).count() <= 2
+    });
+}
+
+#[test]
+fn search_selects_without_hiding_the_rest() {
+    let burner = Burner::start();
+    let session = started((120, 40), &["-p", &format!("1,{}", burner.pid())]);
+    session.keys("/while\r");
+    let screen = session.wait_for("both rows", |screen| row(screen, "1").is_some() && screen.contains(&burner.pid()));
+    assert!(screen.contains("while"), "{screen}");
+}
+
+#[test]
+fn a_small_window_says_so_and_growing_brings_the_table_back() {
+    let session = started((100, 30), &[]);
+    session.resize((40, 8));
+    session.wait_for("a word on the size", |screen| screen.contains("60") && !screen.contains("COMMAND"));
+    session.resize((200, 50));
+    session.wait_for("a table as wide as the window", |screen| {
+        screen.contains("COMMAND") && screen.lines().any(|line| line.chars().count() > 150)
+    });
+}
+
+#[test]
+fn a_storm_of_sizes_and_keys_is_survived() {
+    let mut session = started((100, 30), &[]);
+    for (step, size) in [(1, 1), (500, 200), (60, 15), (3, 50), (300, 2), (80, 24)].into_iter().cycle().take(60).enumerate() {
+        session.resize(size);
+        session.keys(["\t", "\x1b[B", "\x1b[A", "\x1b[6~", "P", "M", "<", "I", "\x1b", "?"][step % 10]);
+        thread::sleep(Duration::from_millis(10));
+    }
+    session.keys("\x1b\x1b1");
+    session.resize((80, 24));
+    session.keys("\x1b");
+    session.wait_for_text("COMMAND");
+    session.keys("q");
+    assert_eq!(session.wait_exit().exit_code(), 0);
+    assert_eq!(session.left_behind(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_terminal_that_stops_reading_gets_the_present_when_it_reads_again() {
+    let mut session = started((200, 50), &[]);
+    session.stall(true);
+    for size in [(199, 50), (200, 50)].into_iter().cycle().take(100) {
+        session.resize(size);
+        thread::sleep(Duration::from_millis(20));
+    }
+    session.keys("3");
+    session.stall(false);
+    session.wait_for_text("ANON");
+    let asked = Instant::now();
+    session.keys("q");
+    assert_eq!(session.wait_exit().exit_code(), 0);
+    assert!(asked.elapsed() < Duration::from_secs(2), "took {:?}", asked.elapsed());
+}
+
+#[test]
+fn without_the_kernel_half_the_header_says_what_is_missing() {
+    let session = started((120, 40), &[]);
+    session.wait_for("why, on the screen", |screen| screen.contains("--no-bpf") || screen.to_lowercase().contains("bpf"));
+}

@@ -1,0 +1,376 @@
+//! Stack history, names and trees.
+
+mod stack_world;
+
+use std::sync::Arc;
+
+use ebtop::app::names::Names;
+use ebtop::app::stacks::{After, StackAction, StackMode, StacksView};
+use ebtop::model::stacks::{Missing, Naming, NodeId, StackHistory, StackTree};
+use ebtop::sample::{Comm, Health, ProcKey, Sample, StackQuality, Task};
+use ebtop::symbols::{FrameKind, Request};
+use stack_world::{NGINX, World, refresh, view_of};
+
+const S: u64 = 1_000_000_000;
+
+/// The tree as lines `indent name total/own`.
+fn outline(tree: &StackTree) -> String {
+    fn add(tree: &StackTree, id: NodeId, out: &mut String) {
+        let node = tree.node(id);
+        *out += &format!("{}{} {}/{}\n", " ".repeat(node.depth()), tree.label(id).name, node.total, node.own);
+        tree.children(id).for_each(|child| add(tree, child, out));
+    }
+    let mut out = String::new();
+    add(tree, StackTree::ROOT, &mut out);
+    out
+}
+
+/// Every path with its counts, whatever the order of siblings.
+fn sorted_outline(tree: &StackTree) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut todo = vec![StackTree::ROOT];
+    while let Some(id) = todo.pop() {
+        let names: Vec<_> = tree.path(id).iter().map(|label| label.name.clone()).collect();
+        lines.push(format!("{} {}/{}", names.join(";"), tree.node(id).total, tree.node(id).own));
+        todo.extend(tree.children(id));
+    }
+    lines.sort();
+    lines
+}
+
+fn outline_of(stacks: &[(&str, u32)]) -> String {
+    outline(view_of(&World::of(stacks)).0.tree())
+}
+
+/// `name own/total` of the hottest functions.
+fn hottest_of(view: &StacksView) -> Vec<String> {
+    view.functions().iter().map(|f| format!("{} {}/{}", f.label.name, f.own, f.total)).collect()
+}
+
+#[test]
+fn totals_are_sums_and_the_hottest_comes_first() {
+    let outline = outline_of(&[("main;cold", 2), ("main;hot;leaf", 5), ("main;hot", 1), ("main", 4)]);
+    assert_eq!(outline, "all 12/0\n main 12/4\n  hot 6/1\n   leaf 5/5\n  cold 2/2\n");
+}
+
+#[test]
+fn kernel_frames_hang_below_the_user_frame_that_entered() {
+    let outline = outline_of(&[("main;write;K:sys_write;K:copy", 3), ("main;write", 1)]);
+    assert_eq!(outline, "all 4/0\n main 4/0\n  write 4/1\n   sys_write 3/0\n    copy 3/3\n");
+}
+
+#[test]
+fn inlined_frames_are_nodes_of_their_own() {
+    let outline = outline_of(&[("main>step>add", 2), ("main>step;K:fault", 1)]);
+    assert_eq!(outline, "all 3/0\n main 3/0\n  step 3/0\n   add 2/2\n   fault 1/1\n");
+}
+
+#[test]
+fn frames_merge_by_name_and_module_not_by_address() {
+    // A leaf address and a return address of `work`, and the same name in two libraries.
+    let outline = outline_of(&[("main;work", 1), ("main;work;leaf", 1), ("main;init@a.so", 2), ("main;init@b.so", 3)]);
+    assert_eq!(outline, "all 7/0\n main 7/0\n  init 3/3\n  work 2/1\n   leaf 1/1\n  init 2/2\n");
+}
+
+#[test]
+fn a_recursive_function_counts_once_per_stack() {
+    let (view, ..) = view_of(&World::of(&[("main;fib;fib;fib", 6), ("main;fib;other;fib;leaf", 3)]));
+    assert_eq!(hottest_of(&view), ["fib 6/9", "leaf 3/3", "main 0/9", "other 0/3"]);
+}
+
+#[test]
+fn the_table_of_a_zoomed_frame_is_about_what_it_calls() {
+    let (mut view, ..) = view_of(&World::of(&[("main;a;leaf", 3), ("main;b;leaf", 2)]));
+    for action in [StackAction::Down, StackAction::Down, StackAction::Right, StackAction::ZoomIn] {
+        assert_eq!(view.act(action), After::Stay);
+    }
+    assert_eq!(hottest_of(&view), ["leaf 2/2", "b 0/2"]);
+    assert_eq!(view.act(StackAction::ZoomOut), After::Stay);
+    assert_eq!(hottest_of(&view), ["leaf 5/5", "main 0/5", "a 0/3", "b 0/2"]);
+    assert_eq!(view.act(StackAction::ZoomOut), After::Leave);
+}
+
+#[test]
+fn a_function_shows_its_hottest_line() {
+    let mut world = World::of(&[("main", 2)]);
+    let mut other_line = world.add(NGINX, "main", 5).clone();
+    other_line.user = Arc::new([other_line.user[0] + 0x20]);
+    *world.stacks.last_mut().unwrap() = other_line;
+    let (view, ..) = view_of(&world);
+    assert_eq!(view.functions()[0].source.as_deref(), Some("main.c:148"));
+}
+
+#[test]
+fn a_cut_stack_says_that_its_callers_are_unknown() {
+    let mut world = World::of(&[("main;work", 3)]);
+    world.add(NGINX, "lost", 2).quality = StackQuality::Cut;
+    let (view, ..) = view_of(&world);
+    assert_eq!(outline(view.tree()), "all 5/0\n main 3/0\n  work 3/3\n [callers unknown] 2/0\n  lost 2/2\n");
+    assert_eq!((view.summary().samples, view.summary().complete), (5, 3));
+    assert_eq!(hottest_of(&view), ["work 3/3", "lost 2/2", "main 0/3"]);
+}
+
+#[test]
+fn nameless_frames_show_module_and_offset_then_address() {
+    let mut world = World::of(&[("?@libx.so", 2)]);
+    world.add(NGINX, "main", 1).user = Arc::new([0xdead_beef]);
+    let (view, ..) = view_of(&world);
+    assert_eq!(outline(view.tree()), "all 3/0\n libx.so+0x10 2/2\n 0xdeadbeef 1/1\n");
+}
+
+#[test]
+fn before_names_come_there_are_addresses_and_afterwards_names() {
+    let world = World::of(&[("main;work;K:fault", 3)]);
+    let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::default(), Names::default());
+    history.push(&world.sample(1));
+    view.open(Some(NGINX), "nginx");
+    let requests = view.refresh(&history, &mut names);
+    let [work, main] = world.stacks[0].user[..] else { panic!() };
+    let fault = world.stacks[0].kernel[0];
+    assert_eq!(outline(view.tree()), format!("all 3/0\n 0x{:x} 3/0\n  0x{work:x} 3/0\n   0x{fault:x} 3/3\n", main - 1));
+    assert_eq!(view.summary().pending, 3);
+    assert!(view.refresh(&history, &mut names).is_empty(), "asked twice");
+    for request in requests {
+        names.answer(world.answer(request));
+    }
+    assert!(view.refresh(&history, &mut names).is_empty());
+    assert_eq!(outline(view.tree()), "all 3/0\n main 3/0\n  work 3/0\n   fault 3/3\n");
+    assert_eq!(view.summary().pending, 0);
+    assert_eq!(view.functions()[0].label.kind, Some(FrameKind::Kernel));
+}
+
+#[test]
+fn the_machine_has_processes_below_the_root() {
+    let mut world = World::of(&[("main;work", 3)]);
+    let second = ProcKey { pid: 4113, start_ns: 8 };
+    world.add(second, "main;poll", 4).comm = Comm::new(b"a thread");
+    let mut history = StackHistory::default();
+    history.push(&world.sample(1));
+    let (mut view, mut names) = (StacksView::default(), Names::default());
+    refresh(&mut view, &history, &mut names, &world);
+    assert_eq!(outline(view.tree()), "all 7/0\n other 4/0\n  main 4/0\n   poll 4/4\n nginx 3/0\n  main 3/0\n   work 3/3\n");
+    assert_eq!(hottest_of(&view), ["poll 4/4", "work 3/3", "main 0/7"]);
+}
+
+#[test]
+fn an_updated_tree_is_the_tree_built_anew() {
+    let (mut history, mut names) = (StackHistory::new(4 << 20, 20 * S), Names::default());
+    let mut view = StacksView::default();
+    view.open(Some(NGINX), "nginx");
+    let all = [("main;a;x", 9), ("main;b", 4), ("main;a;y;z", 2), ("main;c>d;K:e", 7), ("other", 1)];
+    for tick in 0..60 {
+        let mut world = World::of(&all);
+        world.stacks = vec![world.stacks[tick % 5].clone(), world.stacks[tick / 5 % 5].clone()];
+        history.push(&world.sample(tick as u64 + 1));
+        refresh(&mut view, &history, &mut names, &world);
+        let mut fresh = StacksView::default();
+        fresh.open(Some(NGINX), "nginx");
+        refresh(&mut fresh, &history, &mut names, &world);
+        assert_eq!(sorted_outline(view.tree()), sorted_outline(fresh.tree()), "tick {tick}");
+        assert_eq!((view.functions(), view.summary()), (fresh.functions(), fresh.summary()), "tick {tick}");
+    }
+}
+
+#[test]
+fn near_equal_siblings_keep_their_places() {
+    let mut history = StackHistory::default();
+    let mut names = Names::default();
+    let mut view = StacksView::default();
+    view.open(Some(NGINX), "nginx");
+    for (at, (a, b)) in [(100, 99), (90, 112), (95, 111), (90, 400)].into_iter().enumerate() {
+        let world = World::of(&[("main;a", a), ("main;b", b)]);
+        history.push(&world.sample(100 * at as u64 + 1));
+        refresh(&mut view, &history, &mut names, &world);
+        let tree = view.tree();
+        let main = tree.children(StackTree::ROOT).next().unwrap();
+        let first = tree.label(tree.children(main).next().unwrap()).name.clone();
+        assert_eq!(first, if at < 3 { "a" } else { "b" }, "tick {at}");
+    }
+}
+
+#[test]
+fn the_cursor_stays_on_its_frame_as_others_overtake_it() {
+    let (mut view, mut history, mut names) = view_of(&World::of(&[("main;a;leaf", 30), ("main;b", 20)]));
+    for _ in 0..3 {
+        let _ = view.act(StackAction::Down);
+    }
+    let chosen = |view: &StacksView| view.tree().label(view.chosen().unwrap()).name.clone();
+    assert_eq!(chosen(&view), "leaf");
+    let world = World::of(&[("main;a;leaf", 1), ("main;b", 900), ("main;c", 800)]);
+    history.push(&world.sample(100));
+    refresh(&mut view, &history, &mut names, &world);
+    assert_eq!(chosen(&view), "leaf");
+    // 5 s later it is gone from the span: its nearest caller stands in, and it comes back.
+    let _ = view.act(StackAction::NextSpan);
+    let _ = view.act(StackAction::NextSpan);
+    let other = World::of(&[("main;b", 3)]);
+    history.push(&other.sample(110));
+    refresh(&mut view, &history, &mut names, &other);
+    assert_eq!(chosen(&view), "main");
+    history.push(&world.sample(111));
+    refresh(&mut view, &history, &mut names, &world);
+    assert_eq!(chosen(&view), "leaf");
+}
+
+#[test]
+fn search_says_how_much_of_the_time_has_a_match() {
+    let (mut view, ..) = view_of(&World::of(&[("main;tcp_a;tcp_b", 3), ("main;x;tcp_b", 2), ("main;x", 5), ("main;TCP", 1)]));
+    view.set_search("tcp");
+    assert_eq!(view.matched(), 6);
+    view.set_search("TCP");
+    assert_eq!(view.matched(), 1);
+    let _ = view.act(StackAction::NextMatch);
+    assert_eq!(view.tree().label(view.chosen().unwrap()).name, "TCP");
+    view.set_search("no such");
+    assert_eq!(view.matched(), 0);
+    let _ = view.act(StackAction::PreviousMatch);
+    assert_eq!(view.tree().label(view.chosen().unwrap()).name, "TCP");
+}
+
+#[test]
+fn enter_in_the_table_zooms_the_graph_to_the_function() {
+    let (mut view, ..) = view_of(&World::of(&[("main;a;leaf", 3), ("main;b;leaf", 4), ("main;b", 1)]));
+    let _ = view.act(StackAction::NextMode);
+    let _ = view.act(StackAction::ZoomIn);
+    assert_eq!(view.mode(), StackMode::Flame);
+    let names: Vec<_> = view.tree().path(view.zoomed()).iter().map(|label| label.name.clone()).collect();
+    assert_eq!(names, ["main", "b", "leaf"]);
+}
+
+#[test]
+fn history_counts_only_the_span_and_the_process() {
+    let mut history = StackHistory::default();
+    let mut world = World::of(&[("main", 2)]);
+    world.add(ProcKey { pid: 1, start_ns: 0 }, "init", 7);
+    for at in 1..=40 {
+        history.push(&world.sample(at));
+    }
+    history.push(&world.sample(40));
+    let samples = |key, span_s| history.window(key, span_s * S).samples;
+    assert_eq!([samples(Some(NGINX), 1), samples(Some(NGINX), 5), samples(Some(NGINX), 30), samples(Some(NGINX), 300)], [2, 10, 60, 80]);
+    assert_eq!(samples(None, 5), 45);
+    assert_eq!(history.window(None, 5 * S).covered_ns, 5 * S);
+    assert_eq!(history.window(None, 300 * S).covered_ns, 39 * S);
+    let folded = history.of(Some(NGINX), 30 * S);
+    assert_eq!(folded.iter().map(|s| (s.count, s.user.len())).collect::<Vec<_>>(), [(60, 1)]);
+    assert_eq!(samples(Some(ProcKey { pid: 4112, start_ns: 8 }), 300), 0);
+}
+
+#[test]
+fn history_forgets_after_five_minutes_and_when_time_runs_back() {
+    let mut history = StackHistory::default();
+    let world = World::of(&[("main", 1)]);
+    for at in 1..=1000 {
+        history.push(&world.sample(at));
+    }
+    assert_eq!(history.window(None, u64::MAX).samples, 300);
+    history.push(&world.sample(3));
+    assert_eq!(history.window(None, u64::MAX).samples, 1);
+}
+
+#[test]
+fn history_stays_in_its_budget_and_says_how_far_it_reaches() {
+    let budget = 100_000;
+    let mut history = StackHistory::new(budget, 300 * S);
+    for at in 1..=200u64 {
+        let mut world = World::of(&[("main;steady", 3)]);
+        for i in 0..20 {
+            let stack = world.add(NGINX, "main", 1);
+            stack.user = (0..30).map(|frame| at << 32 | i << 16 | frame).collect();
+        }
+        history.push(&world.sample(at));
+        assert!(history.bytes() <= budget, "{} bytes at {at}", history.bytes());
+    }
+    let window = history.window(None, u64::MAX);
+    assert!((5 * S..20 * S).contains(&window.covered_ns), "{} ns", window.covered_ns);
+    assert_eq!(window.samples, 23 * window.covered_ns / S);
+}
+
+#[test]
+fn a_steady_burner_costs_little() {
+    let mut history = StackHistory::default();
+    let world = World::of(&[("main;burn", 49), ("main;burn;leaf", 49)]);
+    history.push(&world.sample(1));
+    let first = history.bytes();
+    (2..=100).for_each(|at| history.push(&world.sample(at)));
+    let each = (history.bytes() - first) / 99;
+    assert!(each <= 64, "{each} bytes a tick");
+}
+
+#[test]
+fn losses_are_those_of_the_span() {
+    let mut history = StackHistory::default();
+    for (at, lost) in [(1, 5), (2, 5), (10, 7), (11, 8)] {
+        let mut sample = World::of(&[("main", 1)]).sample(at);
+        sample.status[0].lost = lost;
+        history.push(&sample);
+    }
+    assert_eq!(history.window(None, 5 * S).lost, 3);
+    assert_eq!(history.window(None, u64::MAX).lost, 8);
+    assert_eq!(history.status().map(|s| &s.health), Some(&Health::Live));
+}
+
+#[test]
+fn requests_come_in_chunks_hottest_first_and_again_if_not_sent() {
+    let mut world = World::default();
+    for i in 0..3000u32 {
+        world.add(NGINX, &format!("f{i}"), i + 1);
+    }
+    let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::default(), Names::default());
+    history.push(&world.sample(1));
+    view.open(Some(NGINX), "nginx");
+    let requests = view.refresh(&history, &mut names);
+    assert_eq!(requests.iter().map(|r| r.user.len()).collect::<Vec<_>>(), [256; 8]);
+    assert_eq!(requests[0].user[0], world.stacks[2999].user[0]);
+    names.not_sent(&requests[7]);
+    assert_eq!(view.refresh(&history, &mut names), requests[7..]);
+    names.answer(world.answer(requests[0].clone()));
+    let next: Vec<Request> = view.refresh(&history, &mut names);
+    assert_eq!(next.iter().map(|r| r.user.len()).collect::<Vec<_>>(), [256]);
+}
+
+#[test]
+fn names_outlive_their_process_but_not_its_program() {
+    let world = World::of(&[("main", 1)]);
+    let (mut view, history, mut names) = view_of(&world);
+    let alive = |at_s: u64, exec_id| {
+        let tasks = vec![Task { key: NGINX, exec_id, ..Task::default() }];
+        Sample { at_ns: at_s * S, tasks, ..Sample::default() }
+    };
+    names.tick(&alive(100, 1));
+    names.tick(&Sample { at_ns: 500 * S, ..Sample::default() });
+    assert!(view.refresh(&history, &mut names).is_empty());
+    assert_eq!(view.functions()[0].label.name, "main");
+    names.tick(&alive(600, 2));
+    assert_eq!(view.refresh(&history, &mut names).len(), 1, "names of the old program must go");
+}
+
+#[test]
+fn control_characters_never_come_through() {
+    let mut world = World::of(&[("ma\u{1b}[31min@li\u{7}b.so", 1)]);
+    world.add(NGINX, "?@\u{202e}evil", 1);
+    let (mut view, history, mut names) = view_of(&world);
+    view.open(Some(ProcKey { pid: 9, start_ns: 1 }), "\u{1b}]0;x");
+    assert!(!view.title().contains('\u{1b}'));
+    view.open(Some(NGINX), "nginx");
+    refresh(&mut view, &history, &mut names, &world);
+    let text =
+        format!("{}{:?}", outline(view.tree()).replace('\n', ""), view.functions().iter().map(|f| f.source.clone()).collect::<Vec<_>>());
+    assert!(!text.chars().any(|c| c.is_control() || c == '\u{202e}'), "{text:?}");
+    assert!(text.contains("ma\u{fffd}[31min"), "{text:?}");
+}
+
+#[test]
+fn more_addresses_than_names_are_kept_are_not_asked_for_without_end() {
+    let mut names = Names::default();
+    let missing: Vec<Missing> = (0..40_000).map(|address| Missing { key: Some(NGINX), address, count: 1 }).collect();
+    let unnamed = |names: &Names| -> Vec<Missing> { missing.iter().filter(|m| names.user(NGINX, m.address).is_none()).copied().collect() };
+    loop {
+        let requests = names.ask(&unnamed(&names));
+        if requests.is_empty() {
+            break;
+        }
+        requests.into_iter().for_each(|request| names.answer(World::default().answer(request)));
+    }
+    assert_eq!(unnamed(&names).len(), 40_000 - 32_768);
+}

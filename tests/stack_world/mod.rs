@@ -1,0 +1,121 @@
+//! Builds stack samples from lines such as `main;work;K:do_read`, root first, and names their addresses as the symbol thread would.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ebtop::app::names::Names;
+use ebtop::app::stacks::StacksView;
+use ebtop::model::stacks::StackHistory;
+use ebtop::sample::{Comm, Domain, DomainStatus, Health, ProcKey, Sample, StackCount, StackQuality, Stacks, Task};
+use ebtop::symbols::{Answer, Frame, FrameKind, Request};
+
+/// Bytes of one made-up function.
+const FUNCTION: u64 = 0x1000;
+
+pub const NGINX: ProcKey = ProcKey { pid: 4112, start_ns: 7 };
+
+/// One process and the functions it can be in. `K:` marks kernel functions, `J:` those written at run time, `?` nameless ones;
+/// `outer>inner` is one address in `inner`, inlined into `outer`.
+#[derive(Default)]
+pub struct World {
+    functions: HashMap<u64, String>,
+    pub stacks: Vec<StackCount>,
+}
+
+impl World {
+    /// A world with these stacks of `NGINX`, each `(stack, count)`.
+    pub fn of(stacks: &[(&str, u32)]) -> Self {
+        let mut world = World::default();
+        for (stack, count) in stacks {
+            world.add(NGINX, stack, *count);
+        }
+        world
+    }
+
+    pub fn add(&mut self, key: ProcKey, stack: &str, count: u32) -> &mut StackCount {
+        let mut kernel = Vec::new();
+        let mut user = Vec::new();
+        let frames: Vec<&str> = stack.split(';').collect();
+        for frame in frames.iter().rev() {
+            let list = if frame.starts_with("K:") { &mut kernel } else { &mut user };
+            // A caller's address is where the call returns to: here the very end of the function.
+            let offset = if list.is_empty() { 0x10 } else { FUNCTION };
+            list.push(self.address(frame) + offset);
+        }
+        let quality = StackQuality::Complete;
+        let (kernel, user): (Arc<[u64]>, Arc<[u64]>) = (kernel.into(), user.into());
+        let comm = Comm::new(if key == NGINX { b"nginx" } else { b"other" });
+        self.stacks.push(StackCount { key, tid: key.pid, comm, count, kernel, user, quality });
+        self.stacks.last_mut().unwrap()
+    }
+
+    /// The same in every world, so that worlds can follow each other in one history.
+    fn address(&mut self, frame: &str) -> u64 {
+        let id = frame.bytes().fold(7, |hash: u64, byte| (hash * 31 + u64::from(byte)) % 0xf_ffff_ffff);
+        self.functions.insert(id, frame.to_string());
+        id * FUNCTION
+    }
+
+    pub fn sample(&self, at_s: u64) -> Sample {
+        let mut keys: Vec<ProcKey> = self.stacks.iter().map(|s| s.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let task = |key| Task { key, comm: Comm::new(if key == NGINX { b"nginx" } else { b"other" }), ..Task::default() };
+        Sample {
+            at_ns: at_s * 1_000_000_000,
+            tasks: keys.into_iter().map(task).collect(),
+            stacks: Stacks { hz: 49, counts: self.stacks.clone() },
+            status: vec![DomainStatus { domain: Domain::Stacks, health: Health::Live, lost: 0, cost: Some("~4 µs a sample".into()) }],
+            ..Sample::default()
+        }
+    }
+
+    pub fn answer(&self, request: Request) -> Answer {
+        let name = |&address: &u64| (address, self.frames(address));
+        Answer {
+            key: request.key,
+            user: request.user.iter().map(name).collect(),
+            kernel: request.kernel.iter().map(name).collect(),
+            reason: None,
+        }
+    }
+
+    fn frames(&self, address: u64) -> Vec<Frame> {
+        let Some(spec) = self.functions.get(&(address / FUNCTION)) else { return Vec::new() };
+        spec.rsplit('>').map(|name| frame(name, address % FUNCTION)).collect()
+    }
+}
+
+fn frame(spec: &str, offset: u64) -> Frame {
+    let (kind, name, module) = match spec.split_once(':') {
+        Some(("K", name)) => (FrameKind::Kernel, name, "vmlinux"),
+        Some(("J", name)) => (FrameKind::Jit, name, "[anon]"),
+        _ => (FrameKind::Native, spec, "nginx"),
+    };
+    let (name, module) = name.split_once('@').unwrap_or((name, module));
+    let source = (kind == FrameKind::Native).then(|| (format!("{name}.c"), 100 + offset as u32));
+    Frame { function: (name != "?").then(|| name.to_string()), module: module.to_string(), offset, kind, source }
+}
+
+/// Brings the view up to date, with all names.
+pub fn refresh(view: &mut StacksView, history: &StackHistory, names: &mut Names, world: &World) {
+    loop {
+        let requests = view.refresh(history, names);
+        if requests.is_empty() {
+            return;
+        }
+        for request in requests {
+            names.answer(world.answer(request));
+        }
+    }
+}
+
+/// A history with one tick of this world, and the view of `NGINX` on it.
+pub fn view_of(world: &World) -> (StacksView, StackHistory, Names) {
+    let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::default(), Names::default());
+    history.push(&Sample { at_ns: 69_000_000_000, ..Sample::default() });
+    history.push(&world.sample(99));
+    view.open(Some(NGINX), "nginx");
+    refresh(&mut view, &history, &mut names, world);
+    (view, history, names)
+}
