@@ -116,9 +116,9 @@ impl<'a> Batch<'a> {
     fn run(mut self, out: &mut impl Write) -> Result<Outcome, BatchError> {
         if self.options.wants != Wants::default() {
             // The sample taken at the start lacks what is wanted only now: growth is counted from one that has it.
+            self.next_sample()?;
             self.collector.send(Command::Want(self.options.wants));
             self.collector.send(Command::SampleNow);
-            self.next_sample()?;
         }
         let mut writer = self.options.writer.clone();
         let mut outcome = Outcome::default();

@@ -260,3 +260,18 @@ fn stacks_in_every_format() {
     }
     insta::assert_snapshot!(String::from_utf8(out).expect("text"));
 }
+
+#[test]
+fn json_says_what_does_not_work_and_why() {
+    let mut all = samples();
+    all[1].status[Domain::Net as usize].health = Health::Degraded { reason: "no UDP".into() };
+    all[1].status[Domain::Mem as usize].health = Health::Standby;
+    let model = Model::between(Some(&samples()[0]), std::sync::Arc::new(all.swap_remove(1)));
+    let mut out = Vec::new();
+    options(Format::Json, View::Processes, &[]).writer.write(&Report::empty(&model), &mut out).expect("memory takes all");
+    let tick: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+    let expected = serde_json::json!({
+        "tasks": {"state": "live"}, "net": {"state": "degraded", "reason": "no UDP"}, "stacks": {"state": "live"}, "mem": {"state": "standby"},
+    });
+    assert_eq!(tick["health"], expected);
+}
