@@ -18,7 +18,7 @@ use crate::interrupt::Interrupt;
 use crate::model::exited::Exited;
 use crate::model::sockets::SocketRow;
 use crate::model::{Departed, Model, Row};
-use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update};
+use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants};
 pub use options::{BatchOptions, Format, OptionsError, View};
 
 /// Why a batch run ended early.
@@ -44,7 +44,8 @@ pub struct Outcome {
     pub partial: bool,
 }
 
-/// Writes ticks until there were enough, the source ends, the reader goes away, or SIGINT, SIGTERM or SIGHUP.
+/// Writes ticks until there were enough, the source ends, the reader goes away, or SIGINT, SIGTERM or SIGHUP. A second signal
+/// ends the process at once, even while the reader is stuck.
 ///
 /// # Errors
 /// The source failed for good, or `out` cannot be written (a reader that went away is no error).
@@ -71,7 +72,12 @@ impl<'a> Batch<'a> {
     }
 
     fn run(mut self, out: &mut impl Write) -> Result<Outcome, BatchError> {
-        self.collector.send(Command::Want(self.options.wants));
+        if self.options.wants != Wants::default() {
+            // The sample taken at the start lacks what is wanted only now: growth is counted from one that has it.
+            self.next_sample()?;
+            self.collector.send(Command::Want(self.options.wants));
+            self.collector.send(Command::SampleNow);
+        }
         let mut writer = self.options.writer.clone();
         let mut outcome = Outcome::default();
         let mut prev: Option<Arc<Sample>> = None;

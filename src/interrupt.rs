@@ -1,18 +1,23 @@
 //! SIGINT, SIGTERM and SIGHUP as a channel, for the commands that run without a screen.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::Receiver;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
+use signal_hook::{SigId, flag, low_level};
 
-/// Catches the signals while it lives.
+/// Catches the signals while it lives. A second one does what the first would have done to a program that catches none, so that
+/// a command whose reader is stuck can still be ended.
 pub struct Interrupt {
     /// Ready once one of them came.
     pub stopped: Receiver<()>,
     signals: Handle,
     watcher: Option<JoinHandle<()>>,
+    second: Vec<SigId>,
 }
 
 impl Interrupt {
@@ -21,7 +26,15 @@ impl Interrupt {
     /// # Errors
     /// The handlers cannot be installed.
     pub fn catch() -> io::Result<Interrupt> {
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        let stopping = [SIGINT, SIGTERM, SIGHUP];
+        let came = Arc::new(AtomicBool::new(false));
+        let mut second = Vec::new();
+        for signal in stopping {
+            // In this order: the first signal finds the flag down and raises it.
+            second.push(flag::register_conditional_default(signal, Arc::clone(&came))?);
+            second.push(flag::register(signal, Arc::clone(&came))?);
+        }
+        let mut signals = Signals::new(stopping)?;
         let handle = signals.handle();
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let watcher = std::thread::spawn(move || {
@@ -29,7 +42,7 @@ impl Interrupt {
                 let _ = stop.send(());
             }
         });
-        Ok(Interrupt { stopped, signals: handle, watcher: Some(watcher) })
+        Ok(Interrupt { stopped, signals: handle, watcher: Some(watcher), second })
     }
 }
 
@@ -38,6 +51,9 @@ impl Drop for Interrupt {
         self.signals.close();
         if let Some(watcher) = self.watcher.take() {
             let _ = watcher.join();
+        }
+        for id in self.second.drain(..) {
+            low_level::unregister(id);
         }
     }
 }

@@ -6,8 +6,12 @@ use std::io::{self, Write};
 
 use common::*;
 use ebtop::batch::{BatchError, BatchOptions, Format, Outcome, View, run};
+use ebtop::export::Report;
+use ebtop::export::stack::{NameStacks, NamedStack};
+use ebtop::model::Model;
 use ebtop::sample::Counter::*;
 use ebtop::sample::*;
+use ebtop::symbols::{Frame, FrameKind};
 
 /// Three seconds of a small machine: a web server, a hostile name, a kernel thread, compilers that come and go.
 fn samples() -> Vec<Sample> {
@@ -214,4 +218,60 @@ fn every_column_is_made_from_fields_that_exist() {
             assert!(SOCKET.iter().any(|(name, _)| name == field), "{} of {}", field, spec.title);
         }
     }
+}
+
+/// Calls every address by itself, but for one that has no name.
+struct Addresses;
+
+impl NameStacks for Addresses {
+    fn name(&mut self, stacks: &[StackCount]) -> Vec<Vec<Frame>> {
+        let frame = |address: u64, kind| Frame {
+            function: (address != 0x99).then(|| format!("f{address:x}")),
+            module: "app".into(),
+            offset: address,
+            kind,
+            source: None,
+        };
+        let of = |stack: &StackCount| {
+            let user = stack.user.iter().rev().map(|a| frame(*a, FrameKind::Native));
+            user.chain(stack.kernel.iter().rev().map(|a| frame(*a, FrameKind::Kernel))).collect()
+        };
+        stacks.iter().map(of).collect()
+    }
+}
+
+#[test]
+fn stacks_in_every_format() {
+    let model = Model::between(Some(&samples()[0]), std::sync::Arc::new(samples().swap_remove(1)));
+    let count = |tid, count, quality| StackCount {
+        key: ProcKey { pid: 80, start_ns: SECOND },
+        tid,
+        comm: Comm::new(b"nginx"),
+        count,
+        kernel: [0x33].into(),
+        user: [0x99, 0x11].into(),
+        quality,
+    };
+    let counts = [count(80, 2, StackQuality::Cut), count(81, 9, StackQuality::Complete)];
+    let report = Report { stacks: Some(NamedStack::all(&counts, &mut Addresses)), ..Report::empty(&model) };
+    let mut out = Vec::new();
+    for format in [Format::Text, Format::Json, Format::Csv] {
+        options(format, View::Stacks, &[]).writer.write(&report, &mut out).expect("memory takes all");
+    }
+    insta::assert_snapshot!(String::from_utf8(out).expect("text"));
+}
+
+#[test]
+fn json_says_what_does_not_work_and_why() {
+    let mut all = samples();
+    all[1].status[Domain::Net as usize].health = Health::Degraded { reason: "no UDP".into() };
+    all[1].status[Domain::Mem as usize].health = Health::Standby;
+    let model = Model::between(Some(&samples()[0]), std::sync::Arc::new(all.swap_remove(1)));
+    let mut out = Vec::new();
+    options(Format::Json, View::Processes, &[]).writer.write(&Report::empty(&model), &mut out).expect("memory takes all");
+    let tick: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+    let expected = serde_json::json!({
+        "tasks": {"state": "live"}, "net": {"state": "degraded", "reason": "no UDP"}, "stacks": {"state": "live"}, "mem": {"state": "standby"},
+    });
+    assert_eq!(tick["health"], expected);
 }
