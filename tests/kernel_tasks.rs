@@ -128,10 +128,16 @@ impl Watch {
         }
     }
 
-    /// Reads until no child of `parent` is left.
+    /// Reads until no child of `parent` was left for a while: a program that is preempted while it writes holds up the ring.
     fn settle(&mut self, parent: u32) {
+        let mut quiet = Instant::now();
         self.read();
-        self.read_until("the last child", |w| !w.last.iter().any(|t| t.ppid == parent));
+        self.read_until("the last child", |w| {
+            if w.last.iter().any(|t| t.ppid == parent) {
+                quiet = Instant::now();
+            }
+            quiet.elapsed() > Duration::from_millis(500)
+        });
     }
 
     fn task(&self, pid: u32) -> Option<&Task> {

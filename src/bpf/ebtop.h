@@ -22,6 +22,7 @@ enum eb_task_kind {
 
 /* Facts about an eb_task, or about the kernel it came from. */
 enum eb_task_facts {
+	EB_NO_FACTS = 0,
 	EB_HAS_MEMORY = 1 << 0, /* the *_pages fields were read */
 	EB_HAS_IO = 1 << 1, /* CONFIG_TASK_IO_ACCOUNTING */
 	EB_HAS_WAIT = 1 << 2, /* CONFIG_SCHED_INFO */
@@ -49,10 +50,11 @@ struct eb_task {
 	__u64 read_bytes;
 	__u64 write_bytes;
 	__u64 cancelled_bytes;
-	__u64 anon_pages;
-	__u64 file_pages;
-	__u64 shmem_pages;
-	__u64 swap_pages;
+	/* Summed while they change, these may be below zero for a moment. */
+	__s64 anon_pages;
+	__s64 file_pages;
+	__s64 shmem_pages;
+	__s64 swap_pages;
 	__u64 vm_pages;
 	__u64 at_ns; /* last words: when, CLOCK_BOOTTIME */
 	__u64 peak_rss_pages; /* last words only */

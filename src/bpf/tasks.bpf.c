@@ -80,13 +80,10 @@ static __always_inline void eb_add_thread(struct eb_task *row, struct task_struc
 	EB_COUNTERS(X)
 	if (bpf_core_field_exists(task->ioac.read_bytes)) {
 		EB_IO_COUNTERS(X)
-		row->facts |= EB_HAS_IO;
 	}
 #undef X
-	if (bpf_core_field_exists(task->sched_info.run_delay)) {
+	if (bpf_core_field_exists(task->sched_info.run_delay))
 		row->wait_ns += task->sched_info.run_delay;
-		row->facts |= EB_HAS_WAIT;
-	}
 }
 
 /* Adds what the dead threads of the process left behind. */
@@ -112,22 +109,24 @@ static __always_inline void eb_merge_leader(struct eb_task *row, struct task_str
 	EB_COUNTERS(X)
 	if (bpf_core_field_exists(leader->ioac.read_bytes)) {
 		EB_IO_COUNTERS(X)
-		row->facts |= EB_HAS_IO;
 	}
 #undef X
-	if (bpf_core_field_exists(leader->sched_info.run_delay)) {
+	if (bpf_core_field_exists(leader->sched_info.run_delay))
 		row->wait_ns = leader->sched_info.run_delay;
-		row->facts |= EB_HAS_WAIT;
-	}
 }
 
 /* Facts about the kernel are the same in every row, so that user space needs no second channel for
  * them. */
 static __always_inline __u32 eb_kernel_facts(void)
 {
+	struct task_struct *task = NULL;
 	struct rq___apart *rq = NULL;
 	__u32 facts = 0;
 
+	if (bpf_core_field_exists(task->ioac.read_bytes))
+		facts |= EB_HAS_IO;
+	if (bpf_core_field_exists(task->sched_info.run_delay))
+		facts |= EB_HAS_WAIT;
 	if (bpf_core_field_exists(rq->prev_irq_time))
 		facts |= EB_IRQ_APART;
 	if (bpf_core_field_exists(rq->prev_steal_time_rq))
@@ -190,12 +189,6 @@ static __always_inline void eb_add_batches(struct eb_batches *sum, struct mm_str
 		bpf_loop(sum->walk->cpus, eb_add_batch, sum, 0);
 }
 
-/* Sums that are read while they change may fall below zero for a moment. */
-static __always_inline __u64 eb_not_negative(__s64 pages)
-{
-	return pages > 0 ? pages : 0;
-}
-
 static __always_inline void eb_memory(struct eb_task *row, struct mm_struct *mm,
 				      struct eb_walk *walk)
 {
@@ -209,10 +202,10 @@ static __always_inline void eb_memory(struct eb_task *row, struct mm_struct *mm,
 	sum.pages[MM_SHMEMPAGES] = eb_rss_pages(mm, MM_SHMEMPAGES);
 	if (walk && !bpf_core_type_exists(struct mm_rss_stat___atomic))
 		eb_add_batches(&sum, mm);
-	row->file_pages = eb_not_negative(sum.pages[MM_FILEPAGES]);
-	row->anon_pages = eb_not_negative(sum.pages[MM_ANONPAGES]);
-	row->swap_pages = eb_not_negative(sum.pages[MM_SWAPENTS]);
-	row->shmem_pages = eb_not_negative(sum.pages[MM_SHMEMPAGES]);
+	row->file_pages = sum.pages[MM_FILEPAGES];
+	row->anon_pages = sum.pages[MM_ANONPAGES];
+	row->swap_pages = sum.pages[MM_SWAPENTS];
+	row->shmem_pages = sum.pages[MM_SHMEMPAGES];
 	row->vm_pages = mm->total_vm;
 	row->facts |= EB_HAS_MEMORY;
 }
@@ -233,10 +226,12 @@ static __always_inline void eb_walk_row(struct eb_task *row, struct task_struct 
 	}
 	eb_memory(row, task->mm, walk);
 	eb_add_dead(row, task->signal);
-	/* Read after the sums: they cannot hold a leader that is not dead even now. */
-	if (*(volatile int *)&task->exit_state == EB_EXIT_DEAD)
-		eb_merge_leader(row, task);
-	else
+	/*
+	 * Read after the sums: they cannot hold a leader that is not dead even now. One that is
+	 * dead may be in them: then its total is not known until it is freed, and user space stays
+	 * with the last.
+	 */
+	if (*(volatile int *)&task->exit_state != EB_EXIT_DEAD)
 		eb_add_thread(row, task);
 }
 

@@ -58,11 +58,12 @@ impl Row {
 
     /// Resident memory, where the thread still had its address space.
     pub fn memory(&self, page_bytes: u64) -> Option<Memory> {
+        let bytes = |pages: i64| (pages.max(0) as u64).saturating_mul(page_bytes);
         self.has(Facts::EB_HAS_MEMORY).then(|| Memory {
-            anon_bytes: self.anon_pages.saturating_mul(page_bytes),
-            file_bytes: self.file_pages.saturating_mul(page_bytes),
-            shmem_bytes: self.shmem_pages.saturating_mul(page_bytes),
-            swap_bytes: self.swap_pages.saturating_mul(page_bytes),
+            anon_bytes: bytes(self.anon_pages),
+            file_bytes: bytes(self.file_pages),
+            shmem_bytes: bytes(self.shmem_pages),
+            swap_bytes: bytes(self.swap_pages),
             vm_bytes: self.vm_pages.saturating_mul(page_bytes),
         })
     }
