@@ -65,7 +65,7 @@ struct eb_task {
 	__u32 cpu;
 	__u32 state; /* __state in the low half, exit_state in the high one */
 	__u32 static_prio;
-	__u32 exit_status; /* as of wait(2); EB_TASK_FREED only */
+	__u32 exit_status; /* last words: as of wait(2) */
 	enum eb_task_facts facts;
 	enum eb_task_kind kind;
 	__u8 comm[EB_COMM_LEN];

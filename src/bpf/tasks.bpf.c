@@ -320,6 +320,15 @@ static __always_inline struct eb_task *eb_reserve_words(void)
 	return words;
 }
 
+/* How the process ended, as wait(2) tells it, and its peak. */
+static __always_inline void eb_end(struct eb_task *words, struct task_struct *task,
+				   struct signal_struct *signal)
+{
+	words->peak_rss_pages = signal->maxrss;
+	words->exit_status =
+		signal->flags & EB_SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->exit_code;
+}
+
 static __always_inline void eb_submit_words(struct eb_task *words)
 {
 	words->at_ns = bpf_ktime_get_boot_ns();
@@ -345,7 +354,7 @@ int BPF_PROG(task_exit, struct task_struct *task)
 	eb_identify(words, leader);
 	words->kind = EB_TASK_EXIT;
 	words->ppid = leader->real_parent->tgid;
-	words->peak_rss_pages = signal->maxrss;
+	eb_end(words, task, signal);
 	eb_memory(words, task->mm, NULL);
 	eb_add_dead(words, signal);
 	eb_add_thread(words, leader);
@@ -373,9 +382,7 @@ int BPF_PROG(task_free, struct task_struct *task)
 		return 0;
 	eb_identify(words, task);
 	words->kind = EB_TASK_FREED;
-	words->peak_rss_pages = signal->maxrss;
-	words->exit_status =
-		signal->flags & EB_SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->exit_code;
+	eb_end(words, task, signal);
 	eb_add_dead(words, signal);
 	eb_merge_leader(words, task);
 	eb_submit_words(words);

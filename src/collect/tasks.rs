@@ -112,7 +112,7 @@ impl Tasks {
             Some(reason) => Health::Degraded { reason },
             None => Health::Live,
         };
-        // One loss may show on both sides: a record that found no room, a process in limbo for ever.
+        // One loss may show on both sides: words that found no room, a process that left without a word.
         let lost = self.kernel.lost().max(self.leaving.lost()) + self.failed_walks;
         DomainStatus { domain: Domain::Tasks, health, lost, cost: None }
     }
