@@ -48,13 +48,13 @@ pub struct Fold {
     hears_exits: bool,
     order: Vec<u32>,
     last: Memo,
-    next: Memo,
+    waits: Vec<ThreadWait>,
 }
 
 impl Fold {
     /// A fold that has seen nothing yet, for pages of this size. Without `hears_exits`, no last words will ever come.
     pub fn new(page_bytes: u64, hears_exits: bool) -> Self {
-        Fold { page_bytes, hears_exits, order: Vec::new(), last: Memo::default(), next: Memo::default() }
+        Fold { page_bytes, hears_exits, order: Vec::new(), last: Memo::default(), waits: Vec::new() }
     }
 
     /// Folds the rows of a walk, in any order. `dying` are the words of those that began to exit and are not freed; `gone` are
@@ -67,7 +67,7 @@ impl Fold {
         self.order.sort_by_key(|&i| (row(i).tgid, row(i).start_ns, row(i).tid));
 
         let mut folded = Folded { tasks: Vec::with_capacity(self.last.tasks.len() + 64), limbo: Vec::new() };
-        self.next.waits.clear();
+        self.waits.clear();
         let mut cursor = (0, 0);
         let mut threads: Vec<&Row> = Vec::new();
         for group in self.order.chunk_by(|&a, &b| row(a).key() == row(b).key()) {
@@ -82,13 +82,13 @@ impl Fold {
                 threads.push(row(group[0]));
             }
             folded.tasks.push(task_of(&threads, self.last.before(key, &mut cursor), self.page_bytes));
-            self.next.waits.extend(threads.iter().map(|r| ThreadWait { key, tid: r.tid, wait_ns: r.wait_ns }));
+            self.waits.extend(threads.iter().map(|r| ThreadWait { key, tid: r.tid, wait_ns: r.wait_ns }));
         }
         if self.hears_exits {
             self.keep_vanished(&mut folded, gone);
         }
-        self.next.tasks.clone_from(&folded.tasks);
-        std::mem::swap(&mut self.last, &mut self.next);
+        self.last.tasks.clone_from(&folded.tasks);
+        std::mem::swap(&mut self.last.waits, &mut self.waits);
         folded
     }
 
