@@ -62,10 +62,11 @@ impl<T> Drop for MappedArray<T> {
 mod tests {
     use super::*;
 
+    // SAFETY: any 8 bytes are a u64.
+    unsafe impl Plain for u64 {}
+
     #[test]
     fn decodes_unaligned_and_refuses_short() {
-        // SAFETY: any 8 bytes are a u64.
-        unsafe impl Plain for u64 {}
         let bytes = [0u8, 1, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(decode::<u64>(&bytes[1..]), Some(u64::from_ne_bytes([1, 0, 0, 0, 0, 0, 0, 0])));
         assert_eq!(decode::<u64>(&bytes[2..]), None);
