@@ -59,42 +59,27 @@ fn iperf3_agrees() {
 #[ignore = "root"]
 fn throughput_stays() {
     for (what, size, rounds) in [("TCP 64 KiB", 65536, 4000), ("TCP 64 B", 64, 20000)] {
-        let mut turns: Vec<(f64, f64)> = (0..9)
-            .map(|_| {
-                let bare = exchange(size, rounds);
-                let net = open();
-                let hooked = exchange(size, rounds);
-                drop(net);
+        let mut turns: Vec<(f64, f64)> = (0..15)
+            .map(|turn| {
+                let with_hooks = || {
+                    let _net = open();
+                    std::thread::sleep(Duration::from_millis(50));
+                    exchange(size, rounds)
+                };
+                let without = || {
+                    std::thread::sleep(Duration::from_millis(50));
+                    exchange(size, rounds)
+                };
+                let first = if turn % 2 == 0 { None } else { Some(with_hooks()) };
+                let bare = without();
+                let hooked = first.unwrap_or_else(with_hooks);
                 (bare / hooked, (hooked - bare) / (2 * rounds) as f64 * 1e9)
             })
             .collect();
         turns.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (ratio, ns) = turns[4];
-        println!("{what}: {:.1} % of the throughput without, {ns:+.0} ns a call, median of 9", ratio * 100.0);
+        let (ratio, ns) = turns[7];
+        println!("{what}: {:.1} % of the throughput without, {ns:+.0} ns a call, median of 15", ratio * 100.0);
         assert!(ratio > 0.8, "{what}: {turns:?}");
-    }
-}
-
-/// The same with iperf3 flat out. Printed only: two processes on a busy machine scatter by more than the hooks cost.
-#[test]
-#[ignore = "root"]
-fn iperf3_throughput_beside_none() {
-    for (i, what) in ["-4", "-6"].iter().enumerate() {
-        let mut port = 45_300 + 100 * i as u16;
-        let mut rate = |what: &str| {
-            port += 1;
-            let [_, (_, received)] = run_iperf3(port, &[what, "-t", "1"]);
-            received["end"]["sum_received"]["bits_per_second"].as_f64().unwrap()
-        };
-        let mut ratios: Vec<f64> = (0..7)
-            .map(|_| {
-                let bare = rate(what);
-                let _net = open();
-                rate(what) / bare
-            })
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        println!("iperf3 {what} flat out: {:.1} % of the throughput without, median of 7 ({ratios:.2?})", ratios[3] * 100.0);
     }
 }
 
@@ -141,7 +126,7 @@ fn what_a_tick_costs() {
     }
 }
 
-/// A measurement: mean run time of the hooks less that of empty programs on the same tracepoints.
+/// Mean run time of the hooks less that of empty programs on the same tracepoints.
 #[test]
 #[ignore = "root"]
 fn what_a_call_costs() {
@@ -160,11 +145,9 @@ fn what_a_call_costs() {
             false => exchange_datagrams(size, 20_000),
         }
         let mean = RunTimes::read().since(&before);
-        println!(
-            "{what}: send {:.0} ns, receive {:.0} ns",
-            mean("net_send") - mean("eb_empty_send"),
-            mean("net_recv") - mean("eb_empty_recv")
-        );
+        let [send, receive] = [("net_send", "eb_empty_send"), ("net_recv", "eb_empty_recv")].map(|(hook, empty)| mean(hook) - mean(empty));
+        println!("{what}: send {send:.0} ns, receive {receive:.0} ns");
+        assert!(send < 160.0 && receive < 160.0, "twice the budget, which leaves room for a busy machine");
     }
 }
 

@@ -21,7 +21,7 @@ pub enum Rung {
 }
 
 impl Rung {
-    /// What a call costs, for the screen. Only the first was measured.
+    /// What a call costs, for the screen; `None` where it was not measured.
     pub fn cost(self) -> Option<&'static str> {
         (self == Rung::Tracepoints).then_some("~60 ns a send or receive")
     }
@@ -46,7 +46,7 @@ const PLANS: [Plan; 5] = [
     Plan { rung: Rung::Probes, storage: false, extras: false },
 ];
 
-/// Functions that the last rung probes: (name, entry program, return program).
+/// Functions that the last rung probes, and whether they receive.
 const PROBED: [(&str, bool); 6] = [
     ("inet_sendmsg", false),
     ("inet6_sendmsg", false),
