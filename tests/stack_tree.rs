@@ -127,7 +127,7 @@ fn before_names_come_there_are_addresses_and_afterwards_names() {
     let requests = view.refresh(&history, &mut names);
     let [work, main] = world.stacks[0].user[..] else { panic!() };
     let fault = world.stacks[0].kernel[0];
-    assert_eq!(outline(view.tree()), format!("all 3/0\n 0x{:x} 3/0\n  0x{work:x} 3/0\n   0x{fault:x} 3/3\n", main - 1));
+    assert_eq!(outline(view.tree()), format!("all 3/0\n 0x{:x} 3/0\n  0x{work:x} 3/0\n   0x{fault:x} 3/3\n", main));
     assert_eq!(view.summary().pending, 3);
     assert!(view.refresh(&history, &mut names).is_empty(), "asked twice");
     for request in requests {

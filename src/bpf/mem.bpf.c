@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Page allocations of the kernel, by the process that was current: its own pages, but also page cache, slab and
- * whatever an interrupt allocated meanwhile. Produces a cumulative count and sum of bytes for each process.
+ * Page allocations of the kernel, by the process that was current: its own pages, but also page
+ * cache, slab and whatever an interrupt allocated meanwhile. Produces a cumulative count and sum of
+ * bytes for each process.
  *
  * A hook on a hot path: attached only while something shows its numbers.
  */
@@ -23,7 +24,8 @@ struct eb_mem_pages {
 	__u64 allocs;
 	__u64 pages;
 };
-_Static_assert(sizeof(struct eb_mem_key) == 16 && sizeof(struct eb_mem_pages) == 16, "collect/mem.rs decodes these");
+_Static_assert(sizeof(struct eb_mem_key) == 16 && sizeof(struct eb_mem_pages) == 16,
+	       "collect/mem.rs decodes these");
 
 /* Process to totals. Preallocated, since this runs inside the page allocator. */
 struct {
@@ -50,10 +52,11 @@ static __always_inline void lose(void)
 		(*lost)++;
 }
 
-/* `page` is NULL where the allocation failed. The idle task allocates only for interrupts: nobody's. */
+/* `page` is NULL where the allocation failed. The idle task allocates only for interrupts:
+ * nobody's. */
 static __always_inline int count(const void *page, __u32 order)
 {
-	struct eb_mem_key key = { .tgid = bpf_get_current_pid_tgid() >> 32 };
+	struct eb_mem_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
 	struct eb_mem_pages *pages, none = {};
 
 	if (!page || !key.tgid)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Traces the return values of socket sends and receives (TCP and UDP, v4 and v6), the birth, retransmits and end of TCP sockets.
- * Produces one use (net_uses) for each process on each socket: bytes, messages, and TCP's own counters.
- * A use outlives its socket: user space reads it, sums it up, and only then gives its slot back through net_free.
+ * Traces the return values of socket sends and receives (TCP and UDP, v4 and v6), the birth,
+ * retransmits and end of TCP sockets. Produces one use (net_uses) for each process on each socket:
+ * bytes, messages, and TCP's own counters. A use outlives its socket: user space reads it, sums it
+ * up, and only then gives its slot back through net_free.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -60,9 +61,11 @@ int BPF_PROG(net_x_recv6, struct socket *sock, struct msghdr *msg, size_t size, 
 	return moved(sock->sk, ret, true, false);
 }
 
-/* sendfile before 6.5. MPTCP has no sendpage of its own and falls back to sendmsg, which is counted already. */
+/* sendfile before 6.5. MPTCP has no sendpage of its own and falls back to sendmsg, which is counted
+ * already. */
 SEC("fexit/inet_sendpage")
-int BPF_PROG(net_x_page, struct socket *sock, struct page *page, int offset, size_t size, int flags, ssize_t ret)
+int BPF_PROG(net_x_page, struct socket *sock, struct page *page, int offset, size_t size, int flags,
+	     ssize_t ret)
 {
 	struct sock *sk = sock->sk;
 
@@ -71,18 +74,21 @@ int BPF_PROG(net_x_page, struct socket *sock, struct page *page, int offset, siz
 	return moved(sk, ret, false, false);
 }
 
-/* Reads that no recvmsg sees. Where this cannot attach, net_end settles them from TCP's own counters. */
+/* Reads that no recvmsg sees. Where this cannot attach, net_end settles them from TCP's own
+ * counters. */
 SEC("fexit/tcp_splice_read")
-int BPF_PROG(net_x_splice, struct socket *sock, loff_t *ppos, struct pipe_inode_info *pipe, size_t len, unsigned int flags, ssize_t ret)
+int BPF_PROG(net_x_splice, struct socket *sock, loff_t *ppos, struct pipe_inode_info *pipe,
+	     size_t len, unsigned int flags, ssize_t ret)
 {
 	return moved(sock->sk, ret, true, false);
 }
 
-/* Last choice: the same functions by kprobes; user space attaches each pair to the v4 and the v6 one. */
+/* Last choice: the same functions by kprobes; user space attaches each pair to the v4 and the v6
+ * one. */
 static __always_inline int call_begins(struct socket *sock, __u64 flags)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct eb_net_call call = { .sk = (__u64)BPF_CORE_READ(sock, sk), .flags = flags };
+	struct eb_net_call call = {.sk = (__u64)BPF_CORE_READ(sock, sk), .flags = flags};
 
 	if (bpf_map_update_elem(&net_calls, &id, &call, BPF_ANY))
 		COUNT(lost_uses);
@@ -128,7 +134,8 @@ int BPF_KRETPROBE(net_kr_recv, int ret)
 	return call_ends(ret, true);
 }
 
-/* A TCP socket changes state: watched from its birth, so that reads past the hooks above are known from the first byte. */
+/* A TCP socket changes state: watched from its birth, so that reads past the hooks above are known
+ * from the first byte. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(net_state, struct sock *sk, int oldstate, int newstate)
 {
@@ -159,7 +166,8 @@ int BPF_PROG(net_state, struct sock *sk, int oldstate, int newstate)
 		return 0;
 	case BPF_TCP_FIN_WAIT1:
 	case BPF_TCP_LAST_ACK:
-		/* close() and shutdown(): a socket that was only ever spliced from belongs to the caller. */
+		/* close() and shutdown(): a socket that was only ever spliced from belongs to the
+		 * caller. */
 		st = bpf_sk_storage_get(&net_sks, sk, 0, 0);
 		tp = bpf_skc_to_tcp_sock(sk);
 		if (!st || !tp || st->slot || consumed(sk, tp) <= st->base_bytes)
@@ -190,7 +198,8 @@ int BPF_PROG(net_retransmit, struct sock *sk)
 	return 0;
 }
 
-/* The end of a TCP socket: what was read past the hooks goes to its only owner. What could be read after its state became CLOSE counts too. */
+/* The end of a TCP socket: what was read past the hooks goes to its only owner. What could be read
+ * after its state became CLOSE counts too. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(net_end, struct sock *sk)
 {
@@ -238,7 +247,8 @@ int net_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
 	return 0;
 }
 
-/* Every open file of every process: sockets that were open before ebtop and have been idle since are watched from here on. */
+/* Every open file of every process: sockets that were open before ebtop and have been idle since
+ * are watched from here on. */
 SEC("iter/task_file")
 int net_files(struct bpf_iter__task_file *ctx)
 {

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Wire structs and limits of net.bpf.c. Integers only, no padding: user space reads them as bytes. */
+/* Wire structs and limits of net.bpf.c. Integers only, no padding: user space reads them as bytes.
+ */
 #ifndef EB_NET_H
 #define EB_NET_H
 
-#define EB_AF_INET 2
-#define EB_AF_INET6 10
-#define EB_IPPROTO_TCP 6
-#define EB_IPPROTO_UDP 17
+#define EB_AF_INET	 2
+#define EB_AF_INET6	 10
+#define EB_IPPROTO_TCP	 6
+#define EB_IPPROTO_UDP	 17
 #define EB_IPPROTO_MPTCP 262
-#define EB_MSG_PEEK 0x2
-#define EB_MSG_ERRQUEUE 0x2000
-#define EB_SOCK_DEAD 0
-#define EB_SOCK_DONE 1
+#define EB_MSG_PEEK	 0x2
+#define EB_MSG_ERRQUEUE	 0x2000
+#define EB_SOCK_DEAD	 0
+#define EB_SOCK_DONE	 1
 
-#define EB_MAX_USES 32768
-#define EB_MAX_FREE 8192
+#define EB_MAX_USES  32768
+#define EB_MAX_FREE  8192
 #define EB_MAX_PROCS 8192
 #define EB_MAX_CALLS 8192
 
 /* State of a use. */
-#define EB_USE_EMPTY 0
-#define EB_USE_OPEN 1
-#define EB_USE_CLOSED 2
+#define EB_USE_EMPTY	 0
+#define EB_USE_OPEN	 1
+#define EB_USE_CLOSED	 2
 #define EB_USE_DISCARDED 3
 
 /* Which process. start_ns: start_boottime of its group leader. tgid 0: not known. */
@@ -45,7 +46,8 @@ struct eb_net_use_key {
 	struct eb_net_proc_key proc;
 };
 
-/* Which socket, in words: addresses in network order (v4: the first 4 bytes), ports in host order. */
+/* Which socket, in words: addresses in network order (v4: the first 4 bytes), ports in host order.
+ */
 struct eb_net_name {
 	__u8 local[16];
 	__u8 remote[16];
@@ -57,7 +59,8 @@ struct eb_net_name {
 	__u32 state;
 };
 
-/* TCP's own counters. consumed_bytes: read by anyone, by any path, since the socket was first seen. */
+/* TCP's own counters. consumed_bytes: read by anyone, by any path, since the socket was first seen.
+ */
 struct eb_net_tcp {
 	__u64 acked_bytes;
 	__u64 received_bytes;
@@ -94,8 +97,9 @@ struct eb_net_use {
 };
 
 /*
- * Kept on the socket itself. slot: index + 1 of the use of the first process that moved bytes; 0 = none yet.
- * shared: what was read from it is not all counted by that use. base_bytes: what had been read from it before it was first seen. guess: who made it, where known.
+ * Kept on the socket itself. slot: index + 1 of the use of the first process that moved bytes; 0 =
+ * none yet. shared: what was read from it is not all counted by that use. base_bytes: what had been
+ * read from it before it was first seen. guess: who made it, where known.
  */
 struct eb_net_sk {
 	__u64 cookie;
@@ -107,7 +111,8 @@ struct eb_net_sk {
 	__u32 zero;
 };
 
-/* Written by user space. walk: number of the walk that runs now; list_idle: let it list sockets that moved nothing. */
+/* Written by user space. walk: number of the walk that runs now; list_idle: let it list sockets
+ * that moved nothing. */
 struct eb_net_control {
 	__u32 walk;
 	__u32 list_idle;

@@ -4,7 +4,8 @@
 #define EB_NET_COUNT_H
 
 /* Takes an empty slot and names it; NULL when none is left. */
-static __always_inline struct eb_net_use *take_slot(struct sock *sk, const struct eb_net_use_key *key, __u32 *slot, const bool probe)
+static __always_inline struct eb_net_use *
+take_slot(struct sock *sk, const struct eb_net_use_key *key, __u32 *slot, const bool probe)
 {
 	struct eb_net_control *ctl = control();
 	struct eb_net_use *use;
@@ -28,7 +29,8 @@ static __always_inline struct eb_net_use *take_slot(struct sock *sk, const struc
 }
 
 /* The first use of a socket, whoever makes it first; NULL when no slot is left. */
-static __always_inline struct eb_net_use *make_first(struct sock *sk, struct eb_net_sk *st, const struct eb_net_use_key *key)
+static __always_inline struct eb_net_use *make_first(struct sock *sk, struct eb_net_sk *st,
+						     const struct eb_net_use_key *key)
 {
 	__u32 before = st->slot;
 	struct eb_net_use *use;
@@ -47,7 +49,8 @@ static __always_inline struct eb_net_use *make_first(struct sock *sk, struct eb_
 }
 
 /* The use of a process that is not the first on its socket, made on first sight. */
-static __always_inline struct eb_net_use *shared_use(struct sock *sk, const struct eb_net_use_key *key, const bool probe)
+static __always_inline struct eb_net_use *
+shared_use(struct sock *sk, const struct eb_net_use_key *key, const bool probe)
 {
 	__u32 *known = bpf_map_lookup_elem(&net_shared, key);
 	struct eb_net_use *use;
@@ -70,11 +73,13 @@ static __always_inline struct eb_net_use *shared_use(struct sock *sk, const stru
 	return NULL;
 }
 
-/* A process moves bytes over a socket that is not known to be its own: the first to do so gets the socket's own slot. */
-static __always_inline struct eb_net_use *claim(struct sock *sk, const struct eb_net_proc_key *proc, __u64 just_read)
+/* A process moves bytes over a socket that is not known to be its own: the first to do so gets the
+ * socket's own slot. */
+static __always_inline struct eb_net_use *claim(struct sock *sk, const struct eb_net_proc_key *proc,
+						__u64 just_read)
 {
 	struct eb_net_sk *st = watch(sk, just_read);
-	struct eb_net_use_key key = { .proc = *proc };
+	struct eb_net_use_key key = {.proc = *proc};
 	struct eb_net_use *use;
 
 	if (!st)
@@ -84,7 +89,8 @@ static __always_inline struct eb_net_use *claim(struct sock *sk, const struct eb
 	if (!use)
 		use = make_first(sk, st, &key);
 	if (!use) {
-		/* Counted by process alone, so that TCP's own count cannot be set against it any more. */
+		/* Counted by process alone, so that TCP's own count cannot be set against it any
+		 * more. */
 		st->shared = 1;
 		return NULL;
 	}
@@ -114,7 +120,8 @@ static __always_inline struct eb_net_moved *proc_entry(const struct eb_net_proc_
 }
 
 /* Where the current process counts what it moves over this socket. */
-static __always_inline struct eb_net_moved *counters(struct sock *sk, __u64 just_read, const bool probe)
+static __always_inline struct eb_net_moved *counters(struct sock *sk, __u64 just_read,
+						     const bool probe)
 {
 	struct eb_net_proc_key proc = {};
 	struct eb_net_use *use;
@@ -127,7 +134,7 @@ static __always_inline struct eb_net_moved *counters(struct sock *sk, __u64 just
 		if (!use || use->head.tgid != proc.tgid || use->head.start_ns != proc.start_ns)
 			use = claim(sk, &proc, just_read);
 	} else {
-		struct eb_net_use_key key = { .cookie = sock_inode(sk), .proc = proc };
+		struct eb_net_use_key key = {.cookie = sock_inode(sk), .proc = proc};
 
 		use = shared_use(sk, &key, probe);
 	}

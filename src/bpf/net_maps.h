@@ -3,7 +3,8 @@
 #ifndef EB_NET_MAPS_H
 #define EB_NET_MAPS_H
 
-/* Set by user space before load: whether this kernel has socket storage and cookies for tracing programs. */
+/* Set by user space before load: whether this kernel has socket storage and cookies for tracing
+ * programs. */
 const volatile bool eb_has_storage = true;
 
 /* Index: slot. User space maps it and reads it without system calls. */
@@ -61,7 +62,8 @@ struct {
 	__type(value, struct eb_net_stats);
 } net_stats SEC(".maps");
 
-/* Socket calls under way, by thread: only the return probe knows the result, only the entry probe the socket. */
+/* Socket calls under way, by thread: only the return probe knows the result, only the entry probe
+ * the socket. */
 struct eb_net_call {
 	__u64 sk;
 	__u64 flags;
@@ -74,18 +76,17 @@ struct {
 	__type(value, struct eb_net_call);
 } net_calls SEC(".maps");
 
-#define COUNT(field)                                                         \
-	({                                                                   \
-		__u32 zero_ = 0;                                             \
-		struct eb_net_stats *stats_ =                                \
-			bpf_map_lookup_elem(&net_stats, &zero_);             \
-		if (stats_)                                                  \
-			__sync_fetch_and_add(&stats_->field, 1);             \
+#define COUNT(field)                                                                               \
+	({                                                                                         \
+		__u32 zero_ = 0;                                                                   \
+		struct eb_net_stats *stats_ = bpf_map_lookup_elem(&net_stats, &zero_);             \
+		if (stats_)                                                                        \
+			__sync_fetch_and_add(&stats_->field, 1);                                   \
 	})
 
-/* A kprobe's pointers are plain numbers to the verifier and must be read through a helper; those of BTF programs are loaded at once. */
-#define GET(probe, ptr, field) \
-	((probe) ? BPF_CORE_READ(ptr, field) : (ptr)->field)
+/* A kprobe's pointers are plain numbers to the verifier and must be read through a helper; those of
+ * BTF programs are loaded at once. */
+#define GET(probe, ptr, field) ((probe) ? BPF_CORE_READ(ptr, field) : (ptr)->field)
 
 static __always_inline bool is_counted(struct sock *sk, const bool probe)
 {
@@ -139,7 +140,8 @@ static __always_inline struct eb_net_use *use_at(__u32 slot)
 	return bpf_map_lookup_elem(&net_uses, &slot);
 }
 
-/* The use of the first process on a socket; NULL while there is none, or where user space gave its slot to another. */
+/* The use of the first process on a socket; NULL while there is none, or where user space gave its
+ * slot to another. */
 static __always_inline struct eb_net_use *first_of(const struct eb_net_sk *st)
 {
 	struct eb_net_use *use = st->slot ? use_at(st->slot - 1) : NULL;

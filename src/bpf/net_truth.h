@@ -8,7 +8,8 @@ static __always_inline void read_name(struct sock *sk, struct eb_net_name *name,
 	name->family = GET(probe, sk, __sk_common.skc_family);
 	name->protocol = GET(probe, sk, sk_protocol);
 	name->state = GET(probe, sk, __sk_common.skc_state);
-	name->netns = probe ? BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) : sk->__sk_common.skc_net.net->ns.inum;
+	name->netns = probe ? BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum)
+			    : sk->__sk_common.skc_net.net->ns.inum;
 	name->local_port = GET(probe, sk, __sk_common.skc_num);
 	name->remote_port = bpf_ntohs(GET(probe, sk, __sk_common.skc_dport));
 	if (name->family == EB_AF_INET) {
@@ -29,8 +30,9 @@ static __always_inline bool has_flag(struct sock *sk, int flag)
 }
 
 /*
- * Payload taken out of the receive queue, by whatever path; 0 where the bytes a process gets are not those of TCP (kTLS, sockmap, in-kernel users).
- * bytes_received first: a segment that arrives between the reads must make the result too small, never too large.
+ * Payload taken out of the receive queue, by whatever path; 0 where the bytes a process gets are
+ * not those of TCP (kTLS, sockmap, in-kernel users). bytes_received first: a segment that arrives
+ * between the reads must make the result too small, never too large.
  */
 static __always_inline __u64 consumed(struct sock *sk, struct tcp_sock *tp)
 {
@@ -48,8 +50,10 @@ static __always_inline __u64 consumed(struct sock *sk, struct tcp_sock *tp)
 	return bytes;
 }
 
-/* Never falls, though a disconnect clears TCP's counters. Unknown once several processes share the socket: then it cannot be told who read. */
-static __always_inline void read_consumed(struct sock *sk, struct tcp_sock *tp, const struct eb_net_sk *st, struct eb_net_tcp *out)
+/* Never falls, though a disconnect clears TCP's counters. Unknown once several processes share the
+ * socket: then it cannot be told who read. */
+static __always_inline void read_consumed(struct sock *sk, struct tcp_sock *tp,
+					  const struct eb_net_sk *st, struct eb_net_tcp *out)
 {
 	__u64 bytes = consumed(sk, tp);
 
@@ -59,7 +63,8 @@ static __always_inline void read_consumed(struct sock *sk, struct tcp_sock *tp, 
 		out->consumed_bytes = bytes - st->base_bytes;
 }
 
-static __always_inline void read_tcp(struct sock *sk, const struct eb_net_sk *st, struct eb_net_tcp *out)
+static __always_inline void read_tcp(struct sock *sk, const struct eb_net_sk *st,
+				     struct eb_net_tcp *out)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__s32 unread;
@@ -83,7 +88,8 @@ static __always_inline void read_tcp(struct sock *sk, const struct eb_net_sk *st
 	read_consumed(sk, tp, st, out);
 }
 
-/* The socket's storage, made on first sight. just_read: bytes that were read just now and will be counted. */
+/* The socket's storage, made on first sight. just_read: bytes that were read just now and will be
+ * counted. */
 static __always_inline struct eb_net_sk *watch(struct sock *sk, __u64 just_read)
 {
 	struct eb_net_sk *st = bpf_sk_storage_get(&net_sks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);

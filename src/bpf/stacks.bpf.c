@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A timer on every CPU (software event cpu-clock) asks who runs: each tick that meets a task becomes one record in
- * a ring buffer, its kernel and user stack with the names of its thread. The idle task makes none.
+ * A timer on every CPU (software event cpu-clock) asks who runs: each tick that meets a task
+ * becomes one record in a ring buffer, its kernel and user stack with the names of its thread. The
+ * idle task makes none.
  *
  * Nothing wakes up for a record; only a ring more than a quarter full does.
  */
@@ -18,7 +19,8 @@ char LICENSE[] SEC("license") = "GPL";
 /* io_uring workers: threads of a process that never were in user mode. */
 #define EB_PF_IO_WORKER 0x00000010
 
-/* The record; as long as its frames. What comes after `quality` says which stack of which thread it is. */
+/* The record; as long as its frames. What comes after `quality` says which stack of which thread it
+ * is. */
 struct eb_stack_sample {
 	__u8 comm[16];
 	__u32 quality; /* enum eb_quality */
@@ -29,7 +31,8 @@ struct eb_stack_sample {
 	__u16 user_frames;
 	__u64 frames[EB_FRAMES]; /* kernel, then user, innermost first */
 };
-_Static_assert(__builtin_offsetof(struct eb_stack_sample, frames) == 40, "collect/stacks.rs decodes this");
+_Static_assert(__builtin_offsetof(struct eb_stack_sample, frames) == 40,
+	       "collect/stacks.rs decodes this");
 
 struct eb_scratch {
 	__u32 user_frames;
@@ -46,7 +49,8 @@ struct {
 	__uint(max_entries, 512 * 1024);
 } stacks_ring SEC(".maps");
 
-/* Where a sample is put together: too large for the BPF stack. One a CPU, as samples do not nest. */
+/* Where a sample is put together: too large for the BPF stack. One a CPU, as samples do not nest.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -62,7 +66,8 @@ struct {
 	__type(value, __u64);
 } stacks_lost SEC(".maps");
 
-/* Wakes the reader at each further sixteenth above a quarter: one crossing may pass unseen between two CPUs. */
+/* Wakes the reader at each further sixteenth above a quarter: one crossing may pass unseen between
+ * two CPUs. */
 static __always_inline __u64 wakeup(__u64 bytes)
 {
 	__u64 step = ring_bytes / 16;
@@ -126,7 +131,8 @@ int stacks_tick(struct bpf_perf_event_data *ctx)
 	if (!(EB_CURRENT(flags) & (EB_PF_KTHREAD | EB_PF_IO_WORKER))) {
 		/* An exiting task without mm would read through the page tables of another. */
 		if (EB_CURRENT(mm))
-			eb_unwind_user(ctx, in_kernel, sample->frames, kernel, &scratch->user_frames, &sample->quality);
+			eb_unwind_user(ctx, in_kernel, sample->frames, kernel,
+				       &scratch->user_frames, &sample->quality);
 		else
 			sample->quality = EB_CUT;
 	}

@@ -3,17 +3,17 @@
  * The user-space unwinder: from the registers of the current thread to return addresses.
  * stacks.bpf.c knows only eb_unwind_user(); unwinding by tables comes in behind it.
  *
- * It walks frame records {caller's frame pointer, return address}, the same on x86_64 and arm64, by itself rather
- * than by bpf_get_stack(), because only so does it learn how the walk ended:
- *   EB_COMPLETE  a frame record was read whose saved frame pointer or return address is 0: both ABIs ask start code
- *                to clear the frame pointer, so this is the outermost frame. A 0 in the register itself proves
- *                nothing (code without frame pointers may keep any number there) and counts as cut.
- *   EB_DEEP      EB_DEPTH addresses, and more to come.
- *   EB_CUT       anything else: a record that is unreadable, misaligned, below the one before or far above it (the first
- *                by the stack pointer), or an address no program can have. So a walk ends, too, where a signal handler
- *                or a runtime (Go's systemstack) changed stacks.
- * What frame pointers cannot give: a function that made no frame (yet) hides its caller, and a frame pointer used for
- * something else may yield addresses that are no callers.
+ * It walks frame records {caller's frame pointer, return address}, the same on x86_64 and arm64, by
+ * itself rather than by bpf_get_stack(), because only so does it learn how the walk ended:
+ *   EB_COMPLETE  a frame record was read whose saved frame pointer or return address is 0: both
+ * ABIs ask start code to clear the frame pointer, so this is the outermost frame. A 0 in the
+ * register itself proves nothing (code without frame pointers may keep any number there) and counts
+ * as cut. EB_DEEP      EB_DEPTH addresses, and more to come. EB_CUT       anything else: a record
+ * that is unreadable, misaligned, below the one before or far above it (the first by the stack
+ * pointer), or an address no program can have. So a walk ends, too, where a signal handler or a
+ * runtime (Go's systemstack) changed stacks. What frame pointers cannot give: a function that made
+ * no frame (yet) hides its caller, and a frame pointer used for something else may yield addresses
+ * that are no callers.
  */
 #ifndef EB_UNWIND_BPF_H
 #define EB_UNWIND_BPF_H
@@ -21,7 +21,8 @@
 #define EB_DEPTH 127
 /* Room for a kernel and a user stack, a power of two so that a masked index is in bounds. */
 #define EB_FRAMES 256
-/* Most bytes from one record to the next: what lies further is hardly a frame, but a pointer to the heap. */
+/* Most bytes from one record to the next: what lies further is hardly a frame, but a pointer to the
+ * heap. */
 #define EB_FRAME_BYTES (1ULL << 20)
 
 enum eb_quality {
@@ -42,10 +43,11 @@ struct eb_regs {
 #endif
 
 /*
- * Registers of the thread in user mode, from before the system call or interrupt if it is in the kernel.
- * False where this kernel cannot tell (before 5.15, in kernel mode).
+ * Registers of the thread in user mode, from before the system call or interrupt if it is in the
+ * kernel. False where this kernel cannot tell (before 5.15, in kernel mode).
  */
-static __always_inline bool eb_user_regs(struct bpf_perf_event_data *ctx, bool in_kernel, struct eb_regs *regs)
+static __always_inline bool eb_user_regs(struct bpf_perf_event_data *ctx, bool in_kernel,
+					 struct eb_regs *regs)
 {
 	if (!in_kernel) {
 		regs->ip = PT_REGS_IP(&ctx->regs);
@@ -54,7 +56,8 @@ static __always_inline bool eb_user_regs(struct bpf_perf_event_data *ctx, bool i
 		return true;
 	}
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
-		struct pt_regs *user = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+		struct pt_regs *user =
+			(struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
 		regs->ip = PT_REGS_IP_CORE(user);
 		regs->sp = PT_REGS_SP_CORE(user);
@@ -64,12 +67,13 @@ static __always_inline bool eb_user_regs(struct bpf_perf_event_data *ctx, bool i
 	return false;
 }
 
-/* By the kernel's own walk, which knows 32-bit frames and old kernels but not how it ended: never complete. */
-static __always_inline __u32 eb_unwind_kernel_walk(struct bpf_perf_event_data *ctx, __u64 *frames, __u32 first,
-						   __u32 *quality)
+/* By the kernel's own walk, which knows 32-bit frames and old kernels but not how it ended: never
+ * complete. */
+static __always_inline __u32 eb_unwind_kernel_walk(struct bpf_perf_event_data *ctx, __u64 *frames,
+						   __u32 first, __u32 *quality)
 {
-	long bytes = bpf_get_stack(ctx, &frames[first & (EB_FRAMES / 2 - 1)], EB_DEPTH * sizeof(__u64),
-				   BPF_F_USER_STACK);
+	long bytes = bpf_get_stack(ctx, &frames[first & (EB_FRAMES / 2 - 1)],
+				   EB_DEPTH * sizeof(__u64), BPF_F_USER_STACK);
 
 	if (bytes <= 0)
 		return 0;
@@ -79,11 +83,13 @@ static __always_inline __u32 eb_unwind_kernel_walk(struct bpf_perf_event_data *c
 }
 
 /*
- * Writes the user addresses of the current thread, innermost first, to frames[first...], at most EB_DEPTH.
- * `count` is memory of a map, so that the verifier does not tell apart the states of each depth.
+ * Writes the user addresses of the current thread, innermost first, to frames[first...], at most
+ * EB_DEPTH. `count` is memory of a map, so that the verifier does not tell apart the states of each
+ * depth.
  */
-static __always_inline void eb_unwind_user(struct bpf_perf_event_data *ctx, bool in_kernel, __u64 *frames,
-					   __u32 first, volatile __u32 *count, __u32 *quality)
+static __always_inline void eb_unwind_user(struct bpf_perf_event_data *ctx, bool in_kernel,
+					   __u64 *frames, __u32 first, volatile __u32 *count,
+					   __u32 *quality)
 {
 	struct eb_regs regs = {};
 	__u64 fp, below;

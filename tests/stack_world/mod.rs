@@ -38,8 +38,8 @@ impl World {
         let frames: Vec<&str> = stack.split(';').collect();
         for frame in frames.iter().rev() {
             let list = if frame.starts_with("K:") { &mut kernel } else { &mut user };
-            // A caller's address is where the call returns to: here the very end of the function.
-            let offset = if list.is_empty() { 0x10 } else { FUNCTION };
+            // A caller's address is the last byte of its call: here of the whole function.
+            let offset = if list.is_empty() { 0x10 } else { FUNCTION - 1 };
             list.push(self.address(frame) + offset);
         }
         let quality = StackQuality::Complete;

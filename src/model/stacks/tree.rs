@@ -263,9 +263,7 @@ impl StackTree {
             leaf.node = self.child(leaf.node, text);
         }
         for (key, addresses) in [(Some(stack.key), &stack.user), (None, &stack.kernel)] {
-            for (i, &address) in addresses.iter().enumerate().rev() {
-                // Callers hold return addresses. The byte before belongs to the call, even where a call ends its function.
-                let address = if i == 0 { address } else { address.saturating_sub(1) };
+            for &address in addresses.iter().rev() {
                 let frames = self.frames_of(key, address, names);
                 if !frames.named {
                     leaf.named = false;
