@@ -180,10 +180,13 @@ impl Counters {
         Counters { known, values }
     }
 
-    /// Keeps every counter from falling below `floor`, so that a total never runs backwards.
+    /// Keeps every counter that both know from falling below `floor`, so that a total never runs backwards.
     pub fn hold_above(&mut self, floor: &Counters) {
-        for (a, b) in self.values.iter_mut().zip(floor.values) {
-            *a = (*a).max(b);
+        let known = self.known & floor.known;
+        for (i, value) in self.values.iter_mut().enumerate() {
+            if known & (1 << i) != 0 {
+                *value = (*value).max(floor.values[i]);
+            }
         }
     }
 }
