@@ -242,7 +242,7 @@ mod tests {
             "-p 0",
             "-p x",
             "-o xml",
-            "--view disk",
+            "--view threads",
             "-b check",
             "record",
             "replay f --hz 9",

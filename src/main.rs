@@ -97,7 +97,11 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl Fn() -> anyhow
         who: if source.is_empty() { user_name() } else { source.to_owned() },
     };
     let theme = Theme { colour: std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()), ascii: options.ascii };
-    run::run(&collector, symbols::spawn(), RunOptions { start, mouse: !options.no_mouse, theme, iterations: options.iterations })?;
+    run::run(
+        &collector,
+        symbols::spawn(collector.origin),
+        RunOptions { start, mouse: !options.no_mouse, theme, iterations: options.iterations },
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

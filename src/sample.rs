@@ -350,6 +350,16 @@ pub struct StackCount {
     pub quality: StackQuality,
 }
 
+/// Whose addresses stacks hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// This machine's, since it was booted.
+    #[default]
+    Here,
+    /// Another machine's, or those of this one before it was booted: the same numbers stand for other code now.
+    Elsewhere,
+}
+
 /// The timed stack samples taken since the sample before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stacks {
