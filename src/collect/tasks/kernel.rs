@@ -76,10 +76,10 @@ impl Kernel {
 
     /// Makes room for more rows where the last walk had too few.
     pub fn make_room(&mut self) {
-        if self.walk.outgrown() {
-            if let Ok(larger) = load(Rung::OpenCoded, false, room_for(self.walk.seen)) {
-                self.walk = larger.walk;
-            }
+        if self.walk.outgrown()
+            && let Ok(larger) = load(Rung::OpenCoded, false, room_for(self.walk.seen))
+        {
+            self.walk = larger.walk;
         }
     }
 }
