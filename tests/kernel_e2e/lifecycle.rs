@@ -1,0 +1,75 @@
+//! Nothing stays in the kernel, however ebtop ends; nothing grows, whatever comes and goes.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::objects::{self, left_since};
+use crate::program::{Batch, EBTOP, assert_nothing_lost, list, number};
+use crate::span;
+use crate::workload::Workload;
+
+fn start(args: &[&str]) -> Child {
+    Command::new(EBTOP).args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+#[test]
+#[ignore = "root"]
+fn ends_leave_nothing_behind() {
+    let before = objects::all();
+    for _ in 0..span(10, 200) {
+        assert!(matches!(start(&["-b", "-n", "1", "-d", "0.1"]).wait().unwrap().code(), Some(0 | 4)));
+    }
+    assert_eq!(left_since(&before), objects::Objects::new());
+}
+
+#[test]
+#[ignore = "root"]
+fn kills_leave_nothing_behind() {
+    let before = objects::all();
+    let mut killed_loaded = 0;
+    for i in 0..span(30, 200_u64) {
+        let mut child = start(&["-b", "-d", "0.1", "--view", "sockets", "--fields", "pid"]);
+        // Anywhere from before main to some ticks later, spread by a multiplier that shares no factor with the range.
+        std::thread::sleep(Duration::from_millis(i * 263 % 600));
+        killed_loaded += u32::from(!objects::of(child.id()).is_empty());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    println!("{killed_loaded} held BPF objects when they were killed");
+    assert!(killed_loaded > 5);
+    assert_eq!(left_since(&before), objects::Objects::new());
+}
+
+fn rss_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+#[ignore = "root"]
+fn a_flood_of_processes_grows_nothing() {
+    let mut ebtop = Batch::start(&["--fields", "pid,ppid,exit_code"]);
+    let wave = |ebtop: &mut Batch| {
+        let begin = Instant::now();
+        let mut load = Workload::start("tasks", &["storm", span("2000", "12000")]);
+        load.usage();
+        let parent = u64::from(load.pid());
+        let took = begin.elapsed();
+        ebtop.settle();
+        load.end();
+        let exited = ebtop.ticks.iter().flat_map(|tick| list(tick, "exited")).filter(|row| number(row, "ppid") == parent).count();
+        (exited, took)
+    };
+    // The first wave brings buffers to their size; the second must find room.
+    let (first, _) = wave(&mut ebtop);
+    let before = (rss_kib(ebtop.pid()), objects::map_entries(ebtop.pid()));
+    let (second, took) = wave(&mut ebtop);
+    let after = (rss_kib(ebtop.pid()), objects::map_entries(ebtop.pid()));
+    println!("{second} processes in {took:?}; resident KiB and map entries before {before:?}, after {after:?}");
+    let all = span(2000, 12000);
+    assert_eq!((first, second), (all, all));
+    assert!(after.0 < before.0 + 1024, "resident memory grew: {before:?} to {after:?} KiB");
+    assert!(after.1 <= before.1 + 16, "maps grew: {before:?} to {after:?} entries");
+    assert_nothing_lost(&ebtop.stop(), "tasks");
+}
