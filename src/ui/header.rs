@@ -93,7 +93,7 @@ fn totals(app: &App) -> Vec<Vec<Piece>> {
             text(format!("{:<2}", machine.running)),
         ],
     ];
-    if model.elapsed_ns > 0 {
+    if model.elapsed_ns > 0 && knows_exits(app) {
         let exits = model.departed.len() as f64 * 1e9 / model.elapsed_ns as f64;
         groups.push(vec![label("exits "), text(format!("{}/s", format::count(exits, 5)))]);
     }
@@ -113,11 +113,11 @@ fn ledger(app: &App, width: u16) -> Vec<Vec<Piece>> {
     let cores = |ns: i64| format::cores(ns as f64 / elapsed as f64);
     let part = |name: &str, ns: u64| (name.to_string(), cores(ns as i64));
     let wide = width >= 92;
-    let mut parts = vec![
-        part("rows", ledger.processes_ns),
-        part(if wide { "exited" } else { "exit" }, ledger.exited_ns),
-        part(if wide { "kernel" } else { "kern" }, ledger.kernel_ns),
-    ];
+    let mut parts = vec![part("rows", ledger.processes_ns)];
+    if knows_exits(app) {
+        parts.push(part(if wide { "exited" } else { "exit" }, ledger.exited_ns));
+    }
+    parts.push(part(if wide { "kernel" } else { "kern" }, ledger.kernel_ns));
     if !ledger.irq_inside {
         parts.push(part("irq", ledger.irq_ns));
     }
@@ -139,6 +139,11 @@ fn ledger(app: &App, width: u16) -> Vec<Vec<Piece>> {
         groups.push(vec![(Role::Dim, "irq inside rows".into())]);
     }
     groups
+}
+
+/// Without BPF nobody tells of processes that end: unknown is not 0.
+fn knows_exits(app: &App) -> bool {
+    !matches!(Overall::of(&app.model().sample), Overall::ProcOnly(_))
 }
 
 /// More than 1 % of the machine is worth a look.
