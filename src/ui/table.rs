@@ -4,16 +4,20 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::paint_line;
-use super::text::Pen;
+use super::text::{Pen, centre};
 use super::theme::Role;
 use crate::app::column::{Align, Cell, Columns, RowView, Tone};
 use crate::app::layout::Layout;
 use crate::app::lines::LineKey;
-use crate::app::table::{Placed, Table, fit, place};
+use crate::app::status::instead_of_lines;
+use crate::app::table::{Placed, Table, place};
 use crate::app::{App, ProcessTable, SocketTable, table_width};
 
-/// Draws the table of the view on screen.
+/// Draws the table of the view on screen, or why it has no lines.
 pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
+    if let Some(paragraphs) = instead_of_lines(app) {
+        return centre(buffer, layout.body, &paragraphs, pen);
+    }
     if let Some(table) = app.process_table() {
         processes(buffer, layout, app, table, pen);
     }
@@ -69,7 +73,7 @@ fn on_screen<K: Copy + Ord, L: Copy, C: Columns>(layout: &Layout, table: &Table<
 /// Draws the headings and says where the columns stand.
 fn headings<K: Copy + Ord, L: Copy, C: Columns>(buffer: &mut Buffer, layout: &Layout, table: &Table<K, L, C>, pen: Pen) -> Vec<Placed<C>> {
     let area = layout.headings;
-    let columns = place(&fit(table.set, table_width(layout)), table_width(layout));
+    let columns = place(&table.columns(table_width(layout)), table_width(layout));
     paint_line(buffer, area, area.y, pen, Role::Heading);
     for placed in &columns {
         let spec = placed.column.spec();
