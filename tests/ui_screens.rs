@@ -2,7 +2,6 @@
 
 mod ui_world;
 
-use ebtop::sample::*;
 use insta::assert_snapshot;
 use ui_world::*;
 

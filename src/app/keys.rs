@@ -170,8 +170,8 @@ const fn bind(keys: &'static [Key], action: Action, place: Place, hint: &'static
 /// All bindings. Footer hints appear in this order, as far as there is room.
 pub static BINDINGS: &[Binding] = {
     use Action::{
-        Back, Delay, End, Enter, Filter, FindNext, Help, Home, Invert, Move, NextView, Page, Pause, PreviousView, Quit, Redraw, Search, Sort,
-        SortStep, Stack, Suspend, Unfold,
+        Back, Delay, End, Enter, Filter, FindNext, Help, Home, Invert, Move, NextView, Page, Pause, PreviousView, Quit, Redraw, Search,
+        Sort, SortStep, Stack, Suspend, Unfold,
     };
     use KeyCode as K;
     use Place::{Anywhere, Processes, Searching, Stacks, Tables};
@@ -179,8 +179,20 @@ pub static BINDINGS: &[Binding] = {
     &[
         bind(&[key(K::Enter)], Enter, Processes, "why", "Show why: the stacks of the process; in Network its sockets; unfold the exited"),
         bind(&[letter('s')], Action::Sockets, Processes, "sockets", "Sockets of the selected process; in Network the sockets of all"),
-        bind(&[key(K::Enter), letter('s')], Action::Sockets, Place::Sockets, "processes", "From sockets back to processes, at the owner of the selected one"),
-        bind(&[key(K::Enter)], Stack(S::ZoomIn), Stacks, "zoom", "Only the chosen frame and what it calls; from the table, the function in the flame graph"),
+        bind(
+            &[key(K::Enter), letter('s')],
+            Action::Sockets,
+            Place::Sockets,
+            "processes",
+            "From sockets back to processes, at the owner of the selected one",
+        ),
+        bind(
+            &[key(K::Enter)],
+            Stack(S::ZoomIn),
+            Stacks,
+            "zoom",
+            "Only the chosen frame and what it calls; from the table, the function in the flame graph",
+        ),
         bind(&[letter('f')], Stack(S::NextMode), Stacks, "flame/table/tree", "Flame graph, hottest functions, tree"),
         bind(&[letter('w')], Stack(S::NextSpan), Stacks, "span", "Last 5 s, 30 s, all"),
         bind(&[letter('s')], Action::Sockets, Stacks, "sockets", "Sockets of the process"),

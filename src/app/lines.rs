@@ -9,8 +9,8 @@ use super::find::Search;
 use super::order::Entry;
 use super::view::View;
 use super::{App, List};
-use crate::model::{Departed, Model};
 use crate::model::exited::Exited;
+use crate::model::{Departed, Model};
 use crate::sample::{Comm, ProcKey, Task};
 
 /// Who a line of a process table is about, for good.
@@ -143,7 +143,10 @@ impl App {
         drop(entries);
         if self.unfolded {
             let commands = self.exited.groups.iter().enumerate();
-            table.insert_below(LineKey::Exited, commands.map(|(i, g)| (LineKey::Command(Comm::new(g.name.as_bytes())), Line::Command(i as u32))));
+            table.insert_below(
+                LineKey::Exited,
+                commands.map(|(i, g)| (LineKey::Command(Comm::new(g.name.as_bytes())), Line::Command(i as u32))),
+            );
             return table.find_selected();
         }
         gone

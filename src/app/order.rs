@@ -133,10 +133,7 @@ mod tests {
     #[test]
     fn the_unknown_is_last_either_way() {
         for descending in [true, false] {
-            let entries = [
-                Entry { key: 1, line: (), value: Value::Unknown },
-                Entry { key: 2, line: (), value: Value::Percent(1.0) },
-            ];
+            let entries = [Entry { key: 1, line: (), value: Value::Unknown }, Entry { key: 2, line: (), value: Value::Percent(1.0) }];
             let order = sort(&entries, descending, &mut Ranks::default());
             assert_eq!(order.last(), Some(&(1, ())));
         }

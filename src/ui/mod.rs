@@ -75,7 +75,7 @@ fn to_ascii(buffer: &mut Buffer) {
     }
 }
 
-/// The role of what the table and the stacks show on a whole line of `area`.
+/// Gives a whole line of `area` a role.
 fn paint_line(buffer: &mut Buffer, area: Rect, y: u16, pen: Pen, role: Role) {
     buffer.set_style(Rect { y, height: 1, ..area }, pen.theme.style(role));
 }

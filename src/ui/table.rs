@@ -121,15 +121,7 @@ fn indent<C: Columns>(cell: &mut Cell, placed: &Placed<C>, key: LineKey, row: &R
     }
 }
 
-fn put_cell<C: Columns>(
-    buffer: &mut Buffer,
-    y: u16,
-    left: u16,
-    placed: &Placed<C>,
-    cell: &Cell,
-    (sorted, line): (bool, Role),
-    pen: Pen,
-) {
+fn put_cell<C: Columns>(buffer: &mut Buffer, y: u16, left: u16, placed: &Placed<C>, cell: &Cell, (sorted, line): (bool, Role), pen: Pen) {
     let role = match cell.tone {
         Tone::Dim => Role::Dim,
         Tone::Hot if line == Role::Text => Role::Hot,
