@@ -5,6 +5,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use libbpf_cargo::SkeletonBuilder;
 
@@ -18,6 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={}", headers.display());
     if !headers.join("vmlinux.h").exists() {
         return Err(format!("no kernel types for {arch}: vmlinux/README.md says how to make vmlinux/{arch}/vmlinux.h").into());
+    }
+    if Command::new("clang").arg("--version").output().is_err() {
+        return Err("clang, which compiles the programs for the kernel, is missing: script/bootstrap installs what a build needs".into());
     }
     for entry in fs::read_dir(&sources)? {
         let source = entry?.path();

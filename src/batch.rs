@@ -9,17 +9,16 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, select};
 use rustc_hash::{FxHashMap, FxHashSet};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::app::column::{self, RowView, SocketView};
 use crate::collect::Collector;
 use crate::export::stack::NamedStack;
 use crate::export::{Report, Writer};
+use crate::interrupt::Interrupt;
 use crate::model::exited::Exited;
 use crate::model::sockets::SocketRow;
 use crate::model::{Departed, Model, Row};
-use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update};
+use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants};
 pub use options::{BatchOptions, Format, OptionsError, View};
 
 /// Why a batch run ended early.
@@ -45,29 +44,20 @@ pub struct Outcome {
     pub partial: bool,
 }
 
-/// Writes ticks until there were enough, the source ends, the reader goes away, or SIGINT, SIGTERM or SIGHUP.
+/// Writes ticks until there were enough, the source ends, the reader goes away, or SIGINT, SIGTERM or SIGHUP. A second signal
+/// ends the process at once, even while the reader is stuck.
 ///
 /// # Errors
 /// The source failed for good, or `out` cannot be written (a reader that went away is no error).
 pub fn run(collector: &Collector, options: &BatchOptions, out: &mut impl Write) -> Result<Outcome, BatchError> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(BatchError::Signals)?;
-    let handle = signals.handle();
-    let (stop, stopped) = crossbeam_channel::bounded(1);
-    let watcher = std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
-            let _ = stop.send(());
-        }
-    });
-    let outcome = Batch::new(collector, options, stopped).run(out);
-    handle.close();
-    let _ = watcher.join();
-    outcome
+    let interrupt = Interrupt::catch().map_err(BatchError::Signals)?;
+    Batch::new(collector, options, &interrupt.stopped).run(out)
 }
 
 struct Batch<'a> {
     collector: &'a Collector,
     options: &'a BatchOptions,
-    stopped: Receiver<()>,
+    stopped: &'a Receiver<()>,
     /// Updates that came while waiting for details.
     early: VecDeque<Update>,
     /// By process, with the exec they were read after.
@@ -76,14 +66,19 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    fn new(collector: &'a Collector, options: &'a BatchOptions, stopped: Receiver<()>) -> Self {
+    fn new(collector: &'a Collector, options: &'a BatchOptions, stopped: &'a Receiver<()>) -> Self {
         let names = (options.view == View::Stacks).then(names::SymbolThread::start);
         Batch { collector, options, stopped, early: VecDeque::new(), details: FxHashMap::default(), names }
     }
 
     fn run(mut self, out: &mut impl Write) -> Result<Outcome, BatchError> {
-        self.collector.send(Command::Want(self.options.wants()));
-        let mut writer = self.options.writer();
+        if self.options.wants != Wants::default() {
+            // The sample taken at the start lacks what is wanted only now: growth is counted from one that has it.
+            self.next_sample()?;
+            self.collector.send(Command::Want(self.options.wants));
+            self.collector.send(Command::SampleNow);
+        }
+        let mut writer = self.options.writer.clone();
         let mut outcome = Outcome::default();
         let mut prev: Option<Arc<Sample>> = None;
         while self.options.iterations.is_none_or(|n| outcome.ticks < n) {

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+
+use crate::batch::{Format, View};
 
 /// Fastest refresh: below it the terminal, not the numbers, sets the pace.
 const SHORTEST_DELAY: Duration = Duration::from_millis(100);
@@ -36,9 +38,17 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Commands>,
 
-    /// Options of the live screen and of batch output.
+    /// What is shown and how.
     #[command(flatten)]
     pub show: Show,
+
+    /// How often.
+    #[command(flatten)]
+    pub pace: Pace,
+
+    /// Where samples come from.
+    #[command(flatten)]
+    pub collect: Collect,
 }
 
 /// Everything but the live screen.
@@ -54,9 +64,12 @@ pub enum Commands {
     Replay {
         /// A file that `ebtop record` wrote
         file: PathBuf,
-        /// Options of the screen.
+        /// What is shown and how.
         #[command(flatten)]
         show: Show,
+        /// How fast it plays: one recorded sample each time.
+        #[command(flatten)]
+        pace: Pace,
     },
     /// Write samples to a file for `ebtop replay`
     Record {
@@ -66,6 +79,9 @@ pub enum Commands {
         /// Stop after this many samples (else at Ctrl-C)
         #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         iterations: Option<u64>,
+        /// How often.
+        #[command(flatten)]
+        pace: Pace,
         /// Where samples come from.
         #[command(flatten)]
         collect: Collect,
@@ -79,13 +95,17 @@ pub enum Commands {
     },
 }
 
-/// How samples are taken.
+/// How often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
-pub struct Collect {
+pub struct Pace {
     /// Time between two samples: 1, 0.5, 500ms, 2s, 1m (at least 100ms)
     #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = parse_delay)]
     pub delay: Duration,
+}
 
+/// Where samples come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub struct Collect {
     /// Stack samples a second on each CPU, 0 for none. Odd rates avoid lockstep with timers
     #[arg(long, value_name = "N", default_value_t = 49, value_parser = clap::value_parser!(u32).range(0..=999))]
     pub hz: u32,
@@ -98,10 +118,6 @@ pub struct Collect {
 /// What is shown and how.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct Show {
-    /// How samples are taken.
-    #[command(flatten)]
-    pub collect: Collect,
-
     /// Print to standard output instead of the screen (also where standard output is no terminal)
     #[arg(short, long)]
     pub batch: bool,
@@ -147,36 +163,6 @@ pub struct Show {
     pub no_mouse: bool,
 }
 
-/// Form of batch output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A table for people
-    #[default]
-    Text,
-    /// One JSON object a sample and line; raw units, unknown is null
-    Json,
-    /// Comma-separated values with a header line
-    Csv,
-}
-
-/// A view, on screen or in batch output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum View {
-    /// Everything about each process
-    #[default]
-    Processes,
-    /// Where CPU time goes
-    Cpu,
-    /// Resident memory, faults, growth
-    Memory,
-    /// Bytes of each process
-    Network,
-    /// Bytes of each socket
-    Sockets,
-    /// The hottest stacks
-    Stacks,
-}
-
 /// A time such as `1`, `0.5` (seconds), `500ms`, `2s` or `1m`.
 fn parse_delay(text: &str) -> Result<Duration, String> {
     let number_len = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -218,7 +204,7 @@ mod tests {
     fn nothing_named_means_the_live_screen() {
         let cli = parse("ebtop").unwrap();
         assert_eq!(cli.command, None);
-        assert_eq!((cli.show.collect.delay, cli.show.collect.hz, cli.show.batch), (Duration::from_secs(1), 49, false));
+        assert_eq!((cli.pace.delay, cli.collect.hz, cli.show.batch), (Duration::from_secs(1), 49, false));
     }
 
     #[test]
@@ -230,25 +216,37 @@ mod tests {
         assert_eq!(show.fields, ["pid", "cpu"]);
         assert_eq!((show.pid, show.user), (vec![1, 2], vec!["root".to_owned(), "7".to_owned()]));
         assert_eq!((show.sort.as_deref(), show.filter.as_deref()), (Some("cpu"), Some("cpu>5")));
-        assert_eq!(show.collect, Collect { delay: Duration::from_millis(500), hz: 0, no_bpf: true });
+        assert_eq!((cli.pace.delay, cli.collect), (Duration::from_millis(500), Collect { hz: 0, no_bpf: true }));
     }
 
     #[test]
     fn commands() {
         assert_eq!(parse("ebtop check --json").unwrap().command, Some(Commands::Check { json: true }));
         let record = parse("ebtop record -o f -n 5 -d 2").unwrap().command;
-        let collect = Collect { delay: Duration::from_secs(2), hz: 49, no_bpf: false };
-        assert_eq!(record, Some(Commands::Record { output: "f".into(), iterations: Some(5), collect }));
-        let Some(Commands::Replay { file, show }) = parse("ebtop replay f --view cpu").unwrap().command else { panic!() };
-        assert_eq!((file, show.view), (PathBuf::from("f"), View::Cpu));
+        let (pace, collect) = (Pace { delay: Duration::from_secs(2) }, Collect { hz: 49, no_bpf: false });
+        assert_eq!(record, Some(Commands::Record { output: "f".into(), iterations: Some(5), pace, collect }));
+        let Some(Commands::Replay { file, show, pace }) = parse("ebtop replay f --view cpu").unwrap().command else { panic!() };
+        assert_eq!((file, show.view, pace.delay), (PathBuf::from("f"), View::Cpu, Duration::from_secs(1)));
         assert_eq!(parse("ebtop completions zsh").unwrap().command, Some(Commands::Completions { shell: Shell::Zsh }));
     }
 
     #[test]
     fn wrong_usage_is_refused() {
-        for line in
-            ["-d 50ms", "-d 2h", "-d -1", "-d nan", "--hz 1000", "-n 0", "-p 0", "-p x", "-o xml", "--view disk", "-b check", "record"]
-        {
+        for line in [
+            "-d 50ms",
+            "-d 2h",
+            "-d -1",
+            "-d nan",
+            "--hz 1000",
+            "-n 0",
+            "-p 0",
+            "-p x",
+            "-o xml",
+            "--view disk",
+            "-b check",
+            "record",
+            "replay f --hz 9",
+        ] {
             assert!(parse(&format!("ebtop {line}")).is_err(), "{line}");
         }
         assert_eq!(parse("ebtop --help").unwrap_err().kind(), ErrorKind::DisplayHelp);

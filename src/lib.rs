@@ -19,6 +19,7 @@ pub mod bpf;
 pub mod cli;
 pub mod collect;
 pub mod export;
+pub mod interrupt;
 pub mod model;
 pub mod record;
 pub mod run;

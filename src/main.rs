@@ -1,63 +1,150 @@
-//! Arguments → source → screen, batch or report.
+//! Arguments → source → screen, batch output, recording or report.
 
-use std::io::Write;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser};
-use ebtop::cli::{Cli, Collect, Commands};
+use ebtop::app::Start;
+use ebtop::app::filter::{Filter, parse};
+use ebtop::app::view::View as Screen;
+use ebtop::batch::{self, BatchOptions, View};
+use ebtop::cli::{Cli, Collect, Commands, Pace, Show};
 use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check};
+use ebtop::record::{Replay, keep};
+use ebtop::run::{self, RunOptions};
 use ebtop::sample::Update;
+use ebtop::symbols;
+use ebtop::ui::theme::Theme;
+use nix::unistd::{Uid, User};
+
+/// Wrong usage, as clap has it.
+const USAGE: u8 = 2;
+/// Not even /proc can be read.
+const NOTHING_LEFT: u8 = 3;
+/// Batch output lacks something it should have.
+const PARTIAL: u8 = 4;
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("ebtop: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(error.downcast_ref::<Usage>().map_or(1, |_| USAGE))
         }
     }
 }
 
+/// A value that no flag could check by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
+        None => show(&cli.show, cli.pace, "", || live(cli.pace, cli.collect)),
+        Some(Commands::Replay { file, pace, show: options }) => show(&options, pace, "replay", || replay(pace, &file)),
+        Some(Commands::Record { output, iterations, pace, collect }) => {
+            keep(&live(pace, collect)?, &output, iterations)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Commands::Check { json }) => report(json),
         Some(Commands::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "ebtop", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
-        _ => {
-            let c = collector(&cli.show.collect)?;
-            let mut n = 0;
-            for u in c.updates.iter() {
-                if let Update::Sample(s) = u {
-                    println!(
-                        "{} tasks {} exits {} stacks {:?} {:?} own {}",
-                        s.at_ns,
-                        s.tasks.len(),
-                        s.exits.len(),
-                        s.stacks.counts.len(),
-                        s.status,
-                        s.own_cpu_ns
-                    );
-                    n += 1;
-                    if n > 5 {
-                        break;
-                    }
-                }
-            }
-            Ok(ExitCode::SUCCESS)
-        }
     }
 }
 
-fn collector(collect: &Collect) -> anyhow::Result<Collector> {
-    start(StartOptions { interval: collect.delay, hz: collect.hz, bpf: !collect.no_bpf })
+fn live(pace: Pace, collect: Collect) -> anyhow::Result<Collector> {
+    start(StartOptions { interval: pace.delay, hz: collect.hz, bpf: !collect.no_bpf })
+}
+
+fn replay(pace: Pace, file: &Path) -> anyhow::Result<Collector> {
+    let recording = Replay::open(file)?;
+    Collector::start(pace.delay, move || Ok(recording))
+}
+
+/// Options are checked before anything is loaded into the kernel.
+fn show(options: &Show, pace: Pace, source: &str, collector: impl Fn() -> anyhow::Result<Collector>) -> anyhow::Result<ExitCode> {
+    let filter = filter(options)?;
+    let batch = BatchOptions {
+        iterations: options.iterations,
+        filter: filter.clone(),
+        ..BatchOptions::new(options.format, options.view, &options.fields, options.sort.as_deref()).map_err(|e| Usage(e.to_string()))?
+    };
+    let screen = !options.batch && std::io::stdout().is_terminal();
+    let collector = match collector() {
+        Ok(collector) => collector,
+        Err(error) => {
+            eprintln!("ebtop: {error:#}");
+            return Ok(ExitCode::from(NOTHING_LEFT));
+        }
+    };
+    if !screen {
+        let outcome = batch::run(&collector, &batch, &mut BufWriter::new(std::io::stdout().lock()))?;
+        return Ok(if outcome.partial { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS });
+    }
+    let start = Start {
+        interval: pace.delay,
+        view: screen_of(options.view),
+        sockets: options.view == View::Sockets,
+        sort: options.sort.is_some().then_some(batch.sort.0),
+        filter,
+        who: if source.is_empty() { user_name() } else { source.to_owned() },
+    };
+    let theme = Theme { colour: std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()), ascii: options.ascii };
+    run::run(&collector, symbols::spawn(), RunOptions { start, mouse: !options.no_mouse, theme, iterations: options.iterations })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn screen_of(view: View) -> Screen {
+    match view {
+        View::Processes | View::Disk => Screen::Processes,
+        View::Cpu => Screen::Cpu,
+        View::Memory => Screen::Memory,
+        View::Network | View::Sockets => Screen::Network,
+        View::Stacks => Screen::Stacks,
+    }
+}
+
+/// `-F`, `-p` and `-u` as one filter.
+fn filter(options: &Show) -> anyhow::Result<Filter> {
+    let users = options.user.iter().map(|user| Ok(format!("user=\"{}\"", name_of(user)?))).collect::<anyhow::Result<Vec<_>>>()?;
+    let pids = options.pid.iter().map(|pid| format!("pid={pid}")).collect::<Vec<_>>();
+    let own = options.filter.clone().filter(|f| !f.trim().is_empty());
+    if let Some(text) = &own {
+        parse(text).map_err(|e| Usage(format!("--filter: {e}")))?;
+    }
+    let parts = [own, any_of(&pids), any_of(&users)];
+    let text = parts.into_iter().flatten().map(|part| format!("({part})")).collect::<Vec<_>>().join(" and ");
+    Ok(parse(&text)?)
+}
+
+fn any_of(terms: &[String]) -> Option<String> {
+    (!terms.is_empty()).then(|| terms.join(" or "))
+}
+
+/// Name of a user given by name or number; a number without a name stands for itself.
+fn name_of(user: &str) -> anyhow::Result<String> {
+    if let Ok(uid) = user.parse() {
+        return Ok(User::from_uid(Uid::from_raw(uid)).ok().flatten().map_or(user.to_owned(), |u| u.name));
+    }
+    let known = User::from_name(user).with_context(|| format!("cannot look up user {user}"))?;
+    known.map(|u| u.name).ok_or_else(|| Usage(format!("there is no user `{user}`: give a name or a number")).into())
+}
+
+fn user_name() -> String {
+    let uid = Uid::effective();
+    User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
 }
 
 /// Tries every domain for real, then says what works.
 fn report(json: bool) -> anyhow::Result<ExitCode> {
-    let collector = start(StartOptions { interval: std::time::Duration::from_secs(3600), hz: 49, bpf: true })?;
+    let collector = start(StartOptions { interval: Duration::from_secs(3600), hz: 49, bpf: true })?;
     let status = match collector.updates.recv()? {
         Update::Sample(sample) => sample.status.clone(),
         _ => Vec::new(),

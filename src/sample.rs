@@ -339,9 +339,9 @@ pub struct StackCount {
     pub comm: Comm,
     /// How often it was seen.
     pub count: u32,
-    /// Kernel addresses, innermost first; empty in user mode.
+    /// Kernel addresses, innermost first; empty in user mode. Callers (all but the first) point into the call, one byte before the return address.
     pub kernel: Arc<[u64]>,
-    /// User addresses, innermost first; empty for kernel threads.
+    /// User addresses, likewise; empty for kernel threads.
     pub user: Arc<[u64]>,
     /// Whether `user` is whole.
     pub quality: StackQuality,

@@ -2,6 +2,15 @@
 //!
 //! `cargo test --test kernel_net -- --ignored --test-threads=1`
 
+#[path = "kernel_net/calls.rs"]
+mod calls;
+#[path = "kernel_net/lives.rs"]
+mod lives;
+#[path = "kernel_net/load.rs"]
+mod load;
+#[path = "kernel_net/owners.rs"]
+mod owners;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 

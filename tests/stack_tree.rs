@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ebtop::app::names::Names;
 use ebtop::app::stacks::{After, StackAction, StackMode, StacksView};
-use ebtop::model::stacks::{NodeId, StackHistory, StackTree};
+use ebtop::model::stacks::{Missing, Naming, NodeId, StackHistory, StackTree};
 use ebtop::sample::{Comm, Health, ProcKey, Sample, StackQuality, Task};
 use ebtop::symbols::{FrameKind, Request};
 use stack_world::{NGINX, World, refresh, view_of};
@@ -358,4 +358,19 @@ fn control_characters_never_come_through() {
         format!("{}{:?}", outline(view.tree()).replace('\n', ""), view.functions().iter().map(|f| f.source.clone()).collect::<Vec<_>>());
     assert!(!text.chars().any(|c| c.is_control() || c == '\u{202e}'), "{text:?}");
     assert!(text.contains("ma\u{fffd}[31min"), "{text:?}");
+}
+
+#[test]
+fn more_addresses_than_names_are_kept_are_not_asked_for_without_end() {
+    let mut names = Names::default();
+    let missing: Vec<Missing> = (0..40_000).map(|address| Missing { key: Some(NGINX), address, count: 1 }).collect();
+    let unnamed = |names: &Names| -> Vec<Missing> { missing.iter().filter(|m| names.user(NGINX, m.address).is_none()).copied().collect() };
+    loop {
+        let requests = names.ask(&unnamed(&names));
+        if requests.is_empty() {
+            break;
+        }
+        requests.into_iter().for_each(|request| names.answer(World::default().answer(request)));
+    }
+    assert_eq!(unnamed(&names).len(), 40_000 - 32_768);
 }

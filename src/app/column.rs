@@ -127,13 +127,14 @@ pub trait Columns: Copy + Eq + std::fmt::Debug + Send + Sync + 'static {
         self.spec().align == Align::Right
     }
 
-    /// The column of that title, name or alias, in any case; failing that, the one made from just that field.
+    /// The column called so: by its title as written (`RX` is not `rx`), by a name or title in any case, or by the one field it is made from.
     fn named(name: &str) -> Option<Self> {
         let is = |other: &str| other.eq_ignore_ascii_case(name);
-        let called = |spec: &Spec| is(spec.title) || is(spec.name) || spec.aliases.iter().any(|a| is(a));
-        let made_from = |spec: &Spec| matches!(spec.fields, [field] if is(field));
         let find = |test: &dyn Fn(&Spec) -> bool| Self::all().iter().copied().find(|c| test(c.spec()));
-        find(&called).or_else(|| find(&made_from))
+        find(&|spec| spec.title == name)
+            .or_else(|| find(&|spec| is(spec.name) || spec.aliases.iter().any(|a| is(a))))
+            .or_else(|| find(&|spec| is(spec.title)))
+            .or_else(|| find(&|spec| matches!(spec.fields, [field] if is(field))))
     }
 }
 
@@ -178,11 +179,14 @@ fn add_more<C: Columns>(shown: &mut Vec<C>, more: &[C], fits: impl Fn(&[C]) -> b
 
 /// Sorts rows by a column; equal ones keep their order, the unknown stand last.
 pub fn sort<'a, C: Columns>(rows: &mut [C::Row<'a>], column: C, descending: bool) {
-    let mut keyed: Vec<_> = rows.iter().map(|row| (column.value(row), *row)).collect();
-    keyed.sort_by(|(a, _), (b, _)| a.compare(b, descending));
-    for (place, (_, row)) in rows.iter_mut().zip(keyed) {
-        *place = row;
+    let values: Vec<Value<'a>> = rows.iter().map(|row| column.value(row)).collect();
+    let mut order: Vec<(f64, u32)> = values.iter().map(|v| v.rank(descending)).zip(0..).collect();
+    match values.iter().any(|v| matches!(v, Value::Text(_))) {
+        true => order.sort_by(|(_, a), (_, b)| values[*a as usize].compare(&values[*b as usize], descending)),
+        false => order.sort_unstable_by(|(a, i), (b, j)| a.total_cmp(b).then(i.cmp(j))),
     }
+    let sorted: Vec<_> = order.iter().map(|(_, index)| rows[*index as usize]).collect();
+    rows.copy_from_slice(&sorted);
 }
 
 /// What all of these columns need collected.

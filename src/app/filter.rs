@@ -9,6 +9,7 @@
 //! Case matters only where a capital is typed. `|` binds tighter than adjacency and `and`, which bind tighter than `or`.
 //! [`Filter`]'s `Display` writes what [`parse`] reads back as the same filter.
 
+mod operand;
 mod parse;
 mod term;
 

@@ -10,22 +10,45 @@ use crate::symbols::{Answer, Frame, Request};
 const REQUEST_ADDRESSES: usize = 256;
 /// Addresses asked for and not answered at one time; more are asked for as answers come.
 const MAX_ASKED: usize = 8 * REQUEST_ADDRESSES;
-/// Addresses kept, of the kernel and of all processes each. Past it the process whose names came first goes, or all kernel names.
+/// Names kept of the kernel and of each process, counted in addresses; all processes together may have twice as many.
 const MAX_NAMES: usize = 32_768;
+/// Processes that nothing was answered about for this long go first when there are too many names.
+const UNUSED_NS: u64 = 60_000_000_000;
+/// Names that fill their room this soon are those of the stacks in view: then no more are asked for, else all would be asked for forever.
+const STALE_NS: u64 = 300_000_000_000;
 /// How long the names of a process that is gone are kept: longer than its samples.
 const KEEP_GONE_NS: u64 = 600_000_000_000;
 
-type Frames = Box<[Frame]>;
+/// Names of addresses in one address space.
+#[derive(Clone, Debug, Default)]
+struct Shelf {
+    frames: FxHashMap<u64, Box<[Frame]>>,
+    since_ns: u64,
+}
+
+impl Shelf {
+    /// Whether more may be asked for; old names make room.
+    fn has_room(&mut self, now_ns: u64) -> bool {
+        if self.frames.len() < MAX_NAMES {
+            return true;
+        }
+        let is_stale = now_ns.saturating_sub(self.since_ns) > STALE_NS;
+        if is_stale {
+            *self = Shelf { frames: FxHashMap::default(), since_ns: now_ns };
+        }
+        is_stale
+    }
+}
 
 /// Names of one process's addresses.
 #[derive(Clone, Debug, Default)]
 struct ProcNames {
-    frames: FxHashMap<u64, Frames>,
+    shelf: Shelf,
     exec_id: u64,
     /// Last seen alive.
     alive_ns: u64,
-    /// When the last answer came, counted in answers.
-    answered: u64,
+    /// When the last answer came.
+    answered_ns: u64,
     reason: Option<String>,
 }
 
@@ -33,7 +56,7 @@ struct ProcNames {
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     user: FxHashMap<ProcKey, ProcNames>,
-    kernel: FxHashMap<u64, Frames>,
+    kernel: Shelf,
     kernel_reason: Option<String>,
     asked: FxHashSet<(Option<ProcKey>, u64)>,
     version: u64,
@@ -51,7 +74,7 @@ impl Names {
             let exec_id = sample.tasks[at].exec_id;
             names.alive_ns = sample.at_ns;
             if names.exec_id != exec_id && names.exec_id != 0 {
-                names.frames.clear();
+                names.shelf.frames.clear();
                 self.epoch += 1;
                 self.version += 1;
             }
@@ -71,40 +94,48 @@ impl Names {
         }
         for (address, frames) in answer.kernel {
             self.asked.remove(&(None, address));
-            self.kernel.insert(address, frames.into());
+            self.kernel.frames.insert(address, frames.into());
         }
         if !answer.user.is_empty() {
-            let names = self.user.entry(answer.key).or_default();
+            let since_ns = self.now_ns;
+            let new = || ProcNames { shelf: Shelf { since_ns, ..Shelf::default() }, ..ProcNames::default() };
+            let names = self.user.entry(answer.key).or_insert_with(new);
             names.alive_ns = names.alive_ns.max(self.now_ns);
-            names.answered = self.version;
+            names.answered_ns = self.now_ns;
             names.reason = answer.reason;
             for (address, frames) in answer.user {
                 self.asked.remove(&(Some(answer.key), address));
-                names.frames.insert(address, frames.into());
+                names.shelf.frames.insert(address, frames.into());
             }
         }
-        self.make_room();
     }
 
     /// Requests for those of `missing` that are not asked for yet, in order, as many as may be under way. Each counts as sent.
     pub fn ask(&mut self, missing: &[Missing]) -> Vec<Request> {
         let room = MAX_ASKED.saturating_sub(self.asked.len());
-        let new: Vec<&Missing> = missing.iter().filter(|m| !self.asked.contains(&(m.key, m.address))).take(room).collect();
+        let is_new = |m: &&Missing| !self.asked.contains(&(m.key, m.address));
+        let new: Vec<Missing> = missing.iter().filter(is_new).take(room).copied().collect();
+        self.make_room();
+        let mut user_room = (2 * MAX_NAMES).saturating_sub(self.user_count());
         let mut requests: Vec<Request> = Vec::new();
         let mut open: FxHashMap<Option<ProcKey>, usize> = FxHashMap::default();
         for Missing { key, address, .. } in new {
-            self.asked.insert((*key, *address));
-            let at = *open.entry(*key).or_insert(requests.len());
+            if key.is_some() && user_room == 0 || !self.has_room(key) {
+                continue;
+            }
+            user_room -= usize::from(key.is_some());
+            self.asked.insert((key, address));
+            let at = *open.entry(key).or_insert(requests.len());
             if at == requests.len() {
                 requests.push(Request { key: key.unwrap_or_default(), ..Request::default() });
             }
             let request = &mut requests[at];
             match key {
-                Some(_) => request.user.push(*address),
-                None => request.kernel.push(*address),
+                Some(_) => request.user.push(address),
+                None => request.kernel.push(address),
             }
             if request.user.len() + request.kernel.len() == REQUEST_ADDRESSES {
-                open.remove(key);
+                open.remove(&key);
             }
         }
         requests
@@ -131,13 +162,20 @@ impl Names {
         self.epoch
     }
 
-    fn make_room(&mut self) {
-        if self.kernel.len() > MAX_NAMES {
-            self.kernel.clear();
+    fn has_room(&mut self, key: Option<ProcKey>) -> bool {
+        match key {
+            Some(key) => self.user.get_mut(&key).is_none_or(|names| names.shelf.has_room(self.now_ns)),
+            None => self.kernel.has_room(self.now_ns),
         }
-        while self.user.values().map(|names| names.frames.len()).sum::<usize>() > MAX_NAMES {
-            let Some(&oldest) = self.user.iter().min_by_key(|(_, names)| names.answered).map(|(key, _)| key) else { return };
-            self.user.remove(&oldest);
+    }
+
+    fn user_count(&self) -> usize {
+        self.user.values().map(|names| names.shelf.frames.len()).sum()
+    }
+
+    fn make_room(&mut self) {
+        if self.user_count() > MAX_NAMES {
+            self.user.retain(|_, names| self.now_ns.saturating_sub(names.answered_ns) <= UNUSED_NS);
         }
     }
 }
@@ -148,10 +186,10 @@ impl Naming for Names {
     }
 
     fn user(&self, key: ProcKey, address: u64) -> Option<&[Frame]> {
-        self.user.get(&key)?.frames.get(&address).map(|frames| &**frames)
+        self.user.get(&key)?.shelf.frames.get(&address).map(|frames| &**frames)
     }
 
     fn kernel(&self, address: u64) -> Option<&[Frame]> {
-        self.kernel.get(&address).map(|frames| &**frames)
+        self.kernel.frames.get(&address).map(|frames| &**frames)
     }
 }

@@ -1,60 +1,46 @@
 //! What a batch run writes, checked before it starts.
 
+use clap::ValueEnum;
+
 use crate::app::column::{Column, Columns, Set, SocketColumn, fit, sets, wants};
 use crate::app::filter::Filter;
 use crate::export::field::{EXIT, PROCESS, SOCKET};
 use crate::export::{Writer, csv, json, text};
 use crate::sample::{Domain, Wants};
 
-/// How output is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Form of batch output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Aligned text.
+    /// A table for people
     #[default]
     Text,
-    /// One JSON object per tick and line.
+    /// One JSON object a sample and line; raw units, unknown is null
     Json,
-    /// Comma-separated values.
+    /// Comma-separated values with a header line
     Csv,
 }
 
-/// What is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A view, on screen or in batch output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum View {
-    /// Processes with a bit of everything.
+    /// Everything about each process
     #[default]
     Processes,
-    /// Processes by CPU.
+    /// Where CPU time goes
     Cpu,
-    /// Processes by memory.
+    /// Resident memory, faults, growth
     Memory,
-    /// Processes by traffic.
+    /// Bytes of each process
     Network,
-    /// Processes by I/O.
+    /// Blocks read and pages dirtied by each process (batch output only)
     Disk,
-    /// Sockets.
+    /// Bytes of each socket
     Sockets,
-    /// Stack samples.
+    /// The hottest stacks
     Stacks,
 }
 
 impl View {
-    /// All views and their names in `--view`.
-    pub const ALL: [(View, &'static str); 7] = [
-        (View::Processes, "processes"),
-        (View::Cpu, "cpu"),
-        (View::Memory, "memory"),
-        (View::Network, "network"),
-        (View::Disk, "disk"),
-        (View::Sockets, "sockets"),
-        (View::Stacks, "stacks"),
-    ];
-
-    /// The view of that name.
-    pub fn named(name: &str) -> Option<View> {
-        Self::ALL.iter().find(|(_, n)| *n == name).map(|(view, _)| *view)
-    }
-
     fn columns(self) -> Set<Column> {
         match self {
             View::Processes | View::Sockets | View::Stacks => sets::PROCESSES,
@@ -110,8 +96,10 @@ pub struct BatchOptions {
     pub pids: Vec<u32>,
     /// Only processes of these user ids; empty = all.
     pub uids: Vec<u32>,
-    writer: Writer,
-    wants: Wants,
+    /// Writes the columns or fields that were chosen.
+    pub writer: Writer,
+    /// What must be collected for them beyond the basics.
+    pub wants: Wants,
 }
 
 impl BatchOptions {
@@ -139,16 +127,6 @@ impl BatchOptions {
             wants: wanted(view, &writer, fields),
             writer,
         })
-    }
-
-    /// Writes what was chosen.
-    pub fn writer(&self) -> Writer {
-        self.writer.clone()
-    }
-
-    /// What must be collected for it beyond the basics.
-    pub fn wants(&self) -> Wants {
-        self.wants
     }
 
     /// The domains that what is shown comes from.

@@ -22,6 +22,7 @@ enum eb_task_kind {
 
 /* Facts about an eb_task, or about the kernel it came from. */
 enum eb_task_facts {
+	EB_NO_FACTS = 0,
 	EB_HAS_MEMORY = 1 << 0, /* the *_pages fields were read */
 	EB_HAS_IO = 1 << 1, /* CONFIG_TASK_IO_ACCOUNTING */
 	EB_HAS_WAIT = 1 << 2, /* CONFIG_SCHED_INFO */
@@ -63,7 +64,7 @@ struct eb_task {
 	__u32 cpu;
 	__u32 state; /* __state in the low half, exit_state in the high one */
 	__u32 static_prio;
-	__u32 exit_status; /* as of wait(2); EB_TASK_FREED only */
+	__u32 exit_status; /* last words: as of wait(2) */
 	enum eb_task_facts facts;
 	enum eb_task_kind kind;
 	__u8 comm[EB_COMM_LEN];

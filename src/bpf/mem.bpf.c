@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
+#include "current.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -52,13 +53,12 @@ static __always_inline void lose(void)
 /* `page` is NULL where the allocation failed. The idle task allocates only for interrupts: nobody's. */
 static __always_inline int count(const void *page, __u32 order)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct eb_mem_key key = { .tgid = bpf_get_current_pid_tgid() >> 32 };
 	struct eb_mem_pages *pages, none = {};
 
 	if (!page || !key.tgid)
 		return 0;
-	key.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	key.start_ns = eb_current_start_ns();
 	pages = bpf_map_lookup_elem(&mem_pages, &key);
 	if (!pages) {
 		bpf_map_update_elem(&mem_pages, &key, &none, BPF_NOEXIST);

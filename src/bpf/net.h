@@ -10,6 +10,7 @@
 #define EB_IPPROTO_MPTCP 262
 #define EB_MSG_PEEK 0x2
 #define EB_MSG_ERRQUEUE 0x2000
+#define EB_SOCK_DEAD 0
 #define EB_SOCK_DONE 1
 
 #define EB_MAX_USES 32768
@@ -94,7 +95,7 @@ struct eb_net_use {
 
 /*
  * Kept on the socket itself. slot: index + 1 of the use of the first process that moved bytes; 0 = none yet.
- * base_bytes: what had been read from it before it was first seen. guess: who made it, where known.
+ * shared: what was read from it is not all counted by that use. base_bytes: what had been read from it before it was first seen. guess: who made it, where known.
  */
 struct eb_net_sk {
 	__u64 cookie;

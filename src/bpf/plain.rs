@@ -24,7 +24,7 @@ pub struct MappedArray<T> {
 impl<T: Plain> MappedArray<T> {
     /// Maps the first `len` values of an array map, whose value size must be a multiple of 8 (the kernel packs at 8).
     pub fn map(map: &impl AsFd, len: usize) -> io::Result<Self> {
-        const { assert!(size_of::<T>() % 8 == 0) };
+        const { assert!(size_of::<T>().is_multiple_of(8)) };
         // SAFETY: a fresh shared mapping of a map that is open now; the kernel keeps its pages while they are mapped.
         let address =
             unsafe { libc::mmap(ptr::null_mut(), len * size_of::<T>(), libc::PROT_READ, libc::MAP_SHARED, map.as_fd().as_raw_fd(), 0) };
@@ -62,10 +62,11 @@ impl<T> Drop for MappedArray<T> {
 mod tests {
     use super::*;
 
+    // SAFETY: any 8 bytes are a u64.
+    unsafe impl Plain for u64 {}
+
     #[test]
     fn decodes_unaligned_and_refuses_short() {
-        // SAFETY: any 8 bytes are a u64.
-        unsafe impl Plain for u64 {}
         let bytes = [0u8, 1, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(decode::<u64>(&bytes[1..]), Some(u64::from_ne_bytes([1, 0, 0, 0, 0, 0, 0, 0])));
         assert_eq!(decode::<u64>(&bytes[2..]), None);

@@ -32,7 +32,7 @@ impl<T: Wire> SharedArray<T> {
     /// # Errors
     /// Where the map has another layout, or `mmap` fails.
     pub fn new(map: &MapHandle) -> io::Result<SharedArray<T>> {
-        if map.value_size() as usize != size_of::<T>() || size_of::<T>() % WORD != 0 {
+        if map.value_size() as usize != size_of::<T>() || !size_of::<T>().is_multiple_of(WORD) {
             return Err(io::Error::other("the map's layout is not the one asked for"));
         }
         let len = map.max_entries() as usize;

@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
+#include "current.bpf.h"
 #include "unwind.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -89,14 +90,12 @@ static __always_inline void put(struct eb_stack_sample *sample, __u32 frames)
 		(*lost)++;
 }
 
-/* Fills in whose stack it is; returns the flags of the task. */
-static __always_inline __u32 identify(struct eb_stack_sample *sample, struct task_struct *task, __u64 ids)
+static __always_inline void identify(struct eb_stack_sample *sample, __u64 ids)
 {
 	sample->tgid = ids >> 32;
 	sample->tid = (__u32)ids;
-	sample->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	sample->start_ns = eb_current_start_ns();
 	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
-	return BPF_CORE_READ(task, flags);
 }
 
 SEC("perf_event")
@@ -106,8 +105,7 @@ int stacks_tick(struct bpf_perf_event_data *ctx)
 	bool in_kernel = (__s64)PT_REGS_IP(&ctx->regs) < 0;
 	struct eb_stack_sample *sample;
 	struct eb_scratch *scratch;
-	struct task_struct *task;
-	__u32 zero = 0, kernel = 0, flags;
+	__u32 zero = 0, kernel = 0;
 	long bytes;
 
 	if (!(__u32)ids)
@@ -116,8 +114,7 @@ int stacks_tick(struct bpf_perf_event_data *ctx)
 	if (!scratch)
 		return 0;
 	sample = &scratch->sample;
-	task = (struct task_struct *)bpf_get_current_task();
-	flags = identify(sample, task, ids);
+	identify(sample, ids);
 	if (in_kernel) {
 		bytes = bpf_get_stack(ctx, sample->frames, EB_DEPTH * sizeof(__u64), 0);
 		if (bytes > 0)
@@ -126,9 +123,9 @@ int stacks_tick(struct bpf_perf_event_data *ctx)
 	sample->kernel_frames = kernel;
 	scratch->user_frames = 0;
 	sample->quality = EB_COMPLETE;
-	if (!(flags & (EB_PF_KTHREAD | EB_PF_IO_WORKER))) {
+	if (!(EB_CURRENT(flags) & (EB_PF_KTHREAD | EB_PF_IO_WORKER))) {
 		/* An exiting task without mm would read through the page tables of another. */
-		if (BPF_CORE_READ(task, mm))
+		if (EB_CURRENT(mm))
 			eb_unwind_user(ctx, in_kernel, sample->frames, kernel, &scratch->user_frames, &sample->quality);
 		else
 			sample->quality = EB_CUT;

@@ -80,13 +80,10 @@ static __always_inline void eb_add_thread(struct eb_task *row, struct task_struc
 	EB_COUNTERS(X)
 	if (bpf_core_field_exists(task->ioac.read_bytes)) {
 		EB_IO_COUNTERS(X)
-		row->facts |= EB_HAS_IO;
 	}
 #undef X
-	if (bpf_core_field_exists(task->sched_info.run_delay)) {
+	if (bpf_core_field_exists(task->sched_info.run_delay))
 		row->wait_ns += task->sched_info.run_delay;
-		row->facts |= EB_HAS_WAIT;
-	}
 }
 
 /* Adds what the dead threads of the process left behind. */
@@ -112,22 +109,24 @@ static __always_inline void eb_merge_leader(struct eb_task *row, struct task_str
 	EB_COUNTERS(X)
 	if (bpf_core_field_exists(leader->ioac.read_bytes)) {
 		EB_IO_COUNTERS(X)
-		row->facts |= EB_HAS_IO;
 	}
 #undef X
-	if (bpf_core_field_exists(leader->sched_info.run_delay)) {
+	if (bpf_core_field_exists(leader->sched_info.run_delay))
 		row->wait_ns = leader->sched_info.run_delay;
-		row->facts |= EB_HAS_WAIT;
-	}
 }
 
 /* Facts about the kernel are the same in every row, so that user space needs no second channel for
  * them. */
 static __always_inline __u32 eb_kernel_facts(void)
 {
+	struct task_struct *task = NULL;
 	struct rq___apart *rq = NULL;
 	__u32 facts = 0;
 
+	if (bpf_core_field_exists(task->ioac.read_bytes))
+		facts |= EB_HAS_IO;
+	if (bpf_core_field_exists(task->sched_info.run_delay))
+		facts |= EB_HAS_WAIT;
 	if (bpf_core_field_exists(rq->prev_irq_time))
 		facts |= EB_IRQ_APART;
 	if (bpf_core_field_exists(rq->prev_steal_time_rq))
@@ -224,10 +223,12 @@ static __always_inline void eb_walk_row(struct eb_task *row, struct task_struct 
 	}
 	eb_memory(row, task->mm, walk);
 	eb_add_dead(row, task->signal);
-	/* Read after the sums: they cannot hold a leader that is not dead even now. */
-	if (*(volatile int *)&task->exit_state == EB_EXIT_DEAD)
-		eb_merge_leader(row, task);
-	else
+	/*
+	 * Read after the sums: they cannot hold a leader that is not dead even now. One that is
+	 * dead may be in them: then its total is not known until it is freed, and user space stays
+	 * with the last.
+	 */
+	if (*(volatile int *)&task->exit_state != EB_EXIT_DEAD)
 		eb_add_thread(row, task);
 }
 
@@ -320,6 +321,15 @@ static __always_inline struct eb_task *eb_reserve_words(void)
 	return words;
 }
 
+/* How the process ended, as wait(2) tells it, and its peak. */
+static __always_inline void eb_end(struct eb_task *words, struct task_struct *task,
+				   struct signal_struct *signal)
+{
+	words->peak_rss_pages = signal->maxrss;
+	words->exit_status =
+		signal->flags & EB_SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->exit_code;
+}
+
 static __always_inline void eb_submit_words(struct eb_task *words)
 {
 	words->at_ns = bpf_ktime_get_boot_ns();
@@ -346,7 +356,7 @@ int BPF_PROG(task_exit, struct task_struct *trusted)
 	eb_identify(words, leader);
 	words->kind = EB_TASK_EXIT;
 	words->ppid = leader->real_parent->tgid;
-	words->peak_rss_pages = signal->maxrss;
+	eb_end(words, task, signal);
 	eb_memory(words, task->mm, NULL);
 	eb_add_dead(words, signal);
 	eb_add_thread(words, leader);
@@ -375,9 +385,7 @@ int BPF_PROG(task_free, struct task_struct *trusted)
 		return 0;
 	eb_identify(words, task);
 	words->kind = EB_TASK_FREED;
-	words->peak_rss_pages = signal->maxrss;
-	words->exit_status =
-		signal->flags & EB_SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->exit_code;
+	eb_end(words, task, signal);
 	eb_add_dead(words, signal);
 	eb_merge_leader(words, task);
 	eb_submit_words(words);

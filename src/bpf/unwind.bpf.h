@@ -9,7 +9,9 @@
  *                to clear the frame pointer, so this is the outermost frame. A 0 in the register itself proves
  *                nothing (code without frame pointers may keep any number there) and counts as cut.
  *   EB_DEEP      EB_DEPTH addresses, and more to come.
- *   EB_CUT       anything else: an unreadable, misaligned or backward record, an address no program can have.
+ *   EB_CUT       anything else: a record that is unreadable, misaligned, below the one before or far above it (the first
+ *                by the stack pointer), or an address no program can have. So a walk ends, too, where a signal handler
+ *                or a runtime (Go's systemstack) changed stacks.
  * What frame pointers cannot give: a function that made no frame (yet) hides its caller, and a frame pointer used for
  * something else may yield addresses that are no callers.
  */
@@ -19,8 +21,8 @@
 #define EB_DEPTH 127
 /* Room for a kernel and a user stack, a power of two so that a masked index is in bounds. */
 #define EB_FRAMES 256
-/* A record further down than this is on another stack (signal stack, a runtime's own), not garbage. */
-#define EB_OTHER_STACK (16ULL << 20)
+/* Most bytes from one record to the next: what lies further is hardly a frame, but a pointer to the heap. */
+#define EB_FRAME_BYTES (1ULL << 20)
 
 enum eb_quality {
 	EB_COMPLETE = 0,
@@ -84,7 +86,7 @@ static __always_inline void eb_unwind_user(struct bpf_perf_event_data *ctx, bool
 					   __u32 first, volatile __u32 *count, __u32 *quality)
 {
 	struct eb_regs regs = {};
-	__u64 fp;
+	__u64 fp, below;
 
 	*quality = EB_CUT;
 	*count = 0;
@@ -95,11 +97,14 @@ static __always_inline void eb_unwind_user(struct bpf_perf_event_data *ctx, bool
 	frames[first & (EB_FRAMES - 1)] = regs.ip;
 	*count = 1;
 	fp = regs.fp;
+	below = regs.sp;
 #pragma clang loop unroll(disable)
 	for (int i = 1; i <= EB_DEPTH; i++) {
 		__u64 record[2], at;
 
-		if (!fp || fp & 7 || bpf_probe_read_user(record, sizeof(record), (void *)fp))
+		if (fp < below || fp - below > EB_FRAME_BYTES || fp & 7)
+			return;
+		if (bpf_probe_read_user(record, sizeof(record), (void *)fp))
 			return;
 		record[1] = EB_ADDR(record[1]);
 		if (!record[1]) {
@@ -119,8 +124,7 @@ static __always_inline void eb_unwind_user(struct bpf_perf_event_data *ctx, bool
 			*quality = EB_COMPLETE;
 			return;
 		}
-		if (record[0] <= fp && fp - record[0] < EB_OTHER_STACK)
-			return;
+		below = fp + sizeof(record);
 		fp = record[0];
 	}
 }

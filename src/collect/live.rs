@@ -1,6 +1,7 @@
 //! The source over the kernel: one collector per domain, each live, degraded or off by itself, merged into one [`Sample`].
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::thread::ScopedJoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::event::epoll;
@@ -29,14 +30,17 @@ pub struct Live {
 impl Live {
     /// Loads and attaches every domain. Only the task list is indispensable: its refusal is the error, in one line with the fix.
     pub fn open(hz: u32) -> Result<Live, String> {
-        let tasks = Tasks::open()?;
-        let net = Net::open();
-        let stacks = match hz {
-            0 => Err("sampling is off (--hz 0)".to_owned()),
-            hz => Stacks::open(hz),
-        };
+        // Its words would spoil the screen; each refusal is told as the reason of its domain.
+        libbpf_rs::set_print(None);
+        // Most of opening is libbpf reading the kernel's types anew for each object: side by side, the screen is up sooner.
+        let (tasks, stacks, net, mem) = std::thread::scope(|scope| {
+            let net = scope.spawn(Net::open);
+            let mem = scope.spawn(Mem::open);
+            (Tasks::open(), open_stacks(hz), joined(net), joined(mem))
+        });
+        let tasks = tasks?;
         let rings = watch_rings(&tasks, stacks.as_ref().ok()).map_err(|e| format!("epoll: {e}"))?;
-        Ok(Live { tasks, net, stacks, mem: Mem::open(), machine: MachineReader::open(), wants: Wants::default(), rings })
+        Ok(Live { tasks, net, stacks, mem, machine: MachineReader::open(), wants: Wants::default(), rings })
     }
 
     fn status(&self) -> Vec<DomainStatus> {
@@ -114,6 +118,17 @@ impl Source for Live {
             stacks.drain();
         }
     }
+}
+
+fn open_stacks(hz: u32) -> Result<Stacks, String> {
+    match hz {
+        0 => Err("sampling is off: start without --hz 0".to_owned()),
+        hz => Stacks::open(hz),
+    }
+}
+
+fn joined<T>(opening: ScopedJoinHandle<'_, Result<T, String>>) -> Result<T, String> {
+    opening.join().unwrap_or_else(|_| Err("it failed to start; please report this".to_owned()))
 }
 
 fn watch_rings(tasks: &Tasks, stacks: Option<&Stacks>) -> rustix::io::Result<OwnedFd> {

@@ -155,12 +155,14 @@ impl Net {
 
     fn sweep_is_due(&self) -> bool {
         let since = self.last_walk.elapsed();
-        since >= SWEEP_AT_LEAST || (since >= SWEEP_AT_MOST && self.slots.active().len() > 2 * self.live_at_walk + SWEEP_SLACK)
+        self.slots.are_scarce(self.live_at_walk)
+            || since >= SWEEP_AT_LEAST
+            || (since >= SWEEP_AT_MOST && self.slots.active().len() > 2 * self.live_at_walk + SWEEP_SLACK)
     }
 
-    /// Runs an iterator that writes into maps, not to its reader.
-    fn run(&mut self, which: fn(&Attached) -> Option<&Link>) {
-        let Some(link) = which(&self.attached) else { return };
+    /// Runs an iterator that writes into maps, not to its reader; whether it ran to its end.
+    fn run(&mut self, which: fn(&Attached) -> Option<&Link>) -> bool {
+        let Some(link) = which(&self.attached) else { return false };
         let done = Iter::new(link).map_err(std::io::Error::other).and_then(|mut iter| {
             loop {
                 match iter.read(&mut [0; 64]) {
@@ -174,6 +176,7 @@ impl Net {
         if done.is_err() {
             self.failed_reads += 1;
         }
+        done.is_ok()
     }
 
     /// Sums the uses by process; those that the kernel half has seen the end of are summed up for good.
@@ -198,7 +201,7 @@ impl Net {
         self.last_walk = Instant::now();
         self.control.walk = self.control.walk.wrapping_add(1);
         self.write_control();
-        self.run(|a| a.walk.as_ref());
+        let complete = self.run(|a| a.walk.as_ref());
         self.read_stats();
         let mut uses: Vec<(u32, eb_net_use)> = Vec::with_capacity(self.slots.active().len());
         let mut discarded = Vec::new();
@@ -210,8 +213,11 @@ impl Net {
                 _ => uses.push((slot, one)),
             }
         }
-        if self.attached.walk.is_none() {
-            self.ages.judge(&mut uses, self.control.walk, Instant::now());
+        match (&self.attached.walk, complete) {
+            (Some(_), true) => {}
+            // Nothing is known to be gone.
+            (Some(_), false) => uses.iter_mut().for_each(|(_, one)| one.seen = self.control.walk),
+            (None, _) => self.ages.judge(&mut uses, self.control.walk, Instant::now()),
         }
         let mut joined = join::join(&mut uses, self.control.walk);
         for (slot, one) in &mut uses {

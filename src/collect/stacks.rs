@@ -97,7 +97,7 @@ impl Stacks {
                 None => Health::Live,
             },
             lost: self.lost_in_kernel() + self.fold.borrow().lost(),
-            cost: Some(format!("{} Hz on each CPU, ~2 µs a sample", self.hz)),
+            cost: Some(format!("~5 µs a sample, {} times a second on each busy CPU", self.hz)),
         }
     }
 

@@ -12,10 +12,9 @@ mod row;
 
 use std::os::fd::BorrowedFd;
 
-use rustc_hash::FxHashSet;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::sample::{Domain, DomainStatus, Exit, Health, ProcKey, Task};
+use crate::sample::{Domain, DomainStatus, Exit, Health, Task};
 use fold::Fold;
 use kernel::Kernel;
 pub use kernel::Rung;
@@ -53,9 +52,10 @@ impl Tasks {
     /// The same, with these ways of walking only, tried in this order.
     pub fn open_with(rungs: &[Rung]) -> Result<Tasks, String> {
         let page_bytes = rustix::param::page_size() as u64;
+        let kernel = Kernel::open(rungs)?;
         let mut tasks = Tasks {
-            kernel: Kernel::open(rungs)?,
-            fold: Fold::new(page_bytes),
+            fold: Fold::new(page_bytes, kernel.deaf.is_none()),
+            kernel,
             leaving: Leaving::default(),
             page_bytes,
             facts: Facts(0),
@@ -79,7 +79,7 @@ impl Tasks {
         let exits = leaving.take_exits(&self.fold, self.page_bytes);
         let tasks = match rows {
             Ok(rows) => {
-                let gone: FxHashSet<ProcKey> = exits.iter().map(|e| e.task.key).collect();
+                let gone = leaving.gone(&exits);
                 let folded = self.fold.fold(rows, &leaving.dying(), &gone);
                 leaving.expire(&folded.limbo, at_ns);
                 self.fault = None;
@@ -112,8 +112,8 @@ impl Tasks {
             Some(reason) => Health::Degraded { reason },
             None => Health::Live,
         };
-        // One loss may show on both sides: a record that found no room, a process in limbo for ever.
-        let lost = self.kernel.lost().max(self.leaving.dropped()) + self.failed_walks;
+        // One loss may show on both sides: words that found no room, a process that left without a word.
+        let lost = self.kernel.lost().max(self.leaving.lost()) + self.failed_walks;
         DomainStatus { domain: Domain::Tasks, health, lost, cost: None }
     }
 

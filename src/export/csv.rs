@@ -92,10 +92,9 @@ fn line<'a>(values: impl Iterator<Item = Raw<'a>>, out: &mut impl Write) -> io::
         }
         match value {
             Raw::Null => {}
-            Raw::Unsigned(v) => write!(out, "{v}")?,
-            Raw::Signed(v) => write!(out, "{v}")?,
-            Raw::Bool(v) => write!(out, "{v}")?,
             Raw::Text(v) => out.write_all(quoted(&v).as_bytes())?,
+            // Numbers are written as in JSON, whose writer is several times faster than `write!`.
+            number => serde_json::to_writer(&mut *out, &number)?,
         }
     }
     out.write_all(b"\n")

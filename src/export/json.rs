@@ -2,14 +2,15 @@
 
 use std::io::{self, Write};
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
 use super::Report;
 use super::field::{EXIT, PROCESS, ProcessField, Raw, SOCKET, SocketField};
 use super::stack::{JsonFrame, NamedStack};
 use crate::app::column::{RowView, SocketView};
 use crate::model::ledger::Ledger;
-use crate::sample::{DomainStatus, Machine};
+use crate::sample::{self, DomainStatus, Machine};
 
 /// Which fields to write; `None` = all.
 #[derive(Clone, Debug, Default)]
@@ -129,7 +130,25 @@ struct Health<'a>(&'a [DomainStatus]);
 
 impl Serialize for Health<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|s| (s.domain.name(), &s.health)))
+        serializer.collect_map(self.0.iter().map(|s| (s.domain.name(), State::from(&s.health))))
+    }
+}
+
+#[derive(Serialize)]
+struct State<'a> {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a sample::Health> for State<'a> {
+    fn from(health: &'a sample::Health) -> Self {
+        match health {
+            sample::Health::Live => State { state: "live", reason: None },
+            sample::Health::Standby => State { state: "standby", reason: None },
+            sample::Health::Degraded { reason } => State { state: "degraded", reason: Some(reason) },
+            sample::Health::Off { reason } => State { state: "off", reason: Some(reason) },
+        }
     }
 }
 

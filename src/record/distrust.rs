@@ -2,10 +2,10 @@
 //! comes from processes.
 
 use super::codec::Frame;
-use crate::sample::{Health, Memory, Task, printable};
+use crate::sample::{CpuTimes, Health, Machine, Memory, Task, printable};
 
-/// More bytes than any machine has, few enough that sums of a process's parts do not overflow.
-const MOST_BYTES: u64 = 1 << 60;
+/// More bytes (or ns) than any machine has, few enough that the sum of the parts of one thing does not overflow.
+const MOST: u64 = 1 << 60;
 
 /// Restores every promise that [`Sample`](crate::sample::Sample) makes.
 pub(super) fn clean(frame: &mut Frame) {
@@ -16,8 +16,7 @@ pub(super) fn clean(frame: &mut Frame) {
         sample.tasks.sort_by_key(|task| task.key);
         sample.tasks.dedup_by_key(|task| task.key);
     }
-    clean_text(&mut sample.machine.host);
-    clean_text(&mut sample.machine.kernel);
+    clean_machine(&mut sample.machine);
     for status in &mut sample.status {
         match &mut status.health {
             Health::Degraded { reason } | Health::Off { reason } => clean_text(reason),
@@ -32,13 +31,31 @@ pub(super) fn clean(frame: &mut Frame) {
     }
 }
 
+fn clean_machine(machine: &mut Machine) {
+    clean_text(&mut machine.host);
+    clean_text(&mut machine.kernel);
+    clean_times(&mut machine.total);
+    machine.cpus.iter_mut().for_each(|(_, times)| clean_times(times));
+    for load in machine.load.iter_mut().filter(|load| !load.is_finite()) {
+        *load = 0.0;
+    }
+    machine.pressure = machine.pressure.filter(|p| [p.cpu_pct, p.memory_pct, p.io_pct].iter().all(|pct| pct.is_finite()));
+}
+
+fn clean_times(times: &mut CpuTimes) {
+    let CpuTimes { user_ns, nice_ns, system_ns, idle_ns, iowait_ns, irq_ns, softirq_ns, steal_ns } = times;
+    for ns in [user_ns, nice_ns, system_ns, idle_ns, iowait_ns, irq_ns, softirq_ns, steal_ns] {
+        *ns = (*ns).min(MOST);
+    }
+}
+
 fn clean_task(task: &mut Task) {
     if !task.state.is_ascii_graphic() {
         task.state = b'?';
     }
     if let Some(Memory { anon_bytes, file_bytes, shmem_bytes, swap_bytes, vm_bytes }) = &mut task.memory {
         for bytes in [anon_bytes, file_bytes, shmem_bytes, swap_bytes, vm_bytes] {
-            *bytes = (*bytes).min(MOST_BYTES);
+            *bytes = (*bytes).min(MOST);
         }
     }
 }
@@ -53,7 +70,7 @@ fn clean_text(text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{Details, Domain, DomainStatus, Exit, ProcKey, Sample};
+    use crate::sample::{Details, Domain, DomainStatus, Exit, Pressure, ProcKey, Sample};
 
     #[test]
     fn nothing_hostile_is_left() {
@@ -64,6 +81,9 @@ mod tests {
         sample.tasks[1].memory = memory;
         sample.exits.push(Exit { task: task(9), ..Exit::default() });
         sample.machine.host = evil();
+        sample.machine.load[1] = f32::NAN;
+        sample.machine.pressure = Some(Pressure { io_pct: f32::INFINITY, ..Pressure::default() });
+        sample.machine.cpus.push((0, CpuTimes { idle_ns: u64::MAX, ..CpuTimes::default() }));
         let health = Health::Off { reason: evil() };
         sample.status.push(DomainStatus { domain: Domain::Net, health, lost: 0, cost: Some(evil()) });
         let details = Details { cmdline: evil(), exe: Some(evil()), user: evil(), cgroup: Some(evil()) };
@@ -71,9 +91,11 @@ mod tests {
         clean(&mut frame);
 
         assert!(!format!("{frame:?}").contains("\\u{1b}"));
+        let machine = &frame.sample.machine;
+        assert_eq!((machine.load, machine.pressure, machine.cpus[0].1.idle_ns), ([0.0; 3], None, MOST));
         let tasks = &frame.sample.tasks;
         assert_eq!(tasks.iter().map(|task| task.key.pid).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(tasks[0].memory.unwrap().rss_bytes(), 3 * MOST_BYTES);
+        assert_eq!(tasks[0].memory.unwrap().rss_bytes(), 3 * MOST);
         assert!(tasks.iter().chain(frame.sample.exits.iter().map(|exit| &exit.task)).all(|task| task.state == b'?'));
     }
 }

@@ -6,9 +6,11 @@
 
 mod codec;
 mod distrust;
+mod keep;
 mod replay;
 mod write;
 
+pub use keep::keep;
 pub use replay::Replay;
 pub use write::Recorder;
 

@@ -9,7 +9,7 @@ const NAME_MAX: usize = 2048;
 
 /// The name of a symbol, demangled if it is C++ (`_Z`) or Rust (`_R`, or `_ZN…17h…E`), and fit for a terminal.
 pub(super) fn demangle(symbol: &str) -> String {
-    let symbol = cut(symbol);
+    let symbol = cut(symbol, NAME_MAX);
     let name = match symbol {
         s if s.starts_with("_R") => rust(s),
         s if s.starts_with("_Z") => rust(s).or_else(|| cpp(s)),
@@ -31,8 +31,10 @@ fn cpp(symbol: &str) -> Option<String> {
     name.accept(|out| symbol.structured_demangle(out, &options))
 }
 
-fn cut(name: &str) -> &str {
-    &name[..name.floor_char_boundary(NAME_MAX)]
+/// At most `len` bytes, whole characters.
+fn cut(text: &str, len: usize) -> &str {
+    let len = (0..=len.min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
+    &text[..len]
 }
 
 /// Text that refuses to grow past [`NAME_MAX`].
@@ -53,8 +55,7 @@ impl Bounded {
 impl Write for Bounded {
     fn write_str(&mut self, s: &str) -> fmt::Result {
         if self.text.len() + s.len() > NAME_MAX {
-            let room = s.floor_char_boundary(NAME_MAX - self.text.len());
-            self.text.push_str(&s[..room]);
+            self.text.push_str(cut(s, NAME_MAX - self.text.len()));
             self.full = true;
             return Err(fmt::Error);
         }

@@ -74,10 +74,12 @@ impl Loaded {
             Ok(file) => find_text(BufReader::with_capacity(1 << 16, file)),
             Err(error) => (Text::default(), Some(format!("no kernel names: {KALLSYMS}: {error}"))),
         };
-        let mut kernel = KernelSource::default();
-        kernel.kallsyms = MaybeDefault::Some(KALLSYMS.into());
-        kernel.vmlinux = MaybeDefault::None;
-        kernel.debug_syms = false;
+        let kernel = KernelSource {
+            kallsyms: MaybeDefault::Some(KALLSYMS.into()),
+            vmlinux: MaybeDefault::None,
+            debug_syms: false,
+            ..KernelSource::default()
+        };
         let symbolizer = Symbolizer::builder().enable_code_info(false).enable_inlined_fns(false).enable_demangling(false).build();
         let modules = parse_modules(&fs::read_to_string("/proc/modules").unwrap_or_default());
         Loaded { symbolizer, source: kernel.into(), text, modules, at: Instant::now(), hidden }
@@ -97,7 +99,8 @@ impl Loaded {
         // One by one: an error (a BPF program that is gone) fails a whole batch.
         let Ok(found) = self.symbolizer.symbolize_single(&self.source, Input::AbsAddr(address)) else { return frame };
         let Some(symbol) = found.as_sym() else { return frame };
-        if symbol.module.as_deref().is_some_and(|m| m == "[bpf]") || symbol.name.starts_with("bpf_prog_") {
+        let of_bpf = symbol.module.as_deref().is_some_and(|m| m == "[bpf]") || symbol.name.starts_with("bpf_prog_");
+        if of_bpf && !self.text.holds(address) {
             frame.module = "[bpf]".into();
             frame.offset = symbol.offset as u64;
         }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
+use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::fs::MemfdFlags;
@@ -19,15 +20,25 @@ use crate::sample::ProcKey;
 const FRAMES_MAX: usize = 32_768;
 /// Processes whose mappings are remembered, so that their last stacks are named after they exit.
 const PROCESSES_MAX: usize = 16;
+/// Of these, how many keep their perf map, which may be large.
+const PERF_MAPS_MAX: usize = 2;
+
+const EXITED: &str = "the process has exited: only what was seen of it before can be named";
 
 /// Everything the symbol thread knows.
 #[derive(Default)]
 pub(super) struct Namer {
     kernel: Kernel,
-    files: ElfFiles,
-    frames: FxHashMap<(FileId, u64), Vec<Frame>>,
+    code: Code,
     /// Newest last.
     processes: VecDeque<(ProcKey, Space)>,
+}
+
+/// Names of code in files, whoever maps them.
+#[derive(Default)]
+struct Code {
+    files: ElfFiles,
+    frames: FxHashMap<(FileId, u64), Vec<Frame>>,
     vdso: Option<FileId>,
 }
 
@@ -35,7 +46,7 @@ pub(super) struct Namer {
 #[derive(Default)]
 struct Space {
     mappings: Vec<Mapped>,
-    perf_map: Option<(Version, PerfMap)>,
+    perf_map: Option<(Version, Rc<PerfMap>)>,
 }
 
 struct Mapped {
@@ -61,31 +72,27 @@ impl Namer {
 
     fn user(&mut self, key: ProcKey, addresses: &[u64]) -> (Vec<(u64, Vec<Frame>)>, Option<String>) {
         let known = self.processes.iter().position(|(k, _)| *k == key).and_then(|i| self.processes.remove(i));
-        let mut space = known.map(|(_, space)| space).unwrap_or_default();
-        let mut reason = None;
-        match Process::find(key) {
-            None if space.mappings.is_empty() => {
-                let unknown = addresses.iter().map(|&a| (a, vec![unknown(a)])).collect();
-                return (unknown, Some("the process has exited: its addresses cannot be named any more".into()));
-            }
-            None => reason = Some("the process has exited: named by what was seen of it before".into()),
-            Some(process) => {
-                let mut now = Space { perf_map: space.perf_map.take(), ..Space::default() };
-                reason = now.look(&process, addresses, &mut self.files).or(reason);
-                // All that was read is thrown away if the pid may have changed hands meanwhile.
-                if !process.is_alive() {
-                    now = space;
-                    reason = Some("the process has exited: its addresses cannot be named any more".into());
-                }
-                space = now;
-            }
-        }
+        let known = known.map(|(_, space)| space);
+        let (now, reason) = match Process::find(key) {
+            Some(process) => Space::of(&process, addresses, known.as_ref(), &mut self.code),
+            None => (None, Some(EXITED.into())),
+        };
+        let Some(space) = now.or(known) else {
+            return (addresses.iter().map(|&a| (a, vec![unknown(a)])).collect(), reason);
+        };
         let frames = addresses.iter().map(|&address| (address, self.frames(&space, address))).collect();
+        self.remember(key, space);
+        (frames, reason)
+    }
+
+    fn remember(&mut self, key: ProcKey, space: Space) {
         if self.processes.len() == PROCESSES_MAX {
             self.processes.pop_front();
         }
         self.processes.push_back((key, space));
-        (frames, reason)
+        for (_, space) in self.processes.iter_mut().rev().skip(PERF_MAPS_MAX) {
+            space.perf_map = None;
+        }
     }
 
     fn frames(&mut self, space: &Space, address: u64) -> Vec<Frame> {
@@ -93,28 +100,39 @@ impl Namer {
         let mapping = &mapped.mapping;
         let file = match mapping.backing {
             Backing::Anonymous => return vec![space.jit(mapping, address)],
-            Backing::Vdso => self.vdso(mapping),
+            Backing::Vdso => self.code.vdso(mapping),
             Backing::File => mapped.file,
         };
-        let offset = (address - mapping.start).saturating_add(mapping.offset);
-        let module = mapping.module();
-        let Some(file) = file else { return vec![native(None, &module, offset)] };
+        self.code.frames(file, mapping.file_offset(address), &mapping.module())
+    }
+}
+
+impl Code {
+    fn frames(&mut self, file: Option<FileId>, offset: u64, module: &str) -> Vec<Frame> {
+        let Some(file) = file else { return vec![native(None, module, offset)] };
         if let Some(frames) = self.frames.get(&(file, offset)) {
             return frames.clone();
         }
         if !self.files.holds(file) {
-            return vec![native(None, &module, offset)];
+            return vec![native(None, module, offset)];
         }
         let places = self.files.places(file, offset);
         let frames = match places.is_empty() {
-            true => vec![native(None, &module, offset)],
-            false => places.into_iter().map(|place| native(Some(place), &module, offset)).collect(),
+            true => vec![native(None, module, offset)],
+            false => places.into_iter().map(|place| native(Some(place), module, offset)).collect(),
         };
         if self.frames.len() >= FRAMES_MAX {
             self.frames.clear();
         }
         self.frames.insert((file, offset), frames.clone());
         frames
+    }
+
+    /// Opens `file` if one of the offsets has no name yet.
+    fn prepare(&mut self, id: FileId, file: File, mut offsets: impl Iterator<Item = u64>) {
+        if offsets.any(|offset| !self.frames.contains_key(&(id, offset))) {
+            self.files.hold(id, file);
+        }
     }
 
     /// Every 64-bit process has the same vDSO: ours is read once, into memory that looks like a file.
@@ -131,8 +149,19 @@ impl Namer {
 }
 
 impl Space {
-    /// Reads the mappings, and opens the files that hold `addresses`. Gives the reason why names will be missing.
-    fn look(&mut self, process: &Process, addresses: &[u64], files: &mut ElfFiles) -> Option<String> {
+    /// Looks at a process; `None` if its pid may have changed hands meanwhile. The text says why names will be missing.
+    fn of(process: &Process, addresses: &[u64], known: Option<&Space>, code: &mut Code) -> (Option<Space>, Option<String>) {
+        let mut space = Space { perf_map: known.and_then(|k| k.perf_map.clone()), ..Space::default() };
+        let reason = space.look(process, addresses, code);
+        if !process.is_alive() {
+            return (None, Some(EXITED.into()));
+        }
+        space.inherit(known);
+        (Some(space), reason)
+    }
+
+    /// Reads the mappings, and opens the files that hold `addresses`.
+    fn look(&mut self, process: &Process, addresses: &[u64], code: &mut Code) -> Option<String> {
         match process.mappings() {
             Ok(mappings) => self.mappings = mappings.into_iter().map(|mapping| Mapped { mapping, file: None }).collect(),
             Err(error) => return Some(format!("its memory map cannot be read: {error}; run as root")),
@@ -146,7 +175,9 @@ impl Space {
             }
             match process.open(&mapped.mapping) {
                 Ok((file, id)) => {
-                    files.hold(id, file);
+                    let mapping = &mapped.mapping;
+                    let inside = addresses.iter().filter(|a| (mapping.start..mapping.end).contains(a));
+                    code.prepare(id, file, inside.map(|&a| mapping.file_offset(a)));
                     mapped.file = Some(id);
                 }
                 Err(error) => reason = Some(format!("{} cannot be read: {error}", mapped.mapping.module())),
@@ -158,12 +189,25 @@ impl Space {
         reason
     }
 
+    /// Takes over files of mappings that nobody asked about this time.
+    fn inherit(&mut self, known: Option<&Space>) {
+        let earlier = known.map_or(&[][..], |k| &k.mappings);
+        for mapped in &mut self.mappings {
+            mapped.mapping.slim();
+            if mapped.file.is_none() {
+                let same = earlier.binary_search_by_key(&mapped.mapping.start, |m| m.mapping.start);
+                let same = same.ok().map(|i| &earlier[i]).filter(|m| m.mapping.is(&mapped.mapping));
+                mapped.file = same.and_then(|m| m.file);
+            }
+        }
+    }
+
     fn look_at_perf_map(&mut self, process: &Process) -> Option<String> {
         match perf_map::open(process) {
             Ok(Some((_, version))) if self.perf_map.as_ref().is_some_and(|(v, _)| *v == version) => None,
             Ok(Some((file, version))) => match perf_map::read(&file, version) {
                 Ok(map) => {
-                    self.perf_map = Some((version, map));
+                    self.perf_map = Some((version, Rc::new(map)));
                     None
                 }
                 Err(error) => Some(format!("its perf map cannot be read: {error}")),

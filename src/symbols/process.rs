@@ -16,6 +16,9 @@ const TICK_NS: u64 = 10_000_000;
 /// Bytes of /proc/PID/maps read: 64k mappings (the kernel's default limit) with long paths.
 const MAPS_MAX: u64 = 32 << 20;
 
+/// Executable mappings kept of one process; a JVM or a browser has some hundreds.
+const MAPPINGS_MAX: usize = 8192;
+
 /// A live process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Process {
@@ -46,7 +49,7 @@ impl Process {
     pub(super) fn mappings(&self) -> io::Result<Vec<Mapping>> {
         let maps = File::open(format!("/proc/{}/maps", self.key.pid))?;
         let lines = BufReader::with_capacity(1 << 16, maps.take(MAPS_MAX)).split(b'\n');
-        lines.filter_map(|line| line.map(|l| parse_mapping(&l)).transpose()).collect()
+        lines.filter_map(|line| line.map(|l| parse_mapping(&l)).transpose()).take(MAPPINGS_MAX).collect()
     }
 
     /// Its pid in its own pid namespace and its effective user.
@@ -128,6 +131,23 @@ pub(super) struct Mapping {
 }
 
 impl Mapping {
+    /// The same code at the same place.
+    pub(super) fn is(&self, other: &Mapping) -> bool {
+        (self.start, self.end, self.offset, self.inode) == (other.start, other.end, other.offset, other.inode)
+    }
+
+    /// Where in the file the byte at `address` comes from.
+    pub(super) fn file_offset(&self, address: u64) -> u64 {
+        address.saturating_sub(self.start).saturating_add(self.offset)
+    }
+
+    /// Forgets the directories of the path: only opening the file needs them.
+    pub(super) fn slim(&mut self) {
+        if let Some(name) = self.path.file_name() {
+            self.path = name.into();
+        }
+    }
+
     /// File name for the screen, or a word in brackets.
     pub(super) fn module(&self) -> String {
         match self.backing {

@@ -163,6 +163,6 @@ impl Source for Script {
 pub fn collector(samples: Vec<Sample>, details: Vec<(u32, Details)>) -> (Collector, Arc<std::sync::Mutex<Wants>>) {
     let wants = Arc::default();
     let script = Script { samples: samples.into_iter(), details, wants: Arc::clone(&wants) };
-    let interval = std::time::Duration::from_millis(20);
+    let interval = std::time::Duration::from_millis(100);
     (Collector::start(interval, move || Ok(script)).expect("a script always starts"), wants)
 }

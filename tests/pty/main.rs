@@ -4,3 +4,13 @@ mod hostile;
 mod restore;
 mod session;
 mod views;
+
+use session::{Session, command};
+
+/// The real ebtop without its kernel half (what every user can start), in a terminal of columns × rows.
+fn ebtop(size: (u16, u16), args: &[&str]) -> Session {
+    let mut command = command(env!("CARGO_BIN_EXE_ebtop"));
+    command.arg("--no-bpf");
+    command.args(args);
+    Session::start(size, command)
+}

@@ -1,16 +1,19 @@
 //! However ebtop ends, the terminal is as it was before.
 
+use std::env;
 use std::time::{Duration, Instant};
 
-use portable_pty::CommandBuilder;
+use ebtop::ui::terminal::Guard;
 use rustix::process::Signal;
 
-use crate::session::Session;
+use crate::ebtop;
+use crate::session::{Session, command};
 
 const SIZE: (u16, u16) = (100, 30);
+const PANIC_NOW: &str = "EBTOP_TEST_PANIC_NOW";
 
 fn started() -> Session {
-    let session = Session::ebtop(SIZE, &["-d", "200ms"]);
+    let session = ebtop(SIZE, &["-d", "200ms"]);
     session.wait_for_text("COMMAND");
     assert!(session.is_taken(), "an interactive program takes the terminal");
     session
@@ -60,7 +63,7 @@ fn a_lost_terminal_ends_it_at_once() {
 
 #[test]
 fn control_z_gives_the_shell_back_and_fg_returns() {
-    let mut shell = CommandBuilder::new("/bin/bash");
+    let mut shell = command("/bin/bash");
     shell.args(["--norc", "--noprofile", "-i"]);
     let mut session = Session::start(SIZE, shell);
     session.wait_for_text("$");
@@ -81,4 +84,22 @@ fn control_z_gives_the_shell_back_and_fg_returns() {
     session.keys("exit\n");
     session.wait_exit();
     assert_eq!(session.left_behind(), Vec::<&str>::new());
+}
+
+/// The test starts itself again in a terminal, and there takes it and panics.
+#[test]
+fn a_panic_restores_the_terminal_and_is_readable() {
+    if env::var_os(PANIC_NOW).is_some() {
+        let _guard = Guard::enter(true).expect("a terminal");
+        panic!("on purpose");
+    }
+    let mut panicking = command(env::current_exe().unwrap());
+    panicking.args(["--exact", "--nocapture", "restore::a_panic_restores_the_terminal_and_is_readable"]);
+    panicking.env(PANIC_NOW, "1");
+    let mut session = Session::start(SIZE, panicking);
+    let status = session.wait_exit();
+    assert!(!status.success());
+    assert_eq!(session.left_behind(), Vec::<&str>::new());
+    assert!(session.raw().windows(8).any(|w| w == b"\x1b[?1049h"), "it took the terminal first");
+    assert!(session.screen().contains("on purpose"), "{}", session.screen());
 }

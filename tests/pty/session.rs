@@ -1,5 +1,7 @@
 //! A program in a pseudo-terminal: what it wrote, byte for byte and as a screen, and the keys it is given.
+//! Shared by the tests here and by the program that takes the screenshots.
 
+use std::ffi::OsStr;
 use std::io;
 use std::num::NonZeroU16;
 use std::os::fd::BorrowedFd;
@@ -35,23 +37,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// The real ebtop without its kernel half: what every user can start.
-    pub fn ebtop(size: (u16, u16), args: &[&str]) -> Session {
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ebtop"));
-        command.arg("--no-bpf");
-        command.args(args);
-        Session::start(size, command)
-    }
-
-    /// Any command, in a terminal of `size` columns × rows, with an environment of known content.
-    pub fn start((cols, rows): (u16, u16), mut command: CommandBuilder) -> Session {
-        command.env_clear();
-        for (name, value) in
-            [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin"), ("HOME", "/nonexistent"), ("PS1", "$ ")]
-        {
-            command.env(name, value);
-        }
-        command.cwd("/");
+    /// Starts `command` in a terminal of columns × rows.
+    pub fn start((cols, rows): (u16, u16), command: CommandBuilder) -> Session {
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pty");
         let settings_before = settings(pair.master.as_ref());
@@ -69,7 +56,12 @@ impl Session {
 
     /// Text of the screen, a line for each row, without trailing blanks.
     pub fn screen(&self) -> String {
-        self.with_output(|output| output.parser.screen().contents())
+        self.with_screen(vt100::Screen::contents)
+    }
+
+    /// Looks at the screen with its colours.
+    pub fn with_screen<T>(&self, f: impl FnOnce(&vt100::Screen) -> T) -> T {
+        self.with_output(|output| f(output.parser.screen()))
     }
 
     /// All bytes so far.
@@ -145,14 +137,12 @@ impl Session {
 
     /// Whether the program holds the terminal: its own screen, and no echo or line editing by the kernel.
     pub fn is_taken(&self) -> bool {
-        let alternate = self.with_output(|output| output.parser.screen().alternate_screen());
-        alternate && self.settings() != self.settings_before
+        self.with_screen(vt100::Screen::alternate_screen) && self.settings() != self.settings_before
     }
 
     /// What a program left behind in the terminal; empty when it is as it was.
     pub fn left_behind(&self) -> Vec<&'static str> {
-        let mut left = self.with_output(|output| {
-            let screen = output.parser.screen();
+        let mut left = self.with_screen(|screen| {
             let mouse = screen.mouse_protocol_mode() != vt100::MouseProtocolMode::None;
             let modes = [
                 (screen.alternate_screen(), "alternate screen"),
@@ -195,6 +185,19 @@ impl Drop for Session {
             let _ = reader.join();
         }
     }
+}
+
+/// A program with an environment of known content.
+pub fn command(program: impl AsRef<OsStr>) -> CommandBuilder {
+    let mut command = CommandBuilder::new(program);
+    command.env_clear();
+    for (name, value) in
+        [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin"), ("HOME", "/nonexistent"), ("PS1", "$ ")]
+    {
+        command.env(name, value);
+    }
+    command.cwd("/");
+    command
 }
 
 /// Modes, control characters and speeds of the terminal, to compare.

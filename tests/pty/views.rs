@@ -4,6 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::ebtop;
 use crate::session::Session;
 
 /// A process that burns a CPU, killed when dropped.
@@ -26,13 +27,23 @@ impl Drop for Burner {
     }
 }
 
-/// The row of `pid`, where it stands on the screen.
-fn row<'a>(screen: &'a str, pid: &str) -> Option<&'a str> {
-    screen.lines().find(|line| line.split_whitespace().next() == Some(pid))
+/// The rows of the table.
+fn rows(screen: &str) -> impl Iterator<Item = &str> {
+    screen.lines().skip_while(|line| !line.contains("COMMAND")).skip(1)
+}
+
+/// The rows that are processes: they begin with a number.
+fn processes(screen: &str) -> impl Iterator<Item = &str> {
+    rows(screen).filter(|line| line.split_whitespace().next().is_some_and(|word| word.parse::<u32>().is_ok()))
+}
+
+/// Whether a process has a row.
+fn has_row(screen: &str, pid: &str) -> bool {
+    processes(screen).any(|line| line.split_whitespace().next() == Some(pid))
 }
 
 fn started(size: (u16, u16), args: &[&str]) -> Session {
-    let session = Session::ebtop(size, &[&["-d", "200ms"], args].concat());
+    let session = ebtop(size, &[&["-d", "200ms"], args].concat());
     session.wait_for_text("COMMAND");
     session
 }
@@ -40,10 +51,9 @@ fn started(size: (u16, u16), args: &[&str]) -> Session {
 #[test]
 fn the_hottest_process_stands_on_top() {
     let burner = Burner::start();
-    let session = started((100, 30), &[]);
-    session.wait_for("the burner among the first three rows", |screen| {
-        let rows = screen.lines().skip_while(|line| !line.contains("COMMAND")).skip(1);
-        rows.take(3).any(|line| line.contains(&burner.pid()))
+    let session = started((100, 30), &["-p", &format!("1,2,{}", burner.pid())]);
+    session.wait_for("the burner above the others", |screen| {
+        has_row(screen, "1") && rows(screen).next().is_some_and(|line| line.contains(&burner.pid()))
     });
 }
 
@@ -73,12 +83,13 @@ fn help_opens_and_escape_closes_it_without_quitting() {
 #[test]
 fn the_filter_keeps_what_matches_and_escape_takes_it_back() {
     let burner = Burner::start();
-    let session = started((120, 40), &[]);
+    let session = started((120, 60), &[]);
+    session.wait_for("the burner among others", |screen| has_row(screen, &burner.pid()) && processes(screen).count() > 5);
     session.keys("\\while\r");
-    session.wait_for("only rows that match", |screen| {
-        let rows: Vec<_> = screen.lines().skip_while(|line| !line.contains("COMMAND")).skip(1).collect();
-        row(screen, &burner.pid()).is_some() && row(screen, "1").is_none() && rows.iter().filter(|line| line.contains(" R ")).count() <= 2
-    });
+    session
+        .wait_for("only rows that match", |screen| has_row(screen, &burner.pid()) && processes(screen).all(|line| line.contains("while")));
+    session.keys("\x1b");
+    session.wait_for("the others again", |screen| processes(screen).any(|line| !line.contains("while")));
 }
 
 #[test]
@@ -86,8 +97,7 @@ fn search_selects_without_hiding_the_rest() {
     let burner = Burner::start();
     let session = started((120, 40), &["-p", &format!("1,{}", burner.pid())]);
     session.keys("/while\r");
-    let screen = session.wait_for("both rows", |screen| row(screen, "1").is_some() && screen.contains(&burner.pid()));
-    assert!(screen.contains("while"), "{screen}");
+    session.wait_for("both rows and the word", |screen| has_row(screen, "1") && has_row(screen, &burner.pid()) && screen.contains("while"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 /*
  * Burns CPU for argv[1] seconds of its own CPU time: 70 % in hot_a, 20 % in hot_b, 10 % in hot_c.
  * Prints what each took by its own clock, ns, and its whole CPU time: "a b c total".
+ * The hot functions have a variable in memory, since gcc makes no frame for one that needs no memory.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ static unsigned long cpu_ns(void)
 #define HOT(name, step)                                                                                                \
 	void name(void)                                                                                                \
 	{                                                                                                              \
-		unsigned long x = sink;                                                                                \
+		volatile unsigned long x = sink;                                                                               \
                                                                                                                        \
 		for (int i = 0; i < 200000; i++)                                                                       \
 			x = x * 6364136223846793005ul + step;                                                          \

@@ -15,8 +15,8 @@ pub const CPU: Set<Column> = Set {
 };
 /// Who holds memory, and who touches it.
 pub const MEMORY: Set<Column> = Set {
-    first: &[Pid, Rss, Anon, File, Shmem, Swap, RssGrowth, MinorFaults, MajorFaults, VmGrowth, PageAllocs, Command],
-    more: &[User, Vm, Age, Cgroup],
+    first: &[Pid, Rss, Anon, File, Swap, RssGrowth, MinorFaults, MajorFaults, PageAllocs, Command],
+    more: &[Shmem, VmGrowth, User, Vm, Age, Cgroup],
 };
 /// Who talks.
 pub const NETWORK: Set<Column> =

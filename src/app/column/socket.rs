@@ -10,7 +10,7 @@ use crate::sample::{Protocol, Socket};
 columns! {
     /// A column of a table of sockets.
     pub enum SocketColumn(row: SocketView)
-    Protocol: word("PROTO", "proto", &["proto"], 5, 230).also(&["protocol"]),
+    Protocol: word("PROTO", "proto", &["proto"], 5, 125).also(&["protocol"]),
         "Transport: tcp or udp."
         => Text(protocol(row.socket.protocol).into());
     Local: word("LOCAL", "local", &["local"], 21, 220),
@@ -19,7 +19,7 @@ columns! {
     Remote: word("REMOTE", "remote", &["remote"], 21, 240),
         "Remote address and port; * when not connected."
         => Text(address(&row.socket.remote).into());
-    State: word("STATE", "state", &["state"], 9, 200),
+    State: word("STATE", "state", &["state"], 9, 170),
         "TCP state, as in ss. UDP: ESTAB when connected, else UNCONN."
         => Text(state(row.socket).into());
     Rx: num("RX/s", "rx", &["rx_bytes"], 6, 210),
@@ -49,10 +49,10 @@ columns! {
     Age: num("AGE", "age", &["since_ns"], 6, 50),
         "Time since ebtop first saw the socket."
         => Duration(row.at_ns.saturating_sub(row.socket.since_ns));
-    Pid: num("PID", "pid", &["pid"], 7, 190),
+    Pid: num("PID", "pid", &["pid"], 7, 195),
         "Process that moved the bytes; blank for an open socket whose owner is not known."
         => known(row.socket.owner, |key| Exact(key.pid.into()));
-    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 180).also(&["name", "comm", "cmdline"]),
+    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 200).also(&["name", "comm", "cmdline"]),
         "Command line of the owner; the name of its leader thread until it has been read."
         => row.command();
 }

@@ -102,6 +102,15 @@ impl Value<'_> {
         }
     }
 
+    /// A number to sort by, ascending under `total_cmp`; what has none comes last.
+    pub(super) fn rank(&self, descending: bool) -> f64 {
+        match self.number() {
+            Some(number) if descending => -number,
+            Some(number) => number,
+            None => f64::NAN,
+        }
+    }
+
     /// Order of two values of one column; the unknown comes last whichever way it is sorted.
     pub fn compare(&self, other: &Value<'_>, descending: bool) -> Ordering {
         let turn = |order: Ordering| if descending { order.reverse() } else { order };

@@ -1,6 +1,7 @@
 //! Reads the filter language: a recursive descent over bytes of the text.
 
-use super::term::{KEYWORDS, Key, Likeness, Number, Order, Pattern, Term};
+use super::operand::{Likeness, Number, Order, Pattern};
+use super::term::{KEYWORDS, Key, Term};
 use super::{Expr, Filter};
 
 /// Why a filter cannot be read, and where.

@@ -21,7 +21,7 @@ pub enum Rung {
 }
 
 impl Rung {
-    /// What a call costs, for the screen. Only the first was measured.
+    /// What a call costs, for the screen; `None` where it was not measured.
     pub fn cost(self) -> Option<&'static str> {
         (self == Rung::Tracepoints).then_some("~60 ns a send or receive")
     }
@@ -46,7 +46,7 @@ const PLANS: [Plan; 5] = [
     Plan { rung: Rung::Probes, storage: false, extras: false },
 ];
 
-/// Functions that the last rung probes: (name, entry program, return program).
+/// Functions that the last rung probes, and whether they receive.
 const PROBED: [(&str, bool); 6] = [
     ("inet_sendmsg", false),
     ("inet6_sendmsg", false),
@@ -258,5 +258,17 @@ mod tests {
         let refused = || Error::from_raw_os_error(libc::EPERM);
         assert!(explain(&[refused(), refused()], true).contains("run as root"));
         assert!(explain(&[refused(), Error::from_raw_os_error(libc::EINVAL)], true).contains("do not load"));
+    }
+
+    /// The rungs that this kernel may refuse to attach must at least pass its verifier, with the code paths they alone use.
+    #[test]
+    #[ignore = "root"]
+    fn the_lower_rungs_pass_the_verifier() {
+        let without_storage = Plan { rung: Rung::Tracepoints, storage: false, extras: false };
+        assert!(try_plan(without_storage, false).is_ok());
+        let mut memory = MaybeUninit::uninit();
+        let mut open = NetSkelBuilder::default().open(&mut memory).unwrap();
+        configure(&mut open, Plan { rung: Rung::Probes, storage: false, extras: false }, false).unwrap();
+        open.load().unwrap();
     }
 }

@@ -30,8 +30,7 @@ impl Slots {
     /// Where the map cannot be mapped.
     pub fn new(uses: &MapHandle, queue: MapHandle) -> io::Result<Slots> {
         let uses = SharedArray::new(uses)?;
-        let mut slots =
-            Slots { uses, queue, waiting: VecDeque::new(), active: Vec::new(), recycled: Vec::new(), never_used: 0, taken: 0 };
+        let mut slots = Slots { uses, queue, waiting: VecDeque::new(), active: Vec::new(), recycled: Vec::new(), never_used: 0, taken: 0 };
         slots.top_up();
         Ok(slots)
     }
@@ -46,6 +45,11 @@ impl Slots {
     /// Slots in use.
     pub fn active(&self) -> &[u32] {
         &self.active
+    }
+
+    /// A quarter of all slots went since so many were in use.
+    pub fn are_scarce(&self, since: usize) -> bool {
+        self.active.len() > since + self.uses.len() / 4
     }
 
     /// What a tick needs of a use.

@@ -4,6 +4,8 @@
 //! the walk is under way may be missing from both, so totals are held above those of the reading before: it is made up for in
 //! the next. Run-queue wait is the one counter that `signal_struct` does not hold: its growth is added up thread by thread
 //! here, so what a thread waited between the last reading and its end is not known.
+//!
+//! A process that is off the walk and not yet known to be freed is in limbo: it stays, with its last counters.
 
 use rustc_hash::FxHashSet;
 
@@ -11,54 +13,52 @@ use super::cputime;
 use super::row::{Facts, Kind, Row, activity};
 use crate::sample::{Comm, Counter, Counters, ProcKey, Task};
 
-/// What is remembered of a process from one reading to the next.
-#[derive(Clone, Copy)]
-struct Kept {
-    key: ProcKey,
-    ppid: u32,
-    /// Where its threads begin in `Memo::waits`, and how many there are.
-    first_wait: u32,
-    threads: u32,
-    counters: Counters,
-}
-
-/// A reading, as far as the next one needs it: by key, and by thread within a process.
+/// What one reading leaves for the next; both ascending.
 #[derive(Default)]
 struct Memo {
-    kept: Vec<Kept>,
+    tasks: Vec<Task>,
     waits: Vec<ThreadWait>,
 }
 
 #[derive(Clone, Copy)]
 struct ThreadWait {
+    key: ProcKey,
     tid: u32,
     wait_ns: u64,
+}
+
+/// A process in the reading before.
+#[derive(Clone, Copy)]
+struct Before<'a> {
+    task: &'a Task,
+    waits: &'a [ThreadWait],
 }
 
 /// The processes of one walk.
 pub struct Folded {
     /// Ascending by key, each key once.
     pub tasks: Vec<Task>,
-    /// Those among them that are dying and were no longer on the walk, ascending.
+    /// Those among them that are in limbo, ascending.
     pub limbo: Vec<ProcKey>,
 }
 
 /// Folds one reading after the other.
 pub struct Fold {
     page_bytes: u64,
+    hears_exits: bool,
     order: Vec<u32>,
     last: Memo,
-    next: Memo,
+    waits: Vec<ThreadWait>,
 }
 
 impl Fold {
-    /// A fold that has seen nothing yet, for pages of this size.
-    pub fn new(page_bytes: u64) -> Self {
-        Fold { page_bytes, order: Vec::new(), last: Memo::default(), next: Memo::default() }
+    /// A fold that has seen nothing yet, for pages of this size. Without `hears_exits`, no last words will ever come.
+    pub fn new(page_bytes: u64, hears_exits: bool) -> Self {
+        Fold { page_bytes, hears_exits, order: Vec::new(), last: Memo::default(), waits: Vec::new() }
     }
 
-    /// Folds the rows of a walk, in any order. `dying` are the last words of processes that are not yet freed: one that is not on
-    /// the walk any more stays in limbo. Processes in `gone` are left out.
+    /// Folds the rows of a walk, in any order. `dying` are the words of those that began to exit and are not freed; `gone` are
+    /// those that are out of the picture for good.
     pub fn fold(&mut self, walk: &[Row], dying: &[Row], gone: &FxHashSet<ProcKey>) -> Folded {
         let row = |i: u32| walk.get(i as usize).unwrap_or_else(|| &dying[i as usize - walk.len()]);
         self.order.clear();
@@ -66,10 +66,9 @@ impl Fold {
         // Both walks come in a few ascending runs, which this sort only has to merge.
         self.order.sort_by_key(|&i| (row(i).tgid, row(i).start_ns, row(i).tid));
 
-        let mut folded = Folded { tasks: Vec::with_capacity(self.last.kept.len() + 64), limbo: Vec::new() };
-        self.next.kept.clear();
-        self.next.waits.clear();
-        let mut cursor = 0;
+        let mut folded = Folded { tasks: Vec::with_capacity(self.last.tasks.len() + 64), limbo: Vec::new() };
+        self.waits.clear();
+        let mut cursor = (0, 0);
         let mut threads: Vec<&Row> = Vec::new();
         for group in self.order.chunk_by(|&a, &b| row(a).key() == row(b).key()) {
             let key = row(group[0]).key();
@@ -82,86 +81,102 @@ impl Fold {
                 folded.limbo.push(key);
                 threads.push(row(group[0]));
             }
-            while self.last.kept.get(cursor).is_some_and(|k| k.key < key) {
-                cursor += 1;
-            }
-            let before = self.last.kept.get(cursor).filter(|k| k.key == key);
-            let task = self.last.task_of(&threads, before, self.page_bytes);
-            self.next.remember(&task, &threads);
-            folded.tasks.push(task);
+            folded.tasks.push(task_of(&threads, self.last.before(key, &mut cursor), self.page_bytes));
+            self.waits.extend(threads.iter().map(|r| ThreadWait { key, tid: r.tid, wait_ns: r.wait_ns }));
         }
-        std::mem::swap(&mut self.last, &mut self.next);
+        if self.hears_exits {
+            self.keep_vanished(&mut folded, gone);
+        }
+        self.last.tasks.clone_from(&folded.tasks);
+        std::mem::swap(&mut self.last.waits, &mut self.waits);
         folded
+    }
+
+    /// Keeps those of the reading before that left without a word. A program that was preempted while it wrote into the ring
+    /// holds up the words behind it.
+    fn keep_vanished(&self, folded: &mut Folded, gone: &FxHashSet<ProcKey>) {
+        let mut now = folded.tasks.iter().map(|t| t.key).peekable();
+        let mut vanished = Vec::new();
+        for task in &self.last.tasks {
+            while now.next_if(|&key| key < task.key).is_some() {}
+            if now.peek() != Some(&task.key) && !gone.contains(&task.key) {
+                vanished.push(Task { state: b'X', threads: 0, memory: None, ..*task });
+            }
+        }
+        if !vanished.is_empty() {
+            folded.limbo.extend(vanished.iter().map(|t| t.key));
+            folded.limbo.sort();
+            folded.tasks.append(&mut vanished);
+            folded.tasks.sort_by_key(|t| t.key);
+        }
     }
 
     /// The final state of a process that was freed: its totals are in one row.
     pub fn finish(&self, freed: &Row) -> Task {
         let key = freed.key();
-        let before = self.last.kept.binary_search_by_key(&key, |k| k.key).ok().map(|i| &self.last.kept[i]);
-        let mut task = self.last.task_of(&[freed], before, self.page_bytes);
+        let mut cursor = (self.last.tasks.partition_point(|t| t.key < key), self.last.waits.partition_point(|w| w.key < key));
+        let before = self.last.before(key, &mut cursor);
+        let mut task = task_of(&[freed], before, self.page_bytes);
         if task.ppid == 0 {
-            task.ppid = before.map_or(0, |k| k.ppid);
+            task.ppid = before.map_or(0, |b| b.task.ppid);
         }
         task
     }
 }
 
 impl Memo {
-    fn remember(&mut self, task: &Task, threads: &[&Row]) {
-        self.kept.push(Kept {
-            key: task.key,
-            ppid: task.ppid,
-            first_wait: self.waits.len() as u32,
-            threads: threads.len() as u32,
-            counters: task.counters,
-        });
-        self.waits.extend(threads.iter().map(|r| ThreadWait { tid: r.tid, wait_ns: r.wait_ns }));
+    /// Looks up a key no lower than the last one, moving the cursor (into tasks, into waits) up to it.
+    fn before(&self, key: ProcKey, (task, wait): &mut (usize, usize)) -> Option<Before<'_>> {
+        *task += self.tasks[*task..].iter().take_while(|t| t.key < key).count();
+        *wait += self.waits[*wait..].iter().take_while(|w| w.key < key).count();
+        let threads = self.waits[*wait..].iter().take_while(|w| w.key == key).count();
+        let waits = &self.waits[*wait..*wait + threads];
+        self.tasks.get(*task).filter(|t| t.key == key).map(|task| Before { task, waits })
     }
+}
 
-    /// The process that these threads are (at least one, ascending by tid), given its reading before.
-    fn task_of(&self, threads: &[&Row], before: Option<&Kept>, page_bytes: u64) -> Task {
-        let leader = threads.iter().find(|r| r.is_leader()).unwrap_or(&threads[0]);
-        let on_walk = leader.kind == Kind::EB_TASK_ROW;
-        let kernel_thread = leader.has(Facts::EB_KTHREAD);
-        let mut counters = sum(threads);
-        if leader.has(Facts::EB_HAS_WAIT) {
-            counters.set(Counter::WaitNs, self.wait_of(threads, before));
-        }
-        if let Some(before) = before {
-            counters.hold_above(&before.counters);
-        }
-        let ticks = threads.iter().fold((0, 0), |(user, system), r| (r.user_ns.saturating_add(user), r.system_ns.saturating_add(system)));
-        cputime::split(&mut counters, ticks, kernel_thread, before.map(|k| &k.counters));
-        Task {
-            key: leader.key(),
-            ppid: leader.ppid,
-            uid: leader.uid,
-            comm: Comm(leader.comm),
-            state: if on_walk { state_of(leader, threads) } else { b'X' },
-            kernel_thread,
-            nice: leader.nice(),
-            threads: if on_walk { threads.len() as u32 } else { 0 },
-            last_cpu: leader.cpu,
-            exec_id: leader.exec_id,
-            cgroup_id: leader.cgroup_id,
-            counters,
-            memory: on_walk.then(|| threads.iter().find_map(|r| r.memory(page_bytes))).flatten(),
-        }
+/// The process that these threads are (at least one, ascending by tid), given the reading before.
+fn task_of(threads: &[&Row], before: Option<Before<'_>>, page_bytes: u64) -> Task {
+    let leader = threads.iter().find(|r| r.is_leader()).unwrap_or(&threads[0]);
+    let on_walk = leader.kind == Kind::EB_TASK_ROW;
+    let kernel_thread = leader.has(Facts::EB_KTHREAD);
+    let mut counters = sum(threads);
+    if leader.has(Facts::EB_HAS_WAIT) {
+        counters.set(Counter::WaitNs, wait_of(threads, before));
     }
+    if let Some(before) = before {
+        counters.hold_above(&before.task.counters);
+    }
+    let ticks = threads.iter().fold((0u64, 0u64), |(user, system), r| (user.saturating_add(r.user_ns), system.saturating_add(r.system_ns)));
+    cputime::split(&mut counters, ticks, kernel_thread, before.map(|b| &b.task.counters));
+    Task {
+        key: leader.key(),
+        ppid: leader.ppid,
+        uid: leader.uid,
+        comm: Comm(leader.comm),
+        state: if on_walk { state_of(leader, threads) } else { b'X' },
+        kernel_thread,
+        nice: leader.nice(),
+        threads: if on_walk { threads.len() as u32 } else { 0 },
+        last_cpu: leader.cpu,
+        exec_id: leader.exec_id,
+        cgroup_id: leader.cgroup_id,
+        counters,
+        memory: on_walk.then(|| threads.iter().find_map(|r| r.memory(page_bytes))).flatten(),
+    }
+}
 
-    /// Wait so far: what it was plus the growth of every thread that is still there or new.
-    fn wait_of(&self, threads: &[&Row], before: Option<&Kept>) -> u64 {
-        let Some(before) = before else { return threads.iter().map(|r| r.wait_ns).sum() };
-        let start = before.first_wait as usize;
-        let mut earlier = self.waits[start..start + before.threads as usize].iter().peekable();
-        let mut total = before.counters.get(Counter::WaitNs).unwrap_or(0);
-        for row in threads {
-            while earlier.next_if(|w| w.tid < row.tid).is_some() {}
-            let was = earlier.next_if(|w| w.tid == row.tid).map_or(0, |w| w.wait_ns);
-            total += row.wait_ns.saturating_sub(was);
-        }
-        total
+/// Wait so far: what it was plus the growth of every thread that is still there or new.
+fn wait_of(threads: &[&Row], before: Option<Before<'_>>) -> u64 {
+    let Some(before) = before else { return threads.iter().map(|r| r.wait_ns).sum() };
+    let mut earlier = before.waits.iter().peekable();
+    let mut total = before.task.counters.get(Counter::WaitNs).unwrap_or(0);
+    for row in threads {
+        while earlier.next_if(|w| w.tid < row.tid).is_some() {}
+        let was = earlier.next_if(|w| w.tid == row.tid).map_or(0, |w| w.wait_ns);
+        total += row.wait_ns.saturating_sub(was);
     }
+    total
 }
 
 /// Counters that simply add up.
@@ -188,4 +203,125 @@ fn state_of(leader: &Row, threads: &[&Row]) -> u8 {
         return own;
     }
     threads.iter().map(|r| r.state_letter()).max_by_key(|&l| activity(l)).unwrap_or(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: u64 = 4096;
+
+    fn thread(tgid: u32, tid: u32, run_ns: u64) -> Row {
+        Row { tgid, tid, start_ns: 1000 + u64::from(tgid), run_ns, state: 1, facts: Facts(Facts::EB_HAS_WAIT.0), ..Row::default() }
+    }
+
+    fn words(tgid: u32, run_ns: u64) -> Row {
+        Row { kind: Kind::EB_TASK_EXIT, ..thread(tgid, tgid, run_ns) }
+    }
+
+    fn cpu(task: &Task) -> u64 {
+        task.counters.get(Counter::CpuNs).unwrap()
+    }
+
+    fn fold(fold: &mut Fold, walk: &[Row]) -> Vec<Task> {
+        fold.fold(walk, &[], &FxHashSet::default()).tasks
+    }
+
+    #[test]
+    fn threads_become_processes_in_key_order() {
+        let walk = [thread(30, 30, 5), thread(10, 10, 1), thread(10, 40, 2), thread(30, 12, 7)];
+        let tasks = fold(&mut Fold::new(PAGE, true), &walk);
+        let found: Vec<_> = tasks.iter().map(|t| (t.key.pid, t.threads, cpu(t))).collect();
+        assert_eq!(found, [(10, 2, 3), (30, 2, 12)]);
+    }
+
+    #[test]
+    fn a_reused_pid_is_another_process() {
+        let newer = Row { start_ns: 9999, ..thread(10, 10, 2) };
+        let tasks = fold(&mut Fold::new(PAGE, true), &[newer, thread(10, 10, 1)]);
+        assert_eq!(tasks.iter().map(|t| t.key.start_ns).collect::<Vec<_>>(), [1010, 9999]);
+    }
+
+    #[test]
+    fn a_thread_that_leaves_mid_walk_is_counted_once() {
+        let mut f = Fold::new(PAGE, true);
+        fold(&mut f, &[thread(10, 10, 100), thread(10, 11, 50)]);
+        // Neither on the walk nor in the sums yet.
+        assert_eq!(cpu(&fold(&mut f, &[thread(10, 10, 110)])[0]), 150);
+        // Now in the sums, which the leader's row holds.
+        assert_eq!(cpu(&fold(&mut f, &[thread(10, 10, 120 + 55)])[0]), 175);
+    }
+
+    #[test]
+    fn wait_grows_by_what_each_thread_waited() {
+        let waited = |tid, wait_ns| Row { wait_ns, ..thread(10, tid, 0) };
+        let wait = |tasks: Vec<Task>| tasks[0].counters.get(Counter::WaitNs);
+        let mut f = Fold::new(PAGE, true);
+        assert_eq!(wait(fold(&mut f, &[waited(10, 100), waited(11, 1000)])), Some(1100));
+        assert_eq!(wait(fold(&mut f, &[waited(10, 105)])), Some(1105), "the dead thread's wait stays");
+        assert_eq!(wait(fold(&mut f, &[waited(10, 105), waited(12, 7)])), Some(1112), "a new one's is added");
+    }
+
+    #[test]
+    fn dying_processes_stay_in_limbo_until_gone() {
+        let mut f = Fold::new(PAGE, true);
+        fold(&mut f, &[thread(10, 10, 100), thread(20, 20, 1)]);
+        let on_walk = f.fold(&[thread(10, 10, 110), thread(20, 20, 1)], &[words(10, 105)], &FxHashSet::default());
+        assert!(on_walk.limbo.is_empty(), "still on the walk");
+        let off = f.fold(&[thread(20, 20, 1)], &[words(10, 105)], &FxHashSet::default());
+        assert_eq!((off.tasks[0].state, off.tasks[0].threads, cpu(&off.tasks[0])), (b'X', 0, 110));
+        assert_eq!(off.limbo, [off.tasks[0].key]);
+        let gone = FxHashSet::from_iter(off.limbo);
+        assert_eq!(f.fold(&[thread(20, 20, 1)], &[], &gone).tasks.len(), 1);
+    }
+
+    #[test]
+    fn one_born_and_dying_between_readings_is_in_limbo_too() {
+        let off = Fold::new(PAGE, true).fold(&[], &[words(10, 105)], &FxHashSet::default());
+        assert_eq!((off.tasks.len(), cpu(&off.tasks[0]), off.limbo.len()), (1, 105, 1));
+    }
+
+    #[test]
+    fn one_that_vanishes_without_a_word_stays_until_gone() {
+        let mut f = Fold::new(PAGE, true);
+        fold(&mut f, &[thread(10, 10, 100), thread(20, 20, 1), thread(30, 30, 1)]);
+        for _ in 0..2 {
+            let off = f.fold(&[thread(10, 10, 100), thread(30, 30, 1)], &[], &FxHashSet::default());
+            assert!(off.tasks.is_sorted_by_key(|t| t.key));
+            assert_eq!((off.tasks.len(), off.tasks[1].state, off.limbo.as_slice()), (3, b'X', [off.tasks[1].key].as_slice()));
+        }
+        let gone = FxHashSet::from_iter([thread(20, 20, 1).key()]);
+        assert_eq!(f.fold(&[thread(10, 10, 100), thread(30, 30, 1)], &[], &gone).tasks.len(), 2);
+        assert_eq!(fold(&mut f, &[thread(10, 10, 100), thread(30, 30, 1)]).len(), 2, "and does not come back");
+    }
+
+    #[test]
+    fn without_exit_hooks_nobody_waits_for_last_words() {
+        let mut f = Fold::new(PAGE, false);
+        fold(&mut f, &[thread(10, 10, 100), thread(20, 20, 1)]);
+        assert_eq!(fold(&mut f, &[thread(20, 20, 1)]).len(), 1);
+    }
+
+    #[test]
+    fn freed_totals_are_held_above_the_last_reading() {
+        let mut f = Fold::new(PAGE, true);
+        fold(&mut f, &[Row { ppid: 7, ..thread(10, 10, 100) }]);
+        let freed = f.finish(&Row { kind: Kind::EB_TASK_FREED, ..thread(10, 10, 90) });
+        assert_eq!((cpu(&freed), freed.ppid, freed.state), (100, 7, b'X'));
+    }
+
+    #[test]
+    fn a_dead_leader_does_not_hide_its_threads() {
+        let zombie = Row { state: 0x80 | 0x20 << 16, ..thread(10, 10, 1) };
+        let alive = Row { state: 0, facts: Facts::EB_HAS_MEMORY, anon_pages: 3, ..thread(10, 11, 1) };
+        let tasks = fold(&mut Fold::new(PAGE, true), &[zombie, alive]);
+        assert_eq!((tasks[0].state, tasks[0].memory.unwrap().anon_bytes), (b'R', 3 * PAGE));
+        assert_eq!(fold(&mut Fold::new(PAGE, true), &[zombie])[0].state, b'Z');
+    }
+
+    #[test]
+    fn unknown_counters_stay_unknown() {
+        let tasks = fold(&mut Fold::new(PAGE, true), &[Row { facts: Facts(0), ..thread(10, 10, 1) }]);
+        assert_eq!((tasks[0].counters.get(Counter::ReadBytes), tasks[0].counters.get(Counter::WaitNs)), (None, None));
+    }
 }

@@ -26,9 +26,11 @@ pub enum Rung {
 
 /// Above this the open-coded walk would hold off the scheduler of a kernel without preemption for too long; `iter/task` reschedules.
 const MANY_THREADS: usize = 50_000;
-/// Per-CPU batches of resident pages that one walk may add (some 40 ns each). Where threads × CPUs is more, memory is as exact as
-/// `mm->rss_stat` without them: off by at most max(32, 2 × CPUs) pages for each CPU.
+/// Per-CPU batches of resident pages that one walk may add. Each is a cache miss or two: with more, memory is as exact as
+/// `mm->rss_stat` without them, off by at most max(32, 2 × CPUs) pages for each CPU.
 const BATCHES: usize = 40_000;
+/// Nor are they added for more threads than this, to keep the walk of a crowded machine short.
+const BATCHED_THREADS: usize = 3000;
 /// Room for rows to begin with.
 const FEW_THREADS: usize = 4096;
 /// The kernel hands out at most this much of an iterator's stream at once.
@@ -74,11 +76,10 @@ impl Kernel {
 
     /// Makes room for more rows where the last walk had too few.
     pub fn make_room(&mut self) {
-        if self.walk.outgrown() {
-            if let Ok(larger) = load(Rung::OpenCoded, false, room_for(self.walk.seen)) {
+        if self.walk.outgrown()
+            && let Ok(larger) = load(Rung::OpenCoded, false, room_for(self.walk.seen)) {
                 self.walk = larger.walk;
             }
-        }
     }
 }
 
@@ -113,7 +114,7 @@ impl OpenCoded {
 
     /// Has the next walks add the per-CPU batches if that is affordable with so many threads.
     fn choose_batches(&mut self, threads: usize) -> libbpf_rs::Result<()> {
-        let affordable = threads * self.cpus <= BATCHES;
+        let affordable = threads <= BATCHED_THREADS && threads.saturating_mul(self.cpus) <= BATCHES;
         if affordable != self.adds_batches {
             let cpus = if affordable { self.cpus as u32 } else { 0 };
             let key = 0u32.to_ne_bytes();

@@ -7,6 +7,9 @@ use rustc_hash::FxHashMap;
 
 use super::tree::{Label, NodeId, StackTree};
 
+/// Nobody reads further, and naming and sorting all of them costs at every tick.
+const MAX_FUNCTIONS: usize = 1000;
+
 /// A function and its share, over all its callers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HotFunction {
@@ -35,7 +38,7 @@ enum Step {
 }
 
 impl StackTree {
-    /// Functions at and below `from`, by self count.
+    /// The 1000 hottest functions at and below `from`, by self count.
     pub fn hottest(&self, from: NodeId) -> Vec<HotFunction> {
         let mut tallies = vec![Tally::default(); self.labels().len()];
         let mut inside = vec![false; self.node_count()];
@@ -65,7 +68,12 @@ impl StackTree {
             total: tally.total,
             source: sources.get(&id).map(|&source| Arc::clone(&self.sources()[source as usize])),
         };
-        let mut functions: Vec<HotFunction> = tallies.into_iter().enumerate().filter(is_function).map(named).collect();
+        let mut hot: Vec<(usize, Tally)> = tallies.into_iter().enumerate().filter(is_function).collect();
+        if hot.len() > MAX_FUNCTIONS {
+            hot.select_nth_unstable_by_key(MAX_FUNCTIONS, |(id, tally)| (Reverse(tally.own), Reverse(tally.total), *id));
+            hot.truncate(MAX_FUNCTIONS);
+        }
+        let mut functions: Vec<HotFunction> = hot.into_iter().map(named).collect();
         functions.sort_unstable_by(|a, b| (Reverse(a.own), Reverse(a.total), &a.label).cmp(&(Reverse(b.own), Reverse(b.total), &b.label)));
         functions
     }

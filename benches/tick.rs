@@ -1,0 +1,109 @@
+//! What a tick costs beyond collecting it, at 10,000 processes: comparing two samples, sorting, writing.
+//! Measured in CPU time of the thread, so that other work on the machine does not count.
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::*;
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use criterion::{Criterion, criterion_group, criterion_main};
+use ebtop::app::column::{Column, RowView, sort};
+use ebtop::app::filter::parse;
+use ebtop::batch::{BatchOptions, Format, View};
+use ebtop::export::Report;
+use ebtop::model::Model;
+use ebtop::sample::Counter::*;
+use ebtop::sample::*;
+use rustix::time::{ClockId, clock_gettime};
+
+/// CPU time of this thread.
+struct CpuTime(WallTime);
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        let now = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        self.start() - start
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        self.0.to_f64(value)
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        self.0.formatter()
+    }
+}
+
+const PROCESSES: u32 = 10_000;
+
+/// Mostly idle processes; every tenth is busy, one in a thousand new.
+fn tick(number: u64) -> Sample {
+    let at_ns = (100 + number) * SECOND;
+    let tasks = (1..=PROCESSES).map(|pid| {
+        let busy = u64::from(pid % 10 == 0) * u64::from(pid) * number;
+        let born = if u64::from(pid) % 1000 == number { at_ns - MS } else { SECOND };
+        task(pid, "some-service").born(born).with(CpuNs, busy * 1000).with(MinorFaults, busy).with(TxBytes, busy * 7)
+    });
+    let mut sample = sample(at_ns, tasks);
+    sample.exits = (0..200).map(|i| exit(task(20_000 + i, "cc1").born(at_ns - MS).with(CpuNs, MS), at_ns)).collect();
+    sample
+}
+
+fn benches(c: &mut Criterion<CpuTime>) {
+    let (prev, next) = (tick(1), Arc::new(tick(2)));
+    c.bench_function("between_10000", |b| b.iter(|| Model::between(Some(black_box(&prev)), Arc::clone(black_box(&next)))));
+
+    let model = Model::between(Some(&prev), next);
+    let live = || -> Vec<_> { model.rows.iter().map(|row| RowView::live(&model, row, None)).collect() };
+    for column in [Column::CpuPct, Column::Command] {
+        c.bench_function(&format!("sort_10000_by_{column:?}"), |b| {
+            b.iter(|| {
+                let mut rows = live();
+                sort(&mut rows, column, true);
+                rows
+            })
+        });
+    }
+
+    let filter = parse("service cpu>0.5 or net>1M").expect("a filter");
+    c.bench_function("filter_10000", |b| b.iter(|| live().into_iter().filter(|row| filter.matches(row)).count()));
+
+    let report = Report { live: live(), mixed: live(), ..Report::empty(&model) };
+    for format in [Format::Text, Format::Json, Format::Csv] {
+        let options = BatchOptions::new(format, View::Processes, &[], None).expect("defaults");
+        let mut writer = options.writer;
+        let mut out = Vec::new();
+        c.bench_function(&format!("write_10000_{format:?}"), |b| {
+            b.iter(|| {
+                out.clear();
+                writer.write(&report, &mut out).expect("memory takes all")
+            })
+        });
+    }
+}
+
+criterion_group! {
+    name = tick_costs;
+    config = Criterion::default().with_measurement(CpuTime(WallTime));
+    targets = benches
+}
+criterion_main!(tick_costs);

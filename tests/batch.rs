@@ -1,0 +1,277 @@
+//! Batch output over a scripted source: text, JSON, CSV, what is asked for, and how it ends.
+
+mod common;
+
+use std::io::{self, Write};
+
+use common::*;
+use ebtop::batch::{BatchError, BatchOptions, Format, Outcome, View, run};
+use ebtop::export::Report;
+use ebtop::export::stack::{NameStacks, NamedStack};
+use ebtop::model::Model;
+use ebtop::sample::Counter::*;
+use ebtop::sample::*;
+use ebtop::symbols::{Frame, FrameKind};
+
+/// Three seconds of a small machine: a web server, a hostile name, a kernel thread, compilers that come and go.
+fn samples() -> Vec<Sample> {
+    let key = ProcKey { pid: 80, start_ns: SECOND };
+    (0..3u64)
+        .map(|i| {
+            let at = (60 + i) * SECOND;
+            let nginx = task(80, "nginx")
+                .with(CpuNs, 1500 * MS * i)
+                .with(TxBytes, 3 * MIB * i)
+                .with(MinorFaults, 1200 * i)
+                .with(WaitNs, 31 * MS * i);
+            let hostile = Task { memory: None, state: b'Z', uid: 0, ..task(90, "a\x1b[2J,\"b\"") };
+            let kernel = Task { kernel_thread: true, memory: None, uid: 0, ppid: 2, ..task(12, "kworker/0:1").with(CpuNs, 10 * MS * i) };
+            let mut s = sample(at, [kernel, nginx, hostile]);
+            s.machine.total.idle_ns = 2 * at - 1510 * MS * i;
+            let cc1 = |pid, cpu| exit(task(pid, "cc1").born(at - 500 * MS).with(CpuNs, cpu), at - 100 * MS);
+            s.exits = vec![cc1(300 + i as u32, 40 * MS), Exit { code: 1, signal: 9, ..cc1(310 + i as u32, 20 * MS) }];
+            s.sockets = vec![
+                Socket { tx_bytes: MIB * i, ..socket(7, Some(key), "10.0.0.1:443", "10.0.0.9:51000") },
+                Socket { state: 10, owner: None, ..socket(8, None, "[::]:22", "[::]:0") },
+            ];
+            s.stacks = Stacks { hz: 49, counts: vec![] };
+            s
+        })
+        .collect()
+}
+
+fn known_details() -> Vec<(u32, Details)> {
+    vec![(80, details("nginx: worker process", "www-data")), (12, details("", "root"))]
+}
+
+fn options(format: Format, view: View, fields: &[&str]) -> BatchOptions {
+    let fields: Vec<String> = fields.iter().map(|f| f.to_string()).collect();
+    BatchOptions::new(format, view, &fields, None).expect("good options")
+}
+
+fn output(options: &BatchOptions) -> (String, Outcome) {
+    let (collector, _) = collector(samples(), known_details());
+    let mut out = Vec::new();
+    let outcome = run(&collector, options, &mut out).expect("the script ends well");
+    (String::from_utf8(out).expect("text"), outcome)
+}
+
+fn once(options: BatchOptions) -> String {
+    output(&BatchOptions { iterations: Some(1), ..options }).0
+}
+
+#[test]
+fn text_is_an_aligned_table_under_the_machine() {
+    insta::assert_snapshot!(once(options(Format::Text, View::Processes, &[])));
+}
+
+#[test]
+fn text_of_sockets() {
+    insta::assert_snapshot!(once(options(Format::Text, View::Sockets, &[])));
+}
+
+#[test]
+fn text_of_chosen_columns() {
+    insta::assert_snapshot!(once(options(Format::Text, View::Memory, &["pid", "rss", "dRSS/s", "cpu_ns_total", "name"])));
+}
+
+#[test]
+fn json_follows_its_schema() {
+    let line = once(options(Format::Json, View::Processes, &[]));
+    assert_eq!(line.lines().count(), 1);
+    let value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&value).expect("JSON"));
+}
+
+#[test]
+fn json_of_sockets() {
+    let line = once(options(Format::Json, View::Sockets, &[]));
+    let value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&value["sockets"]).expect("JSON"));
+}
+
+#[test]
+fn csv_has_one_heading_and_quotes_what_needs_it() {
+    insta::assert_snapshot!(output(&options(Format::Csv, View::Processes, &["pid", "comm", "cpu", "faults", "exit_signal"])).0);
+}
+
+#[test]
+fn csv_of_sockets() {
+    insta::assert_snapshot!(once(options(Format::Csv, View::Sockets, &["cookie", "pid", "local", "remote", "state", "tx_bytes", "rtt"])));
+}
+
+#[test]
+fn every_tick_but_the_first_sample_is_written_until_the_source_ends() {
+    let (text, outcome) = output(&options(Format::Json, View::Processes, &["pid", "cpu_ns"]));
+    assert_eq!(outcome, Outcome { ticks: 2, partial: false });
+    for line in text.lines() {
+        let tick: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(tick["interval_ns"], SECOND);
+        assert_eq!(tick["processes"][0], serde_json::json!({"pid": 80, "cpu_ns": 1500 * MS}), "sorted by CPU");
+        assert_eq!(tick["exited"].as_array().map(Vec::len), Some(2));
+    }
+}
+
+#[test]
+fn filters_pids_and_users_choose_rows() {
+    let pids = |options: BatchOptions| -> Vec<u64> {
+        let tick: serde_json::Value = serde_json::from_str(&once(options)).expect("JSON");
+        let list = |name: &str| tick[name].as_array().expect("a list").iter().filter_map(|p| p["pid"].as_u64()).collect::<Vec<_>>();
+        [list("processes"), list("exited")].concat()
+    };
+    let json = || options(Format::Json, View::Processes, &[]);
+    assert_eq!(pids(json()), [80, 12, 90, 301, 311]);
+    let filter = |text| ebtop::app::filter::parse(text).expect("a filter");
+    assert_eq!(pids(BatchOptions { filter: filter("user=www-data"), ..json() }), [80]);
+    assert_eq!(pids(BatchOptions { filter: filter("exited cpu>2"), ..json() }), [301]);
+    assert_eq!(pids(BatchOptions { pids: vec![12, 311], ..json() }), [12, 311]);
+    assert_eq!(pids(BatchOptions { uids: vec![0], ..json() }), [12, 90]);
+}
+
+#[test]
+fn only_what_is_shown_is_collected() {
+    let wanted = |options: BatchOptions| {
+        let (collector, wants) = collector(samples(), known_details());
+        run(&collector, &options, &mut Vec::new()).expect("the script ends well");
+        let wants = *wants.lock().expect("nobody panicked");
+        (wants.sockets, wants.page_allocs)
+    };
+    assert_eq!(wanted(options(Format::Json, View::Memory, &[])), (false, false));
+    assert_eq!(wanted(options(Format::Json, View::Memory, &["page_allocs"])), (false, true));
+    assert_eq!(wanted(options(Format::Csv, View::Memory, &["pgalloc"])), (false, true));
+    assert_eq!(wanted(options(Format::Text, View::Memory, &[])), (false, true));
+    assert_eq!(wanted(options(Format::Text, View::Sockets, &[])), (true, false));
+}
+
+#[test]
+fn losses_and_missing_domains_make_the_data_partial() {
+    let run_with = |change: fn(&mut DomainStatus)| {
+        let mut all = samples();
+        all[1].status.iter_mut().for_each(change);
+        let (collector, _) = collector(all, known_details());
+        run(&collector, &options(Format::Json, View::Processes, &[]), &mut Vec::new()).expect("the script ends well").partial
+    };
+    assert!(run_with(|s| s.lost = 3));
+    assert!(run_with(|s| if s.domain == Domain::Net {
+        s.health = Health::Off { reason: "no BTF".into() }
+    }));
+    assert!(
+        !run_with(|s| if s.domain == Domain::Stacks {
+            s.health = Health::Off { reason: "--hz 0".into() }
+        }),
+        "not shown, not missed"
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    struct Gone;
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    for format in [Format::Text, Format::Json, Format::Csv] {
+        let (broken, _) = collector(samples(), known_details());
+        let outcome = run(&broken, &options(format, View::Processes, &[]), &mut Gone).expect("no error");
+        assert_eq!(outcome.ticks, 0);
+        let (full, _) = collector(samples(), known_details());
+        let error = run(&full, &options(format, View::Processes, &[]), &mut Full).expect_err("a full disk is an error");
+        assert!(matches!(error, BatchError::Output(_)), "{error}");
+    }
+}
+
+#[test]
+fn unknown_names_list_the_known() {
+    let error = |format, fields: &[&str], sort| {
+        let fields: Vec<String> = fields.iter().map(|f| f.to_string()).collect();
+        BatchOptions::new(format, View::Processes, &fields, sort).expect_err("an unknown name").to_string()
+    };
+    assert!(error(Format::Json, &["bogus"], None).starts_with("there is no field `bogus`; there are: pid start_ns"));
+    assert!(error(Format::Text, &["bogus"], None).starts_with("there is no column `bogus`; there are: pid ppid"));
+    assert!(error(Format::Json, &[], Some("bogus")).starts_with("there is no column `bogus`"));
+}
+
+#[test]
+fn every_column_is_made_from_fields_that_exist() {
+    use ebtop::app::column::{Column, Columns, SocketColumn};
+    use ebtop::export::field::{PROCESS, SOCKET};
+    for spec in Column::all().iter().map(|c| c.spec()) {
+        for field in spec.fields {
+            assert!(PROCESS.iter().any(|(name, _)| name == field), "{} of {}", field, spec.title);
+        }
+    }
+    for spec in SocketColumn::all().iter().map(|c| c.spec()) {
+        for field in spec.fields {
+            assert!(SOCKET.iter().any(|(name, _)| name == field), "{} of {}", field, spec.title);
+        }
+    }
+}
+
+/// Calls every address by itself, but for one that has no name.
+struct Addresses;
+
+impl NameStacks for Addresses {
+    fn name(&mut self, stacks: &[StackCount]) -> Vec<Vec<Frame>> {
+        let frame = |address: u64, kind| Frame {
+            function: (address != 0x99).then(|| format!("f{address:x}")),
+            module: "app".into(),
+            offset: address,
+            kind,
+            source: None,
+        };
+        let of = |stack: &StackCount| {
+            let user = stack.user.iter().rev().map(|a| frame(*a, FrameKind::Native));
+            user.chain(stack.kernel.iter().rev().map(|a| frame(*a, FrameKind::Kernel))).collect()
+        };
+        stacks.iter().map(of).collect()
+    }
+}
+
+#[test]
+fn stacks_in_every_format() {
+    let model = Model::between(Some(&samples()[0]), std::sync::Arc::new(samples().swap_remove(1)));
+    let count = |tid, count, quality| StackCount {
+        key: ProcKey { pid: 80, start_ns: SECOND },
+        tid,
+        comm: Comm::new(b"nginx"),
+        count,
+        kernel: [0x33].into(),
+        user: [0x99, 0x11].into(),
+        quality,
+    };
+    let counts = [count(80, 2, StackQuality::Cut), count(81, 9, StackQuality::Complete)];
+    let report = Report { stacks: Some(NamedStack::all(&counts, &mut Addresses)), ..Report::empty(&model) };
+    let mut out = Vec::new();
+    for format in [Format::Text, Format::Json, Format::Csv] {
+        options(format, View::Stacks, &[]).writer.write(&report, &mut out).expect("memory takes all");
+    }
+    insta::assert_snapshot!(String::from_utf8(out).expect("text"));
+}
+
+#[test]
+fn json_says_what_does_not_work_and_why() {
+    let mut all = samples();
+    all[1].status[Domain::Net as usize].health = Health::Degraded { reason: "no UDP".into() };
+    all[1].status[Domain::Mem as usize].health = Health::Standby;
+    let model = Model::between(Some(&samples()[0]), std::sync::Arc::new(all.swap_remove(1)));
+    let mut out = Vec::new();
+    options(Format::Json, View::Processes, &[]).writer.write(&Report::empty(&model), &mut out).expect("memory takes all");
+    let tick: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+    let expected = serde_json::json!({
+        "tasks": {"state": "live"}, "net": {"state": "degraded", "reason": "no UDP"}, "stacks": {"state": "live"}, "mem": {"state": "standby"},
+    });
+    assert_eq!(tick["health"], expected);
+}

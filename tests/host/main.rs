@@ -1,0 +1,6 @@
+//! What comes from the host rather than from BPF, against truth that the tests make themselves.
+
+mod check;
+mod other_user;
+mod proc_fs;
+mod record;

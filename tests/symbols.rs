@@ -1,0 +1,206 @@
+//! Names of the addresses of live processes, against what their own program printed.
+//!
+//! Those that need root (`/proc/PID/map_files`, kernel symbols) are ignored by default and run by `script/test`.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use ebtop::sample::ProcKey;
+use ebtop::symbols::{Answer, Frame, FrameKind, Request, spawn};
+
+/// A running `hot_names` and the addresses it printed.
+struct Names {
+    child: Child,
+    addresses: HashMap<String, u64>,
+}
+
+impl Names {
+    fn start(program: &Path, perf_map: bool) -> Names {
+        let mut command = Command::new(program);
+        if perf_map {
+            command.arg("perf-map");
+        }
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut addresses = HashMap::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+            let (kind, address) = line.split_once(' ').unwrap();
+            addresses.insert(kind.to_owned(), u64::from_str_radix(address, 16).unwrap());
+            if kind == "vdso" {
+                break;
+            }
+        }
+        Names { child, addresses }
+    }
+
+    fn key(&self) -> ProcKey {
+        key_of(self.child.id())
+    }
+}
+
+impl Drop for Names {
+    /// Ends it by the end of its input, so that it takes its perf map away.
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+fn key_of(pid: u32) -> ProcKey {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let ticks: u64 = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap();
+    ProcKey { pid, start_ns: ticks * 10_000_000 }
+}
+
+fn build(dir: &Path, flags: &[&str]) -> PathBuf {
+    let program = dir.join("names");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/workloads/hot_names.c");
+    let built = Command::new("cc").args(["-O1", source, "-o"]).arg(&program).args(flags).status().unwrap();
+    assert!(built.success());
+    program
+}
+
+fn ask(request: Request) -> Answer {
+    let (requests, answers) = spawn();
+    requests.send(request).unwrap();
+    answers.recv_timeout(Duration::from_secs(30)).unwrap()
+}
+
+fn name(names: &Names) -> (HashMap<String, Vec<Frame>>, Option<String>) {
+    let user: Vec<u64> = names.addresses.values().copied().collect();
+    let answer = ask(Request { key: names.key(), user, kernel: vec![] });
+    let by_address: HashMap<u64, Vec<Frame>> = answer.user.into_iter().collect();
+    (names.addresses.iter().map(|(kind, address)| (kind.clone(), by_address[address].clone())).collect(), answer.reason)
+}
+
+fn functions(frames: &[Frame]) -> Vec<Option<&str>> {
+    frames.iter().map(|f| f.function.as_deref()).collect()
+}
+
+#[test]
+fn names_of_every_kind() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = Names::start(&build(dir.path(), &["-g"]), true);
+    let (frames, reason) = name(&names);
+    assert_eq!(functions(&frames["f"]), [Some("f")]);
+    assert_eq!(frames["f"][0].module, "names");
+    assert_eq!(functions(&frames["inlined"]), [Some("inner"), Some("outer")], "innermost first");
+    let (file, line) = frames["inlined"][0].source.clone().unwrap();
+    let text = include_str!("workloads/hot_names.c").lines().nth(line as usize - 1).unwrap();
+    assert!(file.ends_with("hot_names.c") && text.contains("asm"), "{file}:{line}: {text}");
+    let call = frames["inlined"][1].source.as_ref().unwrap().1;
+    let text = include_str!("workloads/hot_names.c").lines().nth(call as usize - 1).unwrap();
+    assert!(text.contains("inner()"), "{call}: {text}");
+    assert_eq!((functions(&frames["jit"]), frames["jit"][0].kind), (vec![Some("Interpreter::run")], FrameKind::Jit));
+    assert_eq!(functions(&frames["late"]), [Some("late\u{fffd}[1m")]);
+    let libc = &frames["libc"][0];
+    // With the debug symbols of libc installed it is __GI___qsort_r.
+    assert!(libc.function.as_deref().is_some_and(|f| f.ends_with("qsort_r")), "{libc:?}");
+    assert!(libc.module.starts_with("libc") && libc.kind == FrameKind::Native, "{libc:?}");
+    assert_eq!(frames["vdso"][0].module, "[vdso]");
+    assert!(frames["vdso"][0].function.as_deref().is_some_and(|f| f.ends_with("clock_gettime")), "{:?}", frames["vdso"]);
+    assert_eq!(reason, None);
+}
+
+#[test]
+fn symbols_without_debug_information() {
+    let dir = tempfile::tempdir().unwrap();
+    for flags in [&["-g0"][..], &["-g0", "-no-pie"], &["-g0", "-static"]] {
+        let (frames, _) = name(&Names::start(&build(dir.path(), flags), false));
+        assert_eq!(functions(&frames["f"]), [Some("f")], "{flags:?}");
+        assert_eq!(functions(&frames["inlined"]), [Some("outer")], "{flags:?}");
+    }
+}
+
+#[test]
+fn nameless_code_has_module_and_offset() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = build(dir.path(), &["-s"]);
+    let names = Names::start(&program, false);
+    let (frames, reason) = name(&names);
+    let f = &frames["f"][0];
+    assert_eq!((f.function.as_deref(), f.module.as_str(), f.kind), (None, "names", FrameKind::Native));
+    // The file's bytes at that offset are the memory's at that address.
+    let mut memory = [0; 8];
+    let file = std::fs::read(&program).unwrap();
+    let mem = std::fs::File::open(format!("/proc/{}/mem", names.child.id())).unwrap();
+    std::os::unix::fs::FileExt::read_exact_at(&mem, &mut memory, names.addresses["f"]).unwrap();
+    assert_eq!(file[f.offset as usize..][..8], memory);
+    let jit = &frames["jit"][0];
+    assert_eq!((jit.function.as_deref(), jit.module.as_str(), jit.offset, jit.kind), (None, "[anon]", 8, FrameKind::Jit));
+    assert!(reason.is_some_and(|r| r.contains("perf-PID.map")));
+}
+
+#[test]
+fn a_process_that_exited() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = Names::start(&build(dir.path(), &[]), false);
+    let (key, address) = (names.key(), names.addresses["f"]);
+    let (requests, answers) = spawn();
+    let request = Request { key, user: vec![address], kernel: vec![] };
+    requests.send(request.clone()).unwrap();
+    let before = answers.recv().unwrap();
+    drop(names);
+    requests.send(request.clone()).unwrap();
+    let after = answers.recv().unwrap();
+    assert_eq!(after.user, before.user, "it was seen alive");
+    assert!(after.reason.is_some_and(|r| r.contains("exited")));
+    let stranger = ask(request);
+    assert_eq!((stranger.user[0].1[0].function.as_deref(), stranger.user[0].1[0].module.as_str()), (None, "[unknown]"));
+    assert!(stranger.reason.is_some_and(|r| r.contains("exited")));
+}
+
+#[test]
+fn a_reused_pid_is_never_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = Names::start(&build(dir.path(), &[]), false);
+    let mut key = names.key();
+    key.start_ns -= 10_000_000;
+    let answer = ask(Request { key, user: vec![names.addresses["f"]], kernel: vec![] });
+    assert_eq!(answer.user[0].1[0].function, None);
+}
+
+#[test]
+fn a_program_replaced_in_place_gets_its_new_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = build(dir.path(), &[]);
+    let (requests, answers) = spawn();
+    let ask = |names: &Names| {
+        requests.send(Request { key: names.key(), user: vec![names.addresses["f"]], kernel: vec![] }).unwrap();
+        answers.recv().unwrap().user[0].1[0].function.clone()
+    };
+    assert_eq!(ask(&Names::start(&program, false)).as_deref(), Some("f"));
+    build(dir.path(), &["-Df=renamed"]);
+    assert_eq!(ask(&Names::start(&program, false)).as_deref(), Some("renamed"));
+}
+
+#[test]
+#[ignore = "root"]
+fn a_deleted_program_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = build(dir.path(), &[]);
+    let names = Names::start(&program, false);
+    std::fs::remove_file(&program).unwrap();
+    let (frames, _) = name(&names);
+    assert_eq!((functions(&frames["f"]), frames["f"][0].module.as_str()), (vec![Some("f")], "names"));
+}
+
+#[test]
+#[ignore = "root"]
+fn kernel_names() {
+    let kallsyms = std::fs::read_to_string("/proc/kallsyms").unwrap();
+    let address = |wanted: &str| {
+        let line = kallsyms.lines().find(|l| l.split_whitespace().nth(2) == Some(wanted)).unwrap();
+        u64::from_str_radix(&line[..16], 16).unwrap()
+    };
+    let kernel = vec![address("vfs_read") + 8, address("schedule") + 4, address("_stext") - 4096];
+    let answer = ask(Request { key: ProcKey::default(), user: vec![], kernel: kernel.clone() });
+    let names: Vec<_> = answer.kernel.iter().map(|(_, frames)| frames[0].function.as_deref()).collect();
+    assert_eq!(names[..2], [Some("vfs_read"), Some("schedule")]);
+    let frame = &answer.kernel[0].1[0];
+    assert_eq!((frame.module.as_str(), frame.kind), ("vmlinux", FrameKind::Kernel));
+    assert_eq!(frame.offset, kernel[0] - address("_stext"));
+    assert_eq!((names[2], answer.reason), (None, None));
+}
