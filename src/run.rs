@@ -59,11 +59,11 @@ impl Job for Guard {
 ///
 /// # Errors
 /// The terminal cannot be taken, or drawing on it fails while it is still there.
-pub fn run(collector: Collector, symbols: Symbols, options: RunOptions) -> anyhow::Result<()> {
+pub fn run(collector: &Collector, symbols: Symbols, options: RunOptions) -> anyhow::Result<()> {
     let guard = Guard::enter(options.mouse).context("cannot take the terminal")?;
     let inputs = input::spawn().context("cannot read the terminal")?;
     let mut terminal = Terminal::new(CrosstermBackend::new(FrameWriter::new(io::stdout())))?;
-    match run_on(&mut terminal, &collector, symbols, &inputs, options, &guard) {
+    match run_on(&mut terminal, collector, symbols, &inputs, options, &guard) {
         Err(error) if is_gone(&error) => Ok(()),
         result => result,
     }
