@@ -191,6 +191,7 @@ impl App {
         }
         let owner = match self.current_line() {
             Some((LineKey::Process(key), _)) => Some(key),
+            _ if self.view == View::Stacks => self.stacks.whose(),
             _ => None,
         };
         if self.view != View::Network {

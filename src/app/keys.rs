@@ -88,6 +88,11 @@ impl Key {
         Key { code: event.code, modifiers: kept }
     }
 
+    /// The event that it makes.
+    pub fn event(&self) -> KeyEvent {
+        KeyEvent::new(self.code, self.modifiers)
+    }
+
     /// As it is written on the screen.
     pub fn name(&self) -> String {
         let code = match self.code {
@@ -190,6 +195,7 @@ pub static BINDINGS: &[Binding] = {
         ),
         bind(&[letter('f')], Stack(S::NextMode), Stacks, "flame/table/tree", "Flame graph, hottest functions, tree"),
         bind(&[letter('w')], Stack(S::NextSpan), Stacks, "span", "Last 5 s, 30 s, all"),
+        bind(&[letter('s')], Action::Sockets, Stacks, "sockets", "Sockets of the process"),
         bind(&[letter('/'), key(K::F(3))], Search, Anywhere, "search", "Search while you type; Enter keeps it, Esc ends it"),
         bind(&[letter('n')], FindNext(true), Anywhere, "", "Next one found"),
         bind(&[letter('N')], FindNext(false), Searching, "", "The one found before (while a search is on; else sorts by PID)"),

@@ -282,7 +282,7 @@ impl App {
 
     fn wants_now(&self) -> Wants {
         match self.layout().zip(self.process_table()) {
-            Some((layout, table)) => column::wants(&table::fit(table.set, table_width(&layout))),
+            Some((layout, table)) => column::wants(&table.columns(table_width(&layout))),
             None => Wants { sockets: self.shows_sockets(), page_allocs: false },
         }
     }
