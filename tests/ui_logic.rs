@@ -315,3 +315,25 @@ fn keys_in_any_order_at_any_size_break_nothing() {
         }
     }
 }
+
+#[test]
+fn p_shows_programs_with_their_directories() {
+    let mut app = app(120, 40);
+    assert!(screen(&app).contains(" redis-server 127.0.0.1:6379"));
+    keys(&mut app, "p");
+    assert!(screen(&app).contains(" /usr/bin/redis-server 127.0.0.1:6379"));
+    keys(&mut app, "\\/usr/bin");
+    press(&mut app, KeyCode::Enter);
+    keys(&mut app, "p");
+    assert!(screen(&app).contains(" redis-server 127.0.0.1:6379"), "filters see the whole command line");
+}
+
+#[test]
+fn a_key_right_after_escape_is_both() {
+    let mut app = app(120, 40);
+    keys(&mut app, "/redis");
+    let joined = crossterm::event::KeyEvent::new(KeyCode::Char('4'), crossterm::event::KeyModifiers::ALT);
+    app.update(Event::Key(joined));
+    assert!(app.prompt().is_none());
+    assert_eq!(app.view(), View::Network);
+}

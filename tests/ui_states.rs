@@ -155,3 +155,17 @@ fn colours_say_what_words_say() {
     assert!(!find("156M").modifier.contains(Modifier::BOLD));
     assert!(find("4112").modifier.contains(Modifier::REVERSED), "the first line is selected");
 }
+
+#[test]
+fn a_probe_that_costs_says_so_while_its_column_shows() {
+    let mut app = app(120, 40);
+    let mut sample = server(true);
+    let probe = sample.status.iter_mut().find(|s| s.domain == Domain::Mem).unwrap();
+    (probe.health, probe.cost) = (Health::Live, Some("~100 ns a page allocation".into()));
+    sample.at_ns += SECOND;
+    show(&mut app, sample);
+    let told = "PGALLOC costs ~100 ns a page allocation";
+    assert!(!screen(&app).contains(told));
+    keys(&mut app, "3");
+    assert!(screen(&app).contains(told), "{}", screen(&app));
+}

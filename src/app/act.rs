@@ -43,6 +43,7 @@ impl App {
             Action::Search => self.ask(Purpose::Search),
             Action::FindNext(forward) => self.find_next(forward),
             Action::Filter => self.ask(Purpose::Filter),
+            Action::Paths => self.program_paths = !self.program_paths,
             Action::Pause => self.pause(),
             Action::Delay => self.ask(Purpose::Delay),
             Action::Stack(action) => self.act_in_stacks(action),

@@ -6,6 +6,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::App;
 use super::keys::{Action, Binding, Place, bindings};
 use super::view::View;
+use crate::sample::{Domain, Health};
 
 /// The least that shows anything useful.
 pub const MIN_WIDTH: u16 = 60;
@@ -168,7 +169,7 @@ impl App {
         }
     }
 
-    /// On the right of the tabs: what narrows the view, and where.
+    /// On the right of the tabs: what narrows the view, where, and what is paid for showing it.
     pub fn chip(&self, layout: &Layout) -> Option<(Rect, String)> {
         let text = self.chip_text()?;
         let taken = self.tabs(layout).last().map_or(0, |t| t.x + t.width()) + 2;
@@ -188,8 +189,15 @@ impl App {
         let path = here.map(|here| self.trail().iter().map(|v| v.title()).chain([here.as_str()]).collect::<Vec<_>>().join(" › "));
         let filtered = self.view() != View::Stacks && !self.filter_text().is_empty();
         let filter = filtered.then(|| format!("filter: {} ✕", self.filter_text()));
-        let parts: Vec<String> = path.into_iter().chain(filter).collect();
+        let parts: Vec<String> = path.into_iter().chain(self.probe_cost()).chain(filter).collect();
         (!parts.is_empty()).then(|| parts.join(" · "))
+    }
+
+    /// What the probe costs that runs for a column on screen.
+    fn probe_cost(&self) -> Option<String> {
+        let status = self.model().sample.status.iter().find(|s| s.domain == Domain::Mem)?;
+        let cost = status.cost.as_ref().filter(|_| self.wants.page_allocs && status.health == Health::Live)?;
+        Some(format!("PGALLOC costs {cost}"))
     }
 
     fn sockets_title(&self) -> String {

@@ -67,14 +67,14 @@ fn exited_that_pass(model: &Model, filter: &Filter) -> Exited {
 impl App {
     /// What a line of the process table shows.
     pub fn row(&self, line: Line) -> Option<RowView<'_>> {
-        view_of(&self.model, &self.exited, &self.details, line)
+        view_of(&self.model, &self.exited, &self.details, line).map(|view| view.with_paths(self.program_paths))
     }
 
     /// What a line of the socket table shows.
     pub fn socket(&self, line: u32) -> Option<SocketView<'_>> {
         let row = self.model.sockets.get(line as usize)?;
         let owner = self.model.sample.sockets.get(row.socket as usize)?.owner;
-        Some(SocketView::new(&self.model, row, owner.and_then(|key| self.details.get(key))))
+        Some(SocketView::new(&self.model, row, owner.and_then(|key| self.details.get(key))).with_paths(self.program_paths))
     }
 
     /// The commands of the exited row are shown below it.
