@@ -19,7 +19,7 @@ use crate::model::exited::Exited;
 use crate::model::sockets::SocketRow;
 use crate::model::{Departed, Model, Row};
 use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants};
-pub use options::{BatchOptions, Format, OptionsError, View};
+pub use options::{BatchOptions, Format, OptionsError, View, known_names};
 
 /// Why a batch run ended early.
 #[derive(Debug, thiserror::Error)]

@@ -61,7 +61,12 @@ pub fn left_since(before: &Objects) -> Objects {
 
 /// Entries of the hash maps that a process has open.
 pub fn map_entries(pid: u32) -> usize {
-    let hashes = |id: u64| bpftool("map", &["show", "id", &id.to_string()])[0]["type"].as_str().is_some_and(|kind| kind.contains("hash"));
-    let maps = of(pid).into_iter().filter(|&(kind, id)| kind == "map" && hashes(id));
-    maps.map(|(_, id)| bpftool("map", &["dump", "id", &id.to_string()]).len()).sum()
+    let open = of(pid);
+    let hashes = bpftool("map", &["list"]).into_iter().filter_map(|map| {
+        let id = map["id"].as_u64().filter(|&id| open.contains(&("map", id)))?;
+        map["type"].as_str().is_some_and(|kind| kind.contains("hash")).then_some(id)
+    });
+    let hashes: Vec<u64> = hashes.collect();
+    assert!(!hashes.is_empty(), "{pid} has no hash maps: {open:?}");
+    hashes.iter().map(|id| bpftool("map", &["dump", "id", &id.to_string()]).len()).sum()
 }

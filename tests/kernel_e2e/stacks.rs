@@ -30,7 +30,6 @@ fn hot_functions_have_their_shares() {
             called_right += if leaf.starts_with("hot_") { count } else { 0 };
         }
     }
-    println!("{samples:?}");
     let all: u64 = samples.values().sum();
     let busy: f64 = truth[..3].iter().sum();
     for (name, ns) in ["hot_a", "hot_b", "hot_c"].iter().zip(&truth) {
