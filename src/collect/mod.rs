@@ -114,7 +114,7 @@ impl Collector {
         let thread = std::thread::Builder::new().name("collector".into()).spawn(move || match build() {
             Ok(source) => {
                 let _ = ready.send(Ok(()));
-                Loop { source, to_screen, inbox, wake, unsent: None, unanswered: Vec::new(), details: DetailsCache::default() }
+                Loop { source, to_screen, inbox, wake, unsent: None, unanswered: Vec::new(), details: DetailsCache::default(), extra: None }
                     .run(interval);
             }
             Err(error) => {
@@ -157,6 +157,8 @@ struct Loop<S> {
     /// Processes whose details found no room on the way to the screen.
     unanswered: Vec<(ProcKey, u64)>,
     details: DetailsCache,
+    /// When a sample beside the clock was asked for.
+    extra: Option<Instant>,
 }
 
 impl<S: Source> Loop<S> {
@@ -164,13 +166,16 @@ impl<S: Source> Loop<S> {
         let mut next = Instant::now();
         loop {
             let now = Instant::now();
-            if now >= next {
+            let is_extra = self.extra.take_if(|at| now >= *at).is_some();
+            if now >= next || is_extra {
                 if !self.tick() {
                     return;
                 }
-                next = next_tick(next, interval, Instant::now());
+                if now >= next {
+                    next = next_tick(next, interval, Instant::now());
+                }
             }
-            self.wait(next);
+            self.wait(self.extra.map_or(next, |at| at.min(next)));
             loop {
                 match self.inbox.try_recv() {
                     Ok(Command::SetInterval(new)) => {
@@ -180,6 +185,7 @@ impl<S: Source> Loop<S> {
                     Ok(Command::Want(wants)) => self.source.want(wants),
                     Ok(Command::Details(wanted)) => self.answer_details(wanted),
                     Ok(Command::SampleNow) => next = Instant::now(),
+                    Ok(Command::SampleSoon(after)) => self.extra = Some(Instant::now() + after),
                     Ok(Command::Quit) | Err(TryRecvError::Disconnected) => return,
                     Err(TryRecvError::Empty) => break,
                 }
@@ -315,6 +321,14 @@ mod tests {
         assert_eq!(exited(collector.updates.iter().take(2)), [1, 2]);
         drop(collector);
         assert!(started.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_sample_beside_the_clock_comes_once() {
+        let collector = Collector::start(Duration::from_secs(3600), || Ok(Counting(0))).unwrap();
+        collector.send(Command::SampleSoon(Duration::from_millis(10)));
+        assert_eq!(exited(collector.updates.iter().take(2)), [1, 2]);
+        assert!(collector.updates.recv_timeout(Duration::from_millis(100)).is_err());
     }
 
     #[test]
