@@ -20,7 +20,7 @@ use crate::model::exited::Exited;
 use crate::model::sockets::SocketRow;
 use crate::model::{Departed, Model, Row};
 use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants};
-pub use options::{BatchOptions, Format, OptionsError, View};
+pub use options::{BatchOptions, Format, OptionsError, View, known_names};
 
 /// How long a tick waits for details; a process that hangs must not hold up the others.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -600,6 +600,8 @@ pub enum Command {
     Details(Vec<(ProcKey, u64)>),
     /// Take a sample now.
     SampleNow,
+    /// Take one sample more after this time; the clock goes on as it was.
+    SampleSoon(Duration),
     /// Stop.
     Quit,
 }

@@ -13,6 +13,7 @@ use super::net::{Net, NetReading};
 use super::stacks::Stacks;
 use super::tasks::{TaskReading, Tasks};
 use super::{Source, SourceError};
+use crate::bpf::memory;
 use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, Wants};
 
 /// All that the kernel gives on this machine.
@@ -40,6 +41,8 @@ impl Live {
             let mem = scope.spawn(Mem::open);
             (Tasks::open(), open_stacks(hz), joined(net), joined(mem))
         });
+        // Those types, some megabytes each time, are done with.
+        memory::give_back();
         let tasks = tasks?;
         let rings = watch_rings(&tasks, stacks.as_ref().ok()).map_err(|e| format!("epoll: {e}"))?;
         Ok(Live { tasks, net, stacks, mem, machine: MachineReader::open(), wants: Wants::default(), strangers: Vec::new(), rings })

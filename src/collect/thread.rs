@@ -99,23 +99,28 @@ struct Loop<S> {
     questions: Sender<Question>,
     /// Processes whose details could not be asked for, or found no room on the way to the screen; with their exec.
     unanswered: FxHashMap<ProcKey, u64>,
+    /// When a sample beside the clock was asked for.
+    extra: Option<Instant>,
 }
 
 impl<S: Source> Loop<S> {
     fn new(source: S, to_screen: Sender<Update>, inbox: Receiver<Command>, wake: Arc<OwnedFd>) -> Self {
         let questions = details::spawn(to_screen.clone());
         let unanswered = FxHashMap::default();
-        Loop { source, to_screen, inbox, wake, unsent: None, dropped: [0; Domain::ALL.len()], questions, unanswered }
+        Loop { source, to_screen, inbox, wake, unsent: None, dropped: [0; Domain::ALL.len()], questions, unanswered, extra: None }
     }
 
     fn run(mut self, mut interval: Duration) {
         // None: the source ended, and only commands are left to be served.
         let mut next = Some(Instant::now());
         loop {
-            if let Some(at) = next.filter(|&at| at <= Instant::now()) {
-                next = self.tick().then(|| next_tick(at, interval, Instant::now()));
+            let now = Instant::now();
+            let is_extra = self.extra.take_if(|at| *at <= now).is_some();
+            if let Some(at) = next.filter(|&at| is_extra || at <= now) {
+                let has_more = self.tick();
+                next = has_more.then(|| if at <= now { next_tick(at, interval, Instant::now()) } else { at });
             }
-            self.wait(next);
+            self.wait(next.map(|at| self.extra.map_or(at, |extra| extra.min(at))));
             loop {
                 match self.inbox.try_recv() {
                     Ok(Command::SetInterval(new)) => {
@@ -125,6 +130,7 @@ impl<S: Source> Loop<S> {
                     Ok(Command::Want(wants)) => self.source.want(wants),
                     Ok(Command::Details(wanted)) => self.answer(wanted),
                     Ok(Command::SampleNow) => next = next.map(|_| Instant::now()),
+                    Ok(Command::SampleSoon(after)) => self.extra = Some(Instant::now() + after),
                     Ok(Command::Quit) | Err(TryRecvError::Disconnected) => return,
                     Err(TryRecvError::Empty) => break,
                 }
@@ -335,6 +341,15 @@ mod tests {
         collector.updates.recv().unwrap();
         drop(collector);
         assert!(started.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_sample_beside_the_clock_comes_once() {
+        let collector = counting(3_600_000, 8, 1);
+        collector.send(Command::SampleSoon(Duration::from_millis(10)));
+        let two: Vec<_> = (0..2).map(|_| collector.updates.recv_timeout(Duration::from_secs(5))).collect();
+        assert!(two.iter().all(|update| matches!(update, Ok(Update::Sample(_)))));
+        assert!(collector.updates.recv_timeout(Duration::from_millis(100)).is_err());
     }
 
     #[test]
