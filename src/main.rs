@@ -1,4 +1,5 @@
 //! Arguments → source → screen, batch output, recording or report.
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo)]
 
 use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::Path;
