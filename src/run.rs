@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, never, sel
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::layout::{Position, Rect};
 
 use crate::app::{App, Effect, Event, Start};
 use crate::collect::Collector;
@@ -129,13 +130,14 @@ where
     }
 }
 
-/// Forgets what is on the terminal; its size may be another one too.
+/// Forgets what is on the terminal; its size may be another one too. (`Terminal::clear` would ask the terminal where its cursor is,
+/// and the answer would go to the thread that reads keys.)
 fn redraw<B: Backend>(terminal: &mut Terminal<B>, app: &mut App) -> anyhow::Result<()>
 where
     B::Error: Send + Sync + 'static,
 {
-    terminal.clear()?;
     let size = terminal.size()?;
+    terminal.resize(Rect::from((Position::ORIGIN, size)))?;
     app.update(Event::Resize(size.width, size.height));
     Ok(())
 }
