@@ -16,10 +16,13 @@ use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check};
 use ebtop::record::{Replay, keep};
 use ebtop::run::{self, RunOptions};
-use ebtop::sample::Update;
+use ebtop::sample::{Command, Update};
 use ebtop::symbols;
 use ebtop::ui::theme::Theme;
 use nix::unistd::{Uid, User};
+
+/// The first rates are counted over this, so that the screen is whole at once; all others over the interval.
+const FIRST_RATES: Duration = Duration::from_millis(50);
 
 /// Wrong usage, as clap has it.
 const USAGE: u8 = 2;
@@ -106,6 +109,9 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
         filter,
         who: if source.is_empty() { user_name() } else { source.to_owned() },
     };
+    if source.is_empty() {
+        collector.send(Command::SampleSoon(FIRST_RATES));
+    }
     let theme = Theme { colour: std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()), ascii: options.ascii };
     run::run(&collector, symbols::spawn(), RunOptions { start, mouse: !options.no_mouse, theme, iterations: options.iterations })?;
     Ok(ExitCode::SUCCESS)

@@ -121,10 +121,6 @@ pub struct BatchOptions {
     pub socket_sort: (SocketColumn, bool),
     /// Which rows.
     pub filter: Filter,
-    /// Only these processes; empty = all.
-    pub pids: Vec<u32>,
-    /// Only processes of these user ids; empty = all.
-    pub uids: Vec<u32>,
     /// Writes the columns or fields that were chosen.
     pub writer: Writer,
     /// What must be collected for them beyond the basics.
@@ -151,8 +147,6 @@ impl BatchOptions {
             sort: (process, process.descends()),
             socket_sort: (socket, socket.descends()),
             filter: Filter::default(),
-            pids: Vec::new(),
-            uids: Vec::new(),
             wants: wanted(view, &writer, fields),
             writer,
         })
