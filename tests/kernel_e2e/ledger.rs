@@ -13,7 +13,7 @@ const PARTS: [&str; 6] = ["processes_ns", "kernel_ns", "exited_ns", "irq_ns", "s
 /// Measures while `load` runs.
 fn gap_is_small(phase: &str, load: Option<Workload>) {
     let mut ebtop = Batch::start(&["--hz", "0"]);
-    ebtop.read_for(Duration::from_secs(span(15, 60)));
+    ebtop.read_for(Duration::from_secs(span(12, 60)));
     // Killed when it is dropped: what it does matters, not what it says.
     drop(load);
     let ticks = ebtop.stop();
