@@ -134,7 +134,7 @@ pub struct Show {
     #[arg(short, long, value_name = "COL")]
     pub sort: Option<String>,
 
-    /// Show only what matches, e.g. `nginx` or `cpu>5`
+    /// Show only what matches, e.g. `nginx` or `cpu>5`; `--sort help` lists the columns
     #[arg(short = 'F', long, value_name = "EXPR")]
     pub filter: Option<String>,
 

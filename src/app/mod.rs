@@ -232,6 +232,8 @@ impl App {
     }
 
     fn show(&mut self, sample: Arc<Sample>) {
+        // The old rows go first: with very many processes, both at once would show in the resident size.
+        self.model = Model::default();
         self.model = Model::between(self.base.as_deref(), Arc::clone(&sample));
         self.details.tick(&sample);
         self.base = Some(sample);

@@ -164,7 +164,7 @@ fn knows_exits(app: &App) -> bool {
 
 /// More than 1 % of the machine is worth a look.
 fn gap_role(ledger: &Ledger) -> Role {
-    if ledger.gap_ns.unsigned_abs() * 100 > ledger.capacity_ns { Role::Warning } else { Role::Text }
+    if ledger.gap_ns.unsigned_abs() > ledger.capacity_ns / 100 { Role::Warning } else { Role::Text }
 }
 
 /// Groups of words, as many as fit whole.

@@ -29,7 +29,7 @@ impl Slots {
     /// # Errors
     /// Where the map cannot be mapped.
     pub fn new(uses: &MapHandle, queue: MapHandle) -> io::Result<Slots> {
-        let uses = SharedArray::new(uses)?;
+        let uses = SharedArray::new(uses, WAITING)?;
         let mut slots = Slots { uses, queue, waiting: VecDeque::new(), active: Vec::new(), recycled: Vec::new(), never_used: 0, taken: 0 };
         slots.top_up();
         Ok(slots)
@@ -89,7 +89,7 @@ impl Slots {
 
     fn fresh(&mut self) -> Option<u32> {
         let slot = self.never_used;
-        ((slot as usize) < self.uses.len()).then(|| {
+        self.uses.reach(slot as usize).then(|| {
             self.never_used += 1;
             slot
         })
