@@ -47,7 +47,8 @@ fn main() -> Result<()> {
     let (ebtop, folder) = args.next().zip(args.next()).context("usage: screenshots EBTOP FOLDER")?;
     let _work = Workload::start()?;
     let mut command = command(fs::canonicalize(&ebtop).with_context(|| ebtop.display().to_string())?);
-    command.args(["--user", workload::USER.0]);
+    // Who else works on the machine is nobody's business; what exited tells only names.
+    command.args(["--filter", &format!("user={} or exited", workload::USER.0)]);
     let mut session = Session::start(SIZE, command);
     thread::sleep(WARM_UP);
     for shot in &SHOTS {

@@ -4,7 +4,8 @@
  *   web-server   answers requests on a TCP port, in functions of known shares of its time
  *   load-gen     asks it, over many connections
  *   cache        answers over IPv6; fills memory, gives it back, fills it again
- *   indexer      asks the cache; four threads that work half of the time
+ *   indexer      asks the cache, from four threads
+ *   queue-worker works a little, sleeps a little
  *   backup       writes a file over and over
  *   builder      starts processes that burn a few ms and are gone
  */
@@ -176,7 +177,7 @@ static NOINLINE void generate_load(void)
 		fds[i] = connect_to(WEB_PORT);
 	for (int i = 0;; i = (i + 1) % CLIENTS) {
 		ask(fds[i]);
-		nap_ms(2.5);
+		nap_ms(6);
 	}
 }
 
@@ -209,18 +210,28 @@ static void *turn_over(void *unused)
 
 /* ---- the rest */
 
+static void work_ms(double ms)
+{
+	for (ms += cpu_ms(CLOCK_THREAD_CPUTIME_ID); cpu_ms(CLOCK_THREAD_CPUTIME_ID) < ms;)
+		burn(1000);
+}
+
 static void *index_terms(void *unused)
 {
 	int fd = connect_to(CACHE_PORT);
 
 	for (;; nap_ms(30)) {
-		double until = cpu_ms(CLOCK_THREAD_CPUTIME_ID) + 1.5;
-
 		ask(fd);
-		while (cpu_ms(CLOCK_THREAD_CPUTIME_ID) < until)
-			burn(1000);
+		work_ms(1.5);
 	}
 	return unused;
+}
+
+/* Each works a little more or less than the next. */
+static void work_queue(void)
+{
+	for (;; nap_ms(50))
+		work_ms(getpid() % 10 / 4.0);
 }
 
 static void threads(void *(*body)(void *), int count)
@@ -239,6 +250,7 @@ static void back_up(void)
 		rewind(file);
 		fwrite(buffer, sizeof(buffer) / 4, 1, file);
 		fflush(file);
+		fdatasync(fileno(file));
 	}
 }
 
@@ -257,7 +269,7 @@ static int run(char **argv)
 {
 	const char *name = argv[0];
 
-	/* The kernel takes the name from the file, which is one for all. */
+	/* The kernel takes the name from the file, which is another's for cc1. */
 	prctl(PR_SET_NAME, name);
 	if (strcmp(name, "web-server") == 0)
 		serve(WEB_PORT, handle_request);
@@ -271,6 +283,8 @@ static int run(char **argv)
 		threads(index_terms, 4);
 		pause();
 	}
+	if (strcmp(name, "queue-worker") == 0)
+		work_queue();
 	if (strcmp(name, "backup") == 0)
 		back_up();
 	if (strcmp(name, "builder") == 0)

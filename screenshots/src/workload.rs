@@ -11,15 +11,16 @@ use tempfile::TempDir;
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/workload.c");
 
-/// What runs.
-const ROLES: [&str; 7] = ["web-server", "cache", "load-gen", "load-gen", "indexer", "backup", "builder"];
+/// What runs, how many of each.
+const ROLES: [(&str, u32); 7] =
+    [("web-server", 1), ("cache", 1), ("load-gen", 2), ("indexer", 1), ("queue-worker", 12), ("backup", 1), ("builder", 1)];
 /// Whom it runs as: a user that every Debian has. Pictures show that user alone, so nobody else's command lines.
 pub const USER: (&str, u32) = ("www-data", 33);
 
 /// Everything that runs; it ends with this value.
 pub struct Workload {
     running: Vec<Child>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Workload {
@@ -27,21 +28,25 @@ impl Workload {
     pub fn start() -> Result<Workload> {
         let folder = tempfile::tempdir()?;
         set_permissions(folder.path(), Permissions::from_mode(0o755))?;
-        let program = folder.path().join("workload");
-        compile(&program)?;
-        let mut work = Workload { running: Vec::new(), _folder: folder };
-        for name in ROLES {
-            let mut command = Command::new(&program);
-            command.arg0(name).uid(USER.1).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
-            work.running.push(command.spawn().with_context(|| format!("{command:?}"))?);
+        let mut work = Workload { running: Vec::new(), folder };
+        for (name, count) in ROLES {
+            let program = work.folder.path().join(name);
+            compile(&program)?;
+            for _ in 0..count {
+                let mut command = Command::new(&program);
+                command.arg0(name).uid(USER.1).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
+                work.running.push(command.spawn().with_context(|| format!("{command:?}"))?);
+            }
         }
         Ok(work)
     }
 }
 
 fn compile(program: &Path) -> Result<()> {
+    // Without a frame in functions that call none, a walk would skip their callers.
+    let leaf_frames = if cfg!(target_arch = "x86_64") { "-mno-omit-leaf-frame-pointer" } else { "-fno-omit-frame-pointer" };
     let status = Command::new("gcc")
-        .args(["-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls", "-nostartfiles", "-pthread", "-o"])
+        .args(["-O1", "-fno-omit-frame-pointer", leaf_frames, "-fno-optimize-sibling-calls", "-nostartfiles", "-pthread", "-o"])
         .args([program, Path::new(SOURCE)])
         .status()
         .context("gcc")?;
