@@ -114,8 +114,17 @@ impl Collector {
         let thread = std::thread::Builder::new().name("collector".into()).spawn(move || match build() {
             Ok(source) => {
                 let _ = ready.send(Ok(()));
-                Loop { source, to_screen, inbox, wake, unsent: None, unanswered: Vec::new(), details: DetailsCache::default(), extra: None }
-                    .run(interval);
+                Loop {
+                    source,
+                    to_screen,
+                    inbox,
+                    wake,
+                    unsent: None,
+                    unanswered: Vec::new(),
+                    details: DetailsCache::default(),
+                    extra: None,
+                }
+                .run(interval);
             }
             Err(error) => {
                 let _ = ready.send(Err(error));
