@@ -6,8 +6,9 @@ mod options;
 use std::collections::VecDeque;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, at, never, select};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::app::column::{self, RowView, SocketView};
@@ -19,7 +20,16 @@ use crate::model::exited::Exited;
 use crate::model::sockets::SocketRow;
 use crate::model::{Departed, Model, Row};
 use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants};
-pub use options::{BatchOptions, Format, OptionsError, View};
+pub use options::{BatchOptions, Format, OptionsError, View, known_names};
+
+/// How long a tick waits for details; a process that hangs must not hold up the others.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A process may change its command line, user and cgroup without exec: details this old are read again.
+const REREAD_NS: u64 = 30_000_000_000;
+/// Right after its birth it often does: then they are read again this soon.
+const REREAD_YOUNG_NS: u64 = 1_000_000_000;
+/// A process is young for so long.
+const YOUTH_NS: u64 = 2_000_000_000;
 
 /// Why a batch run ended early.
 #[derive(Debug, thiserror::Error)]
@@ -60,15 +70,32 @@ struct Batch<'a> {
     stopped: &'a Receiver<()>,
     /// Updates that came while waiting for details.
     early: VecDeque<Update>,
-    /// By process, with the exec they were read after.
-    details: FxHashMap<ProcKey, (u64, Details)>,
+    details: FxHashMap<ProcKey, Known>,
+    /// Processes asked about last: their exec, and until when the answer holds.
+    asked: FxHashMap<ProcKey, (u64, u64)>,
     names: Option<names::SymbolThread>,
+}
+
+/// Details, the exec they were read after, and when they are to be read again.
+struct Known {
+    exec_id: u64,
+    again_ns: u64,
+    details: Details,
+}
+
+/// What waiting came to.
+enum Received {
+    Update(Update),
+    /// Told to stop.
+    Stop,
+    /// It took too long.
+    Late,
 }
 
 impl<'a> Batch<'a> {
     fn new(collector: &'a Collector, options: &'a BatchOptions, stopped: &'a Receiver<()>) -> Self {
         let names = (options.view == View::Stacks).then(names::SymbolThread::start);
-        Batch { collector, options, stopped, early: VecDeque::new(), details: FxHashMap::default(), names }
+        Batch { collector, options, stopped, early: VecDeque::new(), details: FxHashMap::default(), asked: FxHashMap::default(), names }
     }
 
     fn run(mut self, out: &mut impl Write) -> Result<Outcome, BatchError> {
@@ -103,56 +130,67 @@ impl<'a> Batch<'a> {
     /// The next sample; `None` when the source ended or somebody said stop.
     fn next_sample(&mut self) -> Result<Option<Arc<Sample>>, BatchError> {
         loop {
-            match self.early.pop_front().or_else(|| self.receive()) {
-                Some(Update::Sample(sample)) => return Ok(Some(sample)),
-                Some(Update::Details(_)) => {}
-                Some(Update::End(Some(reason))) => return Err(BatchError::Source(reason)),
-                Some(Update::End(None)) | None => return Ok(None),
+            match self.early.pop_front().map_or_else(|| self.receive(&never()), Received::Update) {
+                Received::Update(Update::Sample(sample)) => return Ok(Some(sample)),
+                Received::Update(Update::Details(found)) => self.learn(found),
+                Received::Update(Update::End(Some(reason))) => return Err(BatchError::Source(reason)),
+                Received::Update(Update::End(None)) | Received::Stop | Received::Late => return Ok(None),
             }
         }
     }
 
-    /// The next update; `None` when told to stop or the collector is gone.
-    fn receive(&self) -> Option<Update> {
+    fn receive(&self, deadline: &Receiver<Instant>) -> Received {
         select! {
-            recv(self.stopped) -> _ => None,
-            recv(self.collector.updates) -> update => update.ok(),
+            recv(self.stopped) -> _ => Received::Stop,
+            recv(self.collector.updates) -> update => {
+                Received::Update(update.unwrap_or_else(|_| Update::End(Some("the collector stopped".into()))))
+            }
+            recv(deadline) -> _ => Received::Late,
         }
     }
 
-    /// Learns the details of processes that are new or called exec, and forgets those of the gone. False when told to stop.
+    /// Learns the details of processes that are new, called exec or were not looked at for long, and forgets those of the gone.
+    /// False when told to stop.
     fn learn_details(&mut self, sample: &Sample) -> bool {
         let exited: FxHashSet<ProcKey> = sample.exits.iter().map(|e| e.task.key).collect();
         let lives = |key: &ProcKey| sample.tasks.binary_search_by_key(key, |t| t.key).is_ok();
         self.details.retain(|key, _| lives(key) || exited.contains(key));
-        let is_known = |t: &&Task| self.details.get(&t.key).is_some_and(|(exec_id, _)| *exec_id == t.exec_id);
-        let unknown: FxHashMap<_, _> = sample.tasks.iter().filter(|t| !is_known(t)).map(|t| (t.key, t.exec_id)).collect();
-        if unknown.is_empty() {
+        let is_known = |t: &&Task| self.details.get(&t.key).is_some_and(|d| d.exec_id == t.exec_id && sample.at_ns < d.again_ns);
+        let due = |t: &Task| sample.at_ns.saturating_add(if is_young(t, sample) { REREAD_YOUNG_NS } else { REREAD_NS });
+        self.asked = sample.tasks.iter().filter(|t| !is_known(t)).map(|t| (t.key, (t.exec_id, due(t)))).collect();
+        if self.asked.is_empty() {
             return true;
         }
-        self.collector.send(Command::Details(unknown.iter().map(|(key, exec_id)| (*key, *exec_id)).collect()));
+        self.collector.send(Command::Details(self.asked.iter().map(|(key, (exec_id, _))| (*key, *exec_id)).collect()));
+        let deadline = at(Instant::now() + PATIENCE);
         loop {
-            match self.receive() {
-                Some(Update::Details(found)) => {
-                    let with_exec = |(key, details)| Some((key, (*unknown.get(&key)?, details)));
-                    self.details.extend(found.into_iter().filter_map(with_exec));
+            match self.receive(&deadline) {
+                Received::Update(Update::Details(found)) => {
+                    self.learn(found);
                     return true;
                 }
-                Some(update) => {
-                    let is_end = matches!(update, Update::End(_));
+                Received::Update(update) => {
+                    let has_failed = matches!(update, Update::End(Some(_)));
                     self.early.push_back(update);
-                    if is_end {
+                    if has_failed {
                         return true;
                     }
                 }
-                None => return false,
+                Received::Late => return true,
+                Received::Stop => return false,
             }
         }
     }
 
+    fn learn(&mut self, found: Vec<(ProcKey, Details)>) {
+        let asked = &self.asked;
+        let known = |(key, details)| asked.get(&key).map(|&(exec_id, again_ns)| (key, Known { exec_id, again_ns, details }));
+        self.details.extend(found.into_iter().filter_map(known));
+    }
+
     /// Writes a tick in one go, so that a reader sees whole ticks.
     fn write(&mut self, model: &Model, writer: &mut Writer, out: &mut impl Write) -> io::Result<()> {
-        let departed: Vec<_> = model.departed.iter().copied().filter(|d| self.shows(&self.departed(model, d))).collect();
+        let departed: Vec<_> = model.departed.iter().copied().filter(|d| self.options.filter.matches(&self.departed(model, d))).collect();
         let exited = Exited::fold(&departed);
         let stacks = self.stacks(model);
         let report = Report { stacks, ..self.report(model, &departed, &exited) };
@@ -164,7 +202,7 @@ impl<'a> Batch<'a> {
     fn report<'m>(&'m self, model: &'m Model, departed: &'m [Departed], exited: &'m Exited) -> Report<'m> {
         let (by, descending) = self.options.sort;
         let mut report = Report::empty(model);
-        report.live = model.rows.iter().map(|row| self.live(model, row)).filter(|row| self.shows(row)).collect();
+        report.live = model.rows.iter().map(|row| self.live(model, row)).filter(|row| self.options.filter.matches(row)).collect();
         report.exited = departed.iter().map(|d| self.departed(model, d)).collect();
         report.mixed = report.live.clone();
         report.mixed.extend(exited.groups.iter().map(|group| RowView::exited(model, group)));
@@ -181,11 +219,7 @@ impl<'a> Batch<'a> {
             let owner = model.sample.sockets.get(row.socket as usize).and_then(|s| s.owner);
             SocketView::new(model, row, owner.and_then(|key| self.details_of(key)))
         };
-        let of_process = |view: &SocketView<'_>| {
-            (options.pids.is_empty() || view.socket.owner.is_some_and(|key| options.pids.contains(&key.pid)))
-                && (options.uids.is_empty() || view.task.is_some_and(|t| options.uids.contains(&t.uid)))
-        };
-        let mut views: Vec<_> = model.sockets.iter().map(view).filter(|v| of_process(v) && options.filter.matches_socket(v)).collect();
+        let mut views: Vec<_> = model.sockets.iter().map(view).filter(|v| options.filter.matches_socket(v)).collect();
         column::sort(&mut views, options.socket_sort.0, options.socket_sort.1);
         views
     }
@@ -196,7 +230,7 @@ impl<'a> Batch<'a> {
         let live = model.rows.iter().map(|row| self.live(model, row));
         let shown: FxHashSet<ProcKey> = live
             .chain(model.departed.iter().map(|d| self.departed(model, d)))
-            .filter(|row| self.shows(row))
+            .filter(|row| self.options.filter.matches(row))
             .filter_map(|row| row.task().map(|t| t.key))
             .collect();
         let counts: Vec<_> = model.sample.stacks.counts.iter().filter(|s| shown.contains(&s.key)).cloned().collect();
@@ -214,18 +248,12 @@ impl<'a> Batch<'a> {
     }
 
     fn details_of(&self, key: ProcKey) -> Option<&Details> {
-        self.details.get(&key).map(|(_, details)| details)
+        self.details.get(&key).map(|known| &known.details)
     }
+}
 
-    /// Passes the filter, and is one of the processes and users asked for.
-    fn shows(&self, row: &RowView<'_>) -> bool {
-        let options = self.options;
-        let of_task = |task: &Task| {
-            (options.pids.is_empty() || options.pids.contains(&task.key.pid))
-                && (options.uids.is_empty() || options.uids.contains(&task.uid))
-        };
-        row.task().is_none_or(of_task) && options.filter.matches(row)
-    }
+fn is_young(task: &Task, sample: &Sample) -> bool {
+    sample.at_ns.saturating_sub(task.key.start_ns) < YOUTH_NS
 }
 
 /// A domain that is shown works in part or not at all, or lost events within the tick.

@@ -18,6 +18,7 @@ pub mod batch;
 pub mod bpf;
 pub mod cli;
 pub mod collect;
+pub mod delay;
 pub mod export;
 pub mod interrupt;
 pub mod model;

@@ -1,6 +1,6 @@
 //! Arguments → source → screen, batch output, recording or report.
 
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -36,15 +36,25 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("ebtop: {error:#}");
-            ExitCode::from(error.downcast_ref::<Usage>().map_or(1, |_| USAGE))
+            ExitCode::from(match error.downcast_ref::<Failure>() {
+                Some(Failure::Usage(_)) => USAGE,
+                Some(Failure::NothingLeft(_)) => NOTHING_LEFT,
+                None => 1,
+            })
         }
     }
 }
 
-/// A value that no flag could check by itself.
+/// Failures with an exit code of their own.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Usage(String);
+enum Failure {
+    /// A value that no flag could check by itself.
+    #[error("{0}")]
+    Usage(String),
+    /// No source could be started.
+    #[error("{0}")]
+    NothingLeft(String),
+}
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
@@ -56,14 +66,16 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Some(Commands::Check { json }) => report(json),
         Some(Commands::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "ebtop", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ebtop", &mut script);
+            print(&script)
         }
     }
 }
 
 fn live(pace: Pace, collect: Collect) -> anyhow::Result<Collector> {
-    start(StartOptions { interval: pace.delay, hz: collect.hz, bpf: !collect.no_bpf })
+    let started = start(StartOptions { interval: pace.delay, hz: collect.hz, bpf: !collect.no_bpf });
+    Ok(started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?)
 }
 
 fn replay(pace: Pace, file: &Path) -> anyhow::Result<Collector> {
@@ -72,21 +84,19 @@ fn replay(pace: Pace, file: &Path) -> anyhow::Result<Collector> {
 }
 
 /// Options are checked before anything is loaded into the kernel.
-fn show(options: &Show, pace: Pace, source: &str, collector: impl Fn() -> anyhow::Result<Collector>) -> anyhow::Result<ExitCode> {
+fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> anyhow::Result<Collector>) -> anyhow::Result<ExitCode> {
+    if let Some(names) = batch::known_names(options.format, options.view, &options.fields, options.sort.as_deref()) {
+        return print(names.as_bytes());
+    }
     let filter = filter(options)?;
     let batch = BatchOptions {
         iterations: options.iterations,
         filter: filter.clone(),
-        ..BatchOptions::new(options.format, options.view, &options.fields, options.sort.as_deref()).map_err(|e| Usage(e.to_string()))?
+        ..BatchOptions::new(options.format, options.view, &options.fields, options.sort.as_deref())
+            .map_err(|e| Failure::Usage(e.to_string()))?
     };
     let screen = !options.batch && std::io::stdout().is_terminal();
-    let collector = match collector() {
-        Ok(collector) => collector,
-        Err(error) => {
-            eprintln!("ebtop: {error:#}");
-            return Ok(ExitCode::from(NOTHING_LEFT));
-        }
-    };
+    let collector = collector()?;
     if !screen {
         let outcome = batch::run(&collector, &batch, &mut BufWriter::new(std::io::stdout().lock()))?;
         return Ok(if outcome.partial { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS });
@@ -123,7 +133,7 @@ fn filter(options: &Show) -> anyhow::Result<Filter> {
     let pids = options.pid.iter().map(|pid| format!("pid={pid}")).collect::<Vec<_>>();
     let own = options.filter.clone().filter(|f| !f.trim().is_empty());
     if let Some(text) = &own {
-        parse(text).map_err(|e| Usage(format!("--filter: {e}")))?;
+        parse(text).map_err(|e| Failure::Usage(format!("--filter: {e}")))?;
     }
     let parts = [own, any_of(&pids), any_of(&users)];
     let text = parts.into_iter().flatten().map(|part| format!("({part})")).collect::<Vec<_>>().join(" and ");
@@ -140,7 +150,7 @@ fn name_of(user: &str) -> anyhow::Result<String> {
         return Ok(User::from_uid(Uid::from_raw(uid)).ok().flatten().map_or(user.to_owned(), |u| u.name));
     }
     let known = User::from_name(user).with_context(|| format!("cannot look up user {user}"))?;
-    known.map(|u| u.name).ok_or_else(|| Usage(format!("there is no user `{user}`: give a name or a number")).into())
+    known.map(|u| u.name).ok_or_else(|| Failure::Usage(format!("there is no user `{user}`: give a name or a number")).into())
 }
 
 fn user_name() -> String {
@@ -156,10 +166,19 @@ fn report(json: bool) -> anyhow::Result<ExitCode> {
         _ => Vec::new(),
     };
     let findings = check::findings(&check::gather());
-    let mut out = std::io::stdout();
-    match json {
-        true => writeln!(out, "{}", check::json(&findings, &status))?,
-        false => write!(out, "{}", check::text(&findings, &status))?,
+    print(
+        match json {
+            true => format!("{}\n", check::json(&findings, &status)),
+            false => check::text(&findings, &status),
+        }
+        .as_bytes(),
+    )
+}
+
+/// Writes all at once; a reader that went away has seen enough.
+fn print(text: &[u8]) -> anyhow::Result<ExitCode> {
+    match std::io::stdout().write_all(text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write the output"),
+        _ => Ok(ExitCode::SUCCESS),
     }
-    Ok(ExitCode::SUCCESS)
 }

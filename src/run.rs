@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, never, sel
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::layout::{Position, Rect};
 
 use crate::app::{App, Effect, Event, Start};
 use crate::collect::Collector;
@@ -57,7 +58,7 @@ impl Job for Guard {
 /// Takes the terminal and runs until the user quits, a signal asks for an end, or the terminal is gone.
 ///
 /// # Errors
-/// The terminal cannot be taken, or drawing on it fails while it is still there.
+/// The terminal cannot be taken, drawing on it fails while it is still there, or a thread panicked.
 pub fn run(collector: &Collector, symbols: Symbols, options: RunOptions) -> anyhow::Result<()> {
     let guard = Guard::enter(options.mouse).context("cannot take the terminal")?;
     let inputs = input::spawn().context("cannot read the terminal")?;
@@ -71,7 +72,7 @@ pub fn run(collector: &Collector, symbols: Symbols, options: RunOptions) -> anyh
 /// The loop itself, on any backend.
 ///
 /// # Errors
-/// The backend or the job fails.
+/// The backend or the job fails, or a thread panicked.
 pub fn run_on<B: Backend>(
     terminal: &mut Terminal<B>,
     collector: &Collector,
@@ -89,7 +90,7 @@ where
     let mut samples_left = options.iterations.unwrap_or(u64::MAX);
     loop {
         if panicked() {
-            return Ok(());
+            anyhow::bail!("ended by a fault of its own: please report the lines above");
         }
         terminal.draw(|frame| ui::draw(frame, &app, options.theme))?;
         if samples_left == 0 {
@@ -129,13 +130,14 @@ where
     }
 }
 
-/// Forgets what is on the terminal; its size may be another one too.
+/// Forgets what is on the terminal; its size may be another one too. (`Terminal::clear` would ask the terminal where its cursor is,
+/// and the answer would go to the thread that reads keys.)
 fn redraw<B: Backend>(terminal: &mut Terminal<B>, app: &mut App) -> anyhow::Result<()>
 where
     B::Error: Send + Sync + 'static,
 {
-    terminal.clear()?;
     let size = terminal.size()?;
+    terminal.resize(Rect::from((Position::ORIGIN, size)))?;
     app.update(Event::Resize(size.width, size.height));
     Ok(())
 }

@@ -180,10 +180,13 @@ impl Counters {
         Counters { known, values }
     }
 
-    /// Keeps every counter from falling below `floor`, so that a total never runs backwards.
+    /// Keeps every counter that both know from falling below `floor`, so that a total never runs backwards.
     pub fn hold_above(&mut self, floor: &Counters) {
-        for (a, b) in self.values.iter_mut().zip(floor.values) {
-            *a = (*a).max(b);
+        let known = self.known & floor.known;
+        for (i, value) in self.values.iter_mut().enumerate() {
+            if known & (1 << i) != 0 {
+                *value = (*value).max(floor.values[i]);
+            }
         }
     }
 }
@@ -529,11 +532,29 @@ pub struct Sample {
 
 impl Sample {
     /// Takes over the events of an `earlier` sample that nobody saw, so that merging two ticks loses no exit, closed socket or stack.
-    pub fn keep_events_of(&mut self, earlier: &Sample) {
-        self.exits.splice(0..0, earlier.exits.iter().copied());
-        self.sockets.extend(earlier.sockets.iter().filter(|s| s.closed));
-        self.stacks.counts.extend(earlier.stacks.counts.iter().cloned());
+    /// Of each kind the newest [`EVENTS_MAX`] stay; what is given back was lost.
+    #[must_use]
+    pub fn keep_events_of(&mut self, mut earlier: Sample) -> [(Domain, u64); 3] {
+        let exits = prepend(earlier.exits, &mut self.exits, |_| 1);
+        let stacks = prepend(earlier.stacks.counts, &mut self.stacks.counts, |stack| stack.count.into());
+        earlier.sockets.retain(|socket| socket.closed);
+        let (mut closed, live): (Vec<_>, Vec<_>) = self.sockets.drain(..).partition(|socket| socket.closed);
+        let sockets = prepend(earlier.sockets, &mut closed, |_| 1);
+        self.sockets.extend(live.into_iter().chain(closed));
+        [(Domain::Tasks, exits), (Domain::Net, sockets), (Domain::Stacks, stacks)]
     }
+}
+
+/// Events of one kind that merged samples hold at most: minutes of a busy machine without a screen that looks.
+pub const EVENTS_MAX: usize = 16_384;
+
+/// Puts `earlier` events before `later` ones and drops the oldest where they are too many; the sum of their weights.
+fn prepend<T>(mut earlier: Vec<T>, later: &mut Vec<T>, weight: fn(&T) -> u64) -> u64 {
+    earlier.append(later);
+    let excess = earlier.len().saturating_sub(EVENTS_MAX);
+    let lost = earlier.drain(..excess).map(|event| weight(&event)).sum();
+    *later = earlier;
+    lost
 }
 
 /// Slow facts about a process, read from /proc once per process and exec, only when asked for.

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use common::*;
 use ebtop::batch::{BatchError, BatchOptions, Format, Outcome, View, run};
+use ebtop::collect::{Collector, Source, SourceError};
 use ebtop::export::Report;
 use ebtop::export::stack::{NameStacks, NamedStack};
 use ebtop::model::Model;
@@ -124,8 +125,7 @@ fn filters_pids_and_users_choose_rows() {
     let filter = |text| ebtop::app::filter::parse(text).expect("a filter");
     assert_eq!(pids(BatchOptions { filter: filter("user=www-data"), ..json() }), [80]);
     assert_eq!(pids(BatchOptions { filter: filter("exited cpu>2"), ..json() }), [301]);
-    assert_eq!(pids(BatchOptions { pids: vec![12, 311], ..json() }), [12, 311]);
-    assert_eq!(pids(BatchOptions { uids: vec![0], ..json() }), [12, 90]);
+    assert_eq!(pids(BatchOptions { filter: filter("pid=12 or pid=311"), ..json() }), [12, 311]);
 }
 
 #[test]
@@ -274,4 +274,41 @@ fn json_says_what_does_not_work_and_why() {
         "tasks": {"state": "live"}, "net": {"state": "degraded", "reason": "no UDP"}, "stacks": {"state": "live"}, "mem": {"state": "standby"},
     });
     assert_eq!(tick["health"], expected);
+}
+
+/// One process, ten seconds a tick; its command line tells how often it was read.
+struct Renaming {
+    ticks: u64,
+    reads: u32,
+}
+
+impl Source for Renaming {
+    fn sample(&mut self) -> Result<Sample, SourceError> {
+        self.ticks += 1;
+        match self.ticks {
+            9.. => Err(SourceError::End),
+            ticks => Ok(sample((100 + 10 * ticks) * SECOND, [task(1, "postgres")])),
+        }
+    }
+
+    fn want(&mut self, _wants: Wants) {}
+
+    fn details(&mut self, _key: ProcKey, _exec_id: u64) -> Option<Details> {
+        self.reads += 1;
+        Some(details(&format!("postgres: {}", self.reads), "postgres"))
+    }
+
+    fn has_own_details(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_command_line_that_changes_without_exec_is_read_again() {
+    let collector = Collector::start(std::time::Duration::from_millis(20), || Ok(Renaming { ticks: 0, reads: 0 })).expect("it starts");
+    let mut out = Vec::new();
+    run(&collector, &options(Format::Csv, View::Processes, &["cmdline"]), &mut out).expect("it ends well");
+    let text = String::from_utf8(out).expect("text");
+    assert!(text.contains("postgres: 1") && text.contains("postgres: 3"), "{text}");
+    assert!(!text.contains("postgres: 5"), "read too often: {text}");
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -14,7 +14,12 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use ebtop::collect::tasks::{Rung, TaskReading, Tasks};
 use ebtop::sample::{Counter, Counters, Exit, Health, ProcKey, Task};
 
-const RUNGS: [Rung; 2] = [Rung::OpenCoded, Rung::Iterator];
+/// The ways of walking that this kernel must have, best first.
+fn rungs() -> &'static [Rung] {
+    static HAS_OPEN_CODED: LazyLock<bool> =
+        LazyLock::new(|| fs::read("/sys/kernel/btf/vmlinux").unwrap().windows(19).any(|name| name == b"\0bpf_iter_task_new\0"));
+    if *HAS_OPEN_CODED { &[Rung::OpenCoded, Rung::Iterator] } else { &[Rung::Iterator] }
+}
 
 /// The workload program, compiled once.
 fn workload() -> &'static Path {
@@ -192,7 +197,7 @@ fn assert_within(what: &str, value: u64, truth: u64, percent: f64) {
 #[test]
 #[ignore = "root"]
 fn short_lived_processes_lose_no_cpu() {
-    for rung in RUNGS {
+    for &rung in rungs() {
         for ms in ["100", "20", "5", "1"] {
             let mut watch = Watch::on(rung);
             let mut load = Workload::start(&["children", ms, "3"]);
@@ -216,7 +221,7 @@ fn short_lived_processes_lose_no_cpu() {
 #[test]
 #[ignore = "root"]
 fn threads_that_come_and_go_are_the_process() {
-    for rung in RUNGS {
+    for &rung in rungs() {
         for ms in ["20", "1"] {
             let mut watch = Watch::on(rung);
             let mut load = Workload::start(&["threads", ms, "2"]);
@@ -237,7 +242,7 @@ fn threads_that_come_and_go_are_the_process() {
 #[test]
 #[ignore = "root"]
 fn faults_and_memory_are_exact_alive_and_after() {
-    for rung in RUNGS {
+    for &rung in rungs() {
         let mut watch = Watch::on(rung);
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults.bin");
         let mut load = Workload::start(&["faults", "64", file.to_str().unwrap()]);
@@ -271,7 +276,7 @@ fn kib(text: &str, name: &str) -> u64 {
 #[test]
 #[ignore = "root"]
 fn small_memory_is_not_lost_in_batches() {
-    let mut watch = Watch::on(Rung::OpenCoded);
+    let mut watch = Watch::on(rungs()[0]);
     let mut load = Workload::start(&["report"]);
     load.truth();
     let task = watch.asleep(load.pid());
@@ -284,7 +289,7 @@ fn small_memory_is_not_lost_in_batches() {
 #[test]
 #[ignore = "root"]
 fn switches_match_getrusage() {
-    for rung in RUNGS {
+    for &rung in rungs() {
         let mut watch = Watch::on(rung);
         let mut load = Workload::start(&["switches"]);
         let truth = load.truth();
@@ -300,7 +305,7 @@ fn switches_match_getrusage() {
 #[test]
 #[ignore = "root"]
 fn exit_codes_and_signals() {
-    let mut watch = Watch::on(Rung::OpenCoded);
+    let mut watch = Watch::on(rungs()[0]);
     for (args, code, signal) in
         [(["exit", "0"], 0, 0), (["exit", "7"], 7, 0), (["exit", "255"], 255, 0), (["signal", "9"], 0, 9), (["signal", "15"], 0, 15)]
     {
@@ -316,7 +321,7 @@ fn exit_codes_and_signals() {
 #[test]
 #[ignore = "root"]
 fn exec_from_another_thread_keeps_key_and_totals() {
-    for rung in RUNGS {
+    for &rung in rungs() {
         let mut watch = Watch::on(rung);
         let mut load = Workload::start(&["exec"]);
         let pid = load.pid();
@@ -340,7 +345,7 @@ fn exec_from_another_thread_keeps_key_and_totals() {
 #[test]
 #[ignore = "root"]
 fn a_process_outlives_its_leader() {
-    for rung in RUNGS {
+    for &rung in rungs() {
         let mut watch = Watch::on(rung);
         let mut load = Workload::start(&["leader"]);
         let (pid, truth) = (load.pid(), load.truth());
@@ -369,7 +374,7 @@ fn tasks_of(pid: u32) -> Vec<u32> {
 #[test]
 #[ignore = "root"]
 fn a_fork_storm_loses_nothing_and_leaves_nothing() {
-    for rung in RUNGS {
+    for &rung in rungs() {
         let mut watch = Watch::on(rung);
         let mut load = Workload::start(&["storm", "6000"]);
         // Read as rarely as a slow terminal makes ebtop; the ring asks for attention in between.

@@ -171,3 +171,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_unknown_counter_adds_nothing_to_a_sum() {
+    let mut counters = Counters::default().with(CpuNs, 5);
+    counters.hold_above(&Counters::default().with(CpuNs, 7).with(WaitNs, 100));
+    assert_eq!((counters.get(CpuNs), counters.get(WaitNs)), (Some(7), None));
+    let mut sum = Counters::default().with(WaitNs, 1);
+    sum.add(&counters);
+    assert_eq!(sum.get(WaitNs), Some(1));
+}

@@ -152,6 +152,26 @@ fn a_process_that_exited() {
     assert!(stranger.reason.is_some_and(|r| r.contains("exited")));
 }
 
+/// Its samples of the last moments are named after it ended, and often before its parent took note.
+#[test]
+fn a_zombie_keeps_its_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut names = Names::start(&build(dir.path(), &[]), false);
+    let (requests, answers) = spawn();
+    let request = Request { key: names.key(), user: vec![names.addresses["f"]], kernel: vec![] };
+    requests.send(request.clone()).unwrap();
+    let before = answers.recv().unwrap();
+    drop(names.child.stdin.take());
+    let stat = format!("/proc/{}/stat", names.child.id());
+    while !std::fs::read_to_string(&stat).unwrap().contains(") Z ") {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    requests.send(request).unwrap();
+    let after = answers.recv().unwrap();
+    assert_eq!(after.user, before.user);
+    assert!(after.reason.is_some_and(|r| r.contains("exited")));
+}
+
 #[test]
 fn a_reused_pid_is_never_named() {
     let dir = tempfile::tempdir().unwrap();

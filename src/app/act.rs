@@ -43,6 +43,7 @@ impl App {
             Action::Search => self.ask(Purpose::Search),
             Action::FindNext(forward) => self.find_next(forward),
             Action::Filter => self.ask(Purpose::Filter),
+            Action::Paths => self.program_paths = !self.program_paths,
             Action::Pause => self.pause(),
             Action::Delay => self.ask(Purpose::Delay),
             Action::Stack(action) => self.act_in_stacks(action),
@@ -191,6 +192,7 @@ impl App {
         }
         let owner = match self.current_line() {
             Some((LineKey::Process(key), _)) => Some(key),
+            _ if self.view == View::Stacks => self.stacks.whose(),
             _ => None,
         };
         if self.view != View::Network {

@@ -51,6 +51,8 @@ pub enum Action {
     FindNext(bool),
     /// Ask for a filter.
     Filter,
+    /// Show programs with or without their directories.
+    Paths,
     /// Stop or resume the screen.
     Pause,
     /// Ask for the time between samples.
@@ -86,6 +88,16 @@ impl Key {
             _ => event.modifiers,
         };
         Key { code: event.code, modifiers: kept }
+    }
+
+    /// The key that followed Escape so closely that the terminal made one of the two: Alt and that key.
+    pub fn after_escape(&self) -> Option<Key> {
+        self.modifiers.contains(KeyModifiers::ALT).then_some(Key { modifiers: self.modifiers - KeyModifiers::ALT, ..*self })
+    }
+
+    /// The event that it makes.
+    pub fn event(&self) -> KeyEvent {
+        KeyEvent::new(self.code, self.modifiers)
     }
 
     /// As it is written on the screen.
@@ -190,6 +202,7 @@ pub static BINDINGS: &[Binding] = {
         ),
         bind(&[letter('f')], Stack(S::NextMode), Stacks, "flame/table/tree", "Flame graph, hottest functions, tree"),
         bind(&[letter('w')], Stack(S::NextSpan), Stacks, "span", "Last 5 s, 30 s, all"),
+        bind(&[letter('s')], Action::Sockets, Stacks, "sockets", "Sockets of the process"),
         bind(&[letter('/'), key(K::F(3))], Search, Anywhere, "search", "Search while you type; Enter keeps it, Esc ends it"),
         bind(&[letter('n')], FindNext(true), Anywhere, "", "Next one found"),
         bind(&[letter('N')], FindNext(false), Searching, "", "The one found before (while a search is on; else sorts by PID)"),
@@ -197,6 +210,7 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter('\\'), key(K::F(4))], Filter, Tables, "filter", "Show only lines that match; applied while you type"),
         bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),
         bind(&[letter('d')], Delay, Anywhere, "delay", "Set the time between samples: 1, 0.5, 500ms, 5s"),
+        bind(&[letter('p')], Action::Paths, Tables, "", "Show programs with or without the directories they are in"),
         bind(&[letter('>'), key(K::F(6))], SortStep(true), Tables, "sort", "Sort by the column to the right"),
         bind(&[letter('?'), key(K::F(1)), letter('h')], Help, Anywhere, "help", "This help"),
         bind(&[letter('q'), key(K::F(10)), ctrl('c')], Quit, Anywhere, "quit", "Quit"),

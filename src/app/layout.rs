@@ -6,6 +6,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::App;
 use super::keys::{Action, Binding, Place, bindings};
 use super::view::View;
+use crate::sample::{Domain, Health};
 
 /// The least that shows anything useful.
 pub const MIN_WIDTH: u16 = 60;
@@ -112,8 +113,11 @@ fn memory_width(width: u16) -> u16 {
 /// Memory and swap need two rows; CPUs may have as many as leave the table most of the screen.
 fn meter_rows(width: u16, height: u16, cpus: usize) -> u16 {
     let most = (height / 6).max(2);
-    let columns = usize::from((width - memory_width(width)) / CPU_BAR_WIDTH).max(1);
-    u16::try_from(cpus.div_ceil(columns)).unwrap_or(u16::MAX).clamp(2, most)
+    let room = usize::from(width - memory_width(width));
+    let each = cpus.div_ceil((room / usize::from(CPU_BAR_WIDTH)).max(1));
+    let together = 1 + cpus.div_ceil(room - 2);
+    let rows = if each <= usize::from(most) { each } else { together };
+    u16::try_from(rows).unwrap_or(u16::MAX).clamp(2, most)
 }
 
 /// A word to click on.
@@ -165,7 +169,7 @@ impl App {
         }
     }
 
-    /// On the right of the tabs: what narrows the view, and where.
+    /// On the right of the tabs: what narrows the view, where, and what is paid for showing it.
     pub fn chip(&self, layout: &Layout) -> Option<(Rect, String)> {
         let text = self.chip_text()?;
         let taken = self.tabs(layout).last().map_or(0, |t| t.x + t.width()) + 2;
@@ -177,16 +181,31 @@ impl App {
     }
 
     fn chip_text(&self) -> Option<String> {
-        let owner = self.shows_sockets().then(|| match self.socket_owner() {
-            Some(key) => {
-                let name = self.model().find(key).map_or(String::new(), |row| self.model().task(row).comm.to_string() + " ");
-                format!("sockets of {name}({})", key.pid)
-            }
-            None => "sockets of all".into(),
-        });
-        let filter = (!self.filter_text().is_empty()).then(|| format!("filter: {} ✕", self.filter_text()));
-        let parts: Vec<String> = owner.into_iter().chain(filter).collect();
+        let here = match self.view() {
+            View::Stacks if !self.trail().is_empty() => Some(self.stacks().title().to_string()),
+            View::Network if self.shows_sockets() => Some(self.sockets_title()),
+            _ => None,
+        };
+        let path = here.map(|here| self.trail().iter().map(|v| v.title()).chain([here.as_str()]).collect::<Vec<_>>().join(" › "));
+        let filtered = self.view() != View::Stacks && !self.filter_text().is_empty();
+        let filter = filtered.then(|| format!("filter: {} ✕", self.filter_text()));
+        let parts: Vec<String> = path.into_iter().chain(self.probe_cost()).chain(filter).collect();
         (!parts.is_empty()).then(|| parts.join(" · "))
+    }
+
+    /// What the probe costs that runs for a column on screen.
+    fn probe_cost(&self) -> Option<String> {
+        let status = self.model().sample.status.iter().find(|s| s.domain == Domain::Mem)?;
+        let cost = status.cost.as_ref().filter(|_| self.wants.page_allocs && status.health == Health::Live)?;
+        Some(format!("PGALLOC costs {cost}"))
+    }
+
+    fn sockets_title(&self) -> String {
+        let Some(key) = self.socket_owner() else { return "sockets of all".into() };
+        match self.model().find(key) {
+            Some(row) => format!("sockets of {} ({})", self.model().task(row).comm, key.pid),
+            None => format!("sockets of {}", key.pid),
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! Which lines a table has: filtered, sorted, the exited folded into one.
 
+use rustc_hash::FxHashSet;
+
 use super::column::{Columns, RowView, SocketView};
 use super::details::DetailsBook;
+use super::filter::Filter;
 use super::find::Search;
 use super::order::Entry;
 use super::view::View;
 use super::{App, List};
-use crate::model::Model;
 use crate::model::exited::Exited;
+use crate::model::{Departed, Model};
 use crate::sample::{Comm, ProcKey, Task};
 
 /// Who a line of a process table is about, for good.
@@ -53,17 +56,25 @@ fn view_of<'a>(model: &'a Model, exited: &'a Exited, details: &'a DetailsBook, l
     }
 }
 
+/// The exited that pass a filter by themselves, or whose command does as a whole: many small ones make a large one.
+fn exited_that_pass(model: &Model, filter: &Filter) -> Exited {
+    let groups: FxHashSet<&str> =
+        model.exited.groups.iter().filter(|g| filter.matches(&RowView::exited(model, g))).map(|g| g.name.as_str()).collect();
+    let passes = |d: &&Departed| groups.contains(d.exit.task.comm.to_string().as_str()) || filter.matches(&RowView::departed(model, d));
+    Exited::fold(&model.departed.iter().filter(passes).copied().collect::<Vec<_>>())
+}
+
 impl App {
     /// What a line of the process table shows.
     pub fn row(&self, line: Line) -> Option<RowView<'_>> {
-        view_of(&self.model, &self.exited, &self.details, line)
+        view_of(&self.model, &self.exited, &self.details, line).map(|view| view.with_paths(self.program_paths))
     }
 
     /// What a line of the socket table shows.
     pub fn socket(&self, line: u32) -> Option<SocketView<'_>> {
         let row = self.model.sockets.get(line as usize)?;
         let owner = self.model.sample.sockets.get(row.socket as usize)?.owner;
-        Some(SocketView::new(&self.model, row, owner.and_then(|key| self.details.get(key))))
+        Some(SocketView::new(&self.model, row, owner.and_then(|key| self.details.get(key))).with_paths(self.program_paths))
     }
 
     /// The commands of the exited row are shown below it.
@@ -108,10 +119,9 @@ impl App {
         let model = &self.model;
         let table = self.processes.get_mut(view)?;
         let all_pass = self.filter.is_empty();
-        let passing = model.departed.iter().filter(|d| all_pass || self.filter.matches(&RowView::departed(model, d)));
         self.exited = match all_pass {
             true => model.exited.clone(),
-            false => Exited::fold(&passing.copied().collect::<Vec<_>>()),
+            false => exited_that_pass(model, &self.filter),
         };
         let exited = (self.exited.total.count > 0).then_some((LineKey::Exited, Line::Exited));
         self.unfiltered = model.rows.len() + usize::from(!model.departed.is_empty());

@@ -23,7 +23,7 @@ mod typing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyEvent, MouseEvent};
+use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 
 use crate::model::Model;
 use crate::model::exited::Exited;
@@ -139,6 +139,8 @@ pub struct App {
     /// The exited that pass the filter.
     exited: Exited,
     unfolded: bool,
+    /// Programs are shown with the directories they were started from.
+    program_paths: bool,
     /// How many lines there were before the filter.
     unfiltered: usize,
     filter: Filter,
@@ -179,6 +181,7 @@ impl App {
             socket_owner: None,
             exited: Exited::default(),
             unfolded: false,
+            program_paths: false,
             unfiltered: 0,
             filter_text: start.filter.to_string(),
             filter: start.filter,
@@ -252,10 +255,14 @@ impl App {
 
     fn press(&mut self, event: &KeyEvent, effects: &mut Vec<Effect>) {
         self.message = None;
+        let key = Key::of(event);
+        if let Some(next) = key.after_escape() {
+            self.press(&KeyEvent::from(KeyCode::Esc), effects);
+            return self.press(&next.event(), effects);
+        }
         if self.type_into_prompt(event, effects) {
             return;
         }
-        let key = Key::of(event);
         match keys::action(key, self.places()) {
             Some(action) => self.act(action, effects),
             None => self.say(format!("{} does nothing here; ? lists the keys", key.name())),
@@ -284,7 +291,7 @@ impl App {
 
     fn wants_now(&self) -> Wants {
         match self.layout().zip(self.process_table()) {
-            Some((layout, table)) => column::wants(&table::fit(table.set, table_width(&layout))),
+            Some((layout, table)) => column::wants(&table.columns(table_width(&layout))),
             None => Wants { sockets: self.shows_sockets(), page_allocs: false },
         }
     }

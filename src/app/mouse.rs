@@ -1,7 +1,7 @@
 //! What clicks and the wheel do.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Position;
 
 use super::keys::Action;
 use super::layout::{Layout, hints};
@@ -28,7 +28,6 @@ impl App {
     }
 
     fn click(&mut self, layout: &Layout, at: Position, effects: &mut Vec<Effect>) {
-        let line = |rect: Rect| usize::from(at.y - rect.y);
         if layout.footer.contains(at) && self.prompt().is_none() {
             let hint = hints(self.places(), layout.footer.width).into_iter().find(|h| h.is_at(at.x));
             if let Some(hint) = hint {
@@ -40,16 +39,16 @@ impl App {
                 None if self.chip(layout).is_some_and(|(chip, _)| chip.contains(at)) => self.close_chip(effects),
                 None => {}
             }
-        } else if self.help().is_some() || self.view() == View::Stacks {
-        } else if layout.headings.contains(at) {
+        } else if self.help().is_none() && layout.headings.contains(at) {
             let mut sorted = false;
             self.with_list(|list, _| sorted = at.x > 0 && list.sort_at(at.x - 1, table_width(layout)));
             if sorted {
                 self.arrange();
             }
-        } else if layout.body.contains(at) {
+        } else if self.help().is_none() && layout.body.contains(at) {
+            let line = usize::from(at.y - layout.body.y);
             self.with_list(|list, _| {
-                list.click(line(layout.body));
+                list.click(line);
             });
         }
     }

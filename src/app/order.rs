@@ -75,7 +75,7 @@ fn keep_close_ones<'v>(order: &mut [u32], before: &[Option<u32>], value: impl Fn
 /// How much two values differ, and how much is not worth a swap; `None` for values that mean what they say exactly.
 fn tolerance(a: &Value<'_>, b: &Value<'_>) -> Option<(f64, f64)> {
     let (share, least) = match a {
-        Value::Percent(_) => (0.1, 0.3),
+        Value::Percent(_) => (0.05, 0.15),
         Value::BytesPerSec(_) => (0.1, 1024.0),
         Value::PerSec(_) => (0.1, 2.0),
         Value::Bytes(_) => (0.01, 65_536.0),
@@ -155,7 +155,7 @@ mod tests {
             for (i, &above) in order.iter().enumerate() {
                 for &below in &order[i + 1..] {
                     let (a, b) = (values[above as usize].1, values[below as usize].1);
-                    prop_assert!(b - a <= f64::max(0.1 * b.abs(), 0.3) + 1e-9, "{} above {}", a, b);
+                    prop_assert!(b - a <= f64::max(0.05 * b.abs(), 0.15) + 1e-9, "{} above {}", a, b);
                 }
             }
         }

@@ -1,12 +1,7 @@
 //! A line of text being typed: a search, a filter or a delay.
 
-use std::time::Duration;
-
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
-
-/// The shortest and longest time between samples.
-const DELAYS: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 
 /// What the text is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,36 +105,12 @@ impl Prompt {
     }
 }
 
-/// `1`, `0.5`, `500ms`, `5s`, `1m`: a number without a unit is seconds.
-pub fn parse_delay(text: &str) -> Result<Duration, String> {
-    let text = text.trim();
-    let seconds = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        Err(_) => text.parse::<jiff::SignedDuration>().ok().and_then(|d| d.try_into().ok()),
-    };
-    let delay = seconds.ok_or_else(|| "a time such as 1, 0.5, 500ms or 5s".to_string())?;
-    match DELAYS.contains(&delay) {
-        true => Ok(delay),
-        false => Err("between 100ms and 1h".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn press(prompt: &mut Prompt, code: KeyCode) -> Typed {
         prompt.press(&KeyEvent::new(code, KeyModifiers::NONE))
-    }
-
-    #[test]
-    fn delays_have_units_and_limits() {
-        assert_eq!(parse_delay("0.5"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_delay(" 500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_delay("2m"), Ok(Duration::from_secs(120)));
-        for wrong in ["", "soon", "-1", "nan", "inf", "1e300", "0", "1ms", "2h"] {
-            assert!(parse_delay(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

@@ -92,6 +92,24 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
         self.ranks = Ranks::default();
     }
 
+    /// The columns that fit in `width`. Further ones come only where the command line stays readable beside them; the one it is sorted
+    /// by is always there.
+    pub fn columns(&self, width: u16) -> Vec<C> {
+        let fit = |width| {
+            let lean = column::fit(Set { more: &[], ..self.set }, width);
+            let rich = column::fit(self.set, width.saturating_sub(ROOM_FOR_COMMAND));
+            if rich.len() > lean.len() { rich } else { lean }
+        };
+        let columns = fit(width);
+        if columns.contains(&self.sort) {
+            return columns;
+        }
+        let mut columns = fit(width.saturating_sub(self.sort.spec().width + 1));
+        let at = columns.iter().position(|c| c.takes_the_rest()).unwrap_or(columns.len());
+        columns.insert(at, self.sort);
+        columns
+    }
+
     /// The lines on a screen of `height` lines, with the index of the first.
     pub fn visible(&self, height: usize) -> (usize, &[(K, L)]) {
         let from = self.offset.min(self.lines.len());
@@ -166,7 +184,7 @@ impl<K: Copy + Ord, L: Copy, C: Columns> List for Table<K, L, C> {
     }
 
     fn sort_step(&mut self, forward: bool, width: u16) {
-        let columns = fit(self.set, width);
+        let columns = self.columns(width);
         let at = columns.iter().position(|c| *c == self.sort).unwrap_or(0);
         let next = if forward { at + 1 } else { at + columns.len().saturating_sub(1) };
         if let Some(&column) = columns.get(next % columns.len().max(1)) {
@@ -175,7 +193,7 @@ impl<K: Copy + Ord, L: Copy, C: Columns> List for Table<K, L, C> {
     }
 
     fn sort_at(&mut self, x: u16, width: u16) -> bool {
-        let placed = place(&fit(self.set, width), width);
+        let placed = place(&self.columns(width), width);
         let hit = placed.into_iter().find(|p| (p.x..=p.x.saturating_add(p.width)).contains(&x));
         if let Some(hit) = &hit {
             self.sort_by(hit.column);
@@ -186,13 +204,6 @@ impl<K: Copy + Ord, L: Copy, C: Columns> List for Table<K, L, C> {
     fn sorted_by(&self) -> &'static str {
         self.sort.spec().title
     }
-}
-
-/// Columns that fit in `width`. Further ones come only where the command line stays readable beside them.
-pub fn fit<C: Columns>(set: Set<C>, width: u16) -> Vec<C> {
-    let lean = column::fit(Set { more: &[], ..set }, width);
-    let rich = column::fit(set, width.saturating_sub(ROOM_FOR_COMMAND));
-    if rich.len() > lean.len() { rich } else { lean }
 }
 
 /// A column's place on a line.
@@ -295,8 +306,22 @@ mod tests {
     }
 
     #[test]
+    fn the_sorted_column_is_always_shown() {
+        let mut table = table(&[]);
+        for column in [Column::Time, Column::Cgroup, Column::Age] {
+            table.sort_by(column);
+            for width in [59, 79, 119] {
+                let columns = table.columns(width);
+                assert!(columns.contains(&column) && columns.last() == Some(&Column::Command), "{columns:?}");
+                let placed = place(&columns, width);
+                assert!(placed.last().is_some_and(|p| p.x + p.width == width && p.width >= 12), "{placed:?}");
+            }
+        }
+    }
+
+    #[test]
     fn the_rest_goes_to_the_command() {
-        let placed = place(&fit(sets::PROCESSES, 80), 80);
+        let placed = place(&table(&[]).columns(80), 80);
         let last = placed.last().unwrap();
         assert_eq!((last.column, last.x + last.width), (Column::Command, 80));
         assert!(placed.windows(2).all(|p| p[0].x + p[0].width < p[1].x + 1));

@@ -4,8 +4,9 @@ use crossterm::event::KeyEvent;
 
 use super::filter::{self, Filter};
 use super::keys::{self, Action, Key};
-use super::prompt::{Purpose, Typed, parse_delay};
+use super::prompt::{Purpose, Typed};
 use super::{App, Effect};
+use crate::delay;
 use crate::sample::Command;
 
 impl App {
@@ -55,7 +56,7 @@ impl App {
             Purpose::Search => {}
             Purpose::Filter if prompt.error.is_some() => self.prompt = Some(prompt),
             Purpose::Filter => {}
-            Purpose::Delay => match parse_delay(prompt.text()) {
+            Purpose::Delay => match delay::parse(prompt.text()) {
                 Ok(interval) => {
                     self.interval = interval;
                     effects.push(Effect::Command(Command::SetInterval(interval)));

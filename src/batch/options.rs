@@ -75,6 +75,35 @@ pub enum OptionsError {
         /// What could be given.
         known: String,
     },
+    /// `--fields` where there is nothing to choose.
+    #[error("stacks have no columns to choose: leave out --fields")]
+    StacksHaveNone,
+}
+
+/// The word that asks `--fields` and `--sort` what there is.
+const HELP: &str = "help";
+
+/// What `--sort help` or `--fields help` asks for, a name on each line; `None` where neither is asked.
+pub fn known_names(format: Format, view: View, fields: &[String], sort: Option<&str>) -> Option<String> {
+    let sockets = view == View::Sockets;
+    let asks_fields = fields.iter().any(|name| name == HELP);
+    Some(match (sort == Some(HELP), asks_fields, format) {
+        (true, _, _) | (_, true, Format::Text) if sockets => column_help::<SocketColumn>(),
+        (true, _, _) | (_, true, Format::Text) => column_help::<Column>(),
+        (_, true, _) if sockets => field_help(SOCKET.iter().map(|(name, _)| *name)),
+        (_, true, _) => field_help(PROCESS.iter().chain(EXIT).map(|(name, _)| *name)),
+        (false, false, _) => return None,
+    })
+}
+
+/// Each column with the first sentence of its help.
+fn column_help<C: Columns>() -> String {
+    let about = |help: &'static str| help.split_inclusive(['.', ';']).next().unwrap_or(help).trim_end_matches(['.', ';']);
+    C::all().iter().map(|c| c.spec()).map(|spec| format!("{:<8}  {}\n", spec.name, about(spec.help))).collect()
+}
+
+fn field_help<'a>(fields: impl Iterator<Item = &'a str>) -> String {
+    fields.map(|name| format!("{name}\n")).collect()
 }
 
 /// What a batch run writes.
@@ -92,10 +121,6 @@ pub struct BatchOptions {
     pub socket_sort: (SocketColumn, bool),
     /// Which rows.
     pub filter: Filter,
-    /// Only these processes; empty = all.
-    pub pids: Vec<u32>,
-    /// Only processes of these user ids; empty = all.
-    pub uids: Vec<u32>,
     /// Writes the columns or fields that were chosen.
     pub writer: Writer,
     /// What must be collected for them beyond the basics.
@@ -122,8 +147,6 @@ impl BatchOptions {
             sort: (process, process.descends()),
             socket_sort: (socket, socket.descends()),
             filter: Filter::default(),
-            pids: Vec::new(),
-            uids: Vec::new(),
             wants: wanted(view, &writer, fields),
             writer,
         })
@@ -139,6 +162,9 @@ impl BatchOptions {
 }
 
 fn writer(format: Format, view: View, fields: &[String]) -> Result<Writer, OptionsError> {
+    if view == View::Stacks && format != Format::Json && !fields.is_empty() {
+        return Err(OptionsError::StacksHaveNone);
+    }
     let process = || chosen::<Column, _>(fields, PROCESS.iter().chain(EXIT));
     let socket = || chosen::<SocketColumn, _>(fields, SOCKET.iter());
     Ok(match (format, view) {

@@ -1,4 +1,4 @@
-//! Reads and prunes a whole hash map in a few system calls, straight into vectors of the map's own types.
+//! Reads a whole hash map in a few system calls, straight into vectors of the map's own types.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -94,11 +94,6 @@ pub fn read_all<K: Wire, V: Wire>(map: &MapHandle, entries: &mut Vec<(K, V)>) ->
         first = false;
         at = next;
     }
-}
-
-/// Removes these keys; how many were there.
-pub fn remove_all<K: Wire>(map: &MapHandle, keys: &[K]) -> usize {
-    keys.iter().filter(|key| map.delete(bytes_of(*key)).is_ok()).count()
 }
 
 #[cfg(test)]

@@ -73,13 +73,13 @@ static __always_inline __u32 eb_task_cpu(struct task_struct *task)
 }
 
 /* Pages of one kind (MM_FILEPAGES …) as far as they were handed in: from 6.2 each CPU keeps a batch
- * to itself. */
+ * to itself. Verifiers before that refuse a load from an array of a typedef, hence the helper. */
 static __always_inline __s64 eb_rss_pages(struct mm_struct *mm, int kind)
 {
 	struct mm_struct___atomic_rss *old = (void *)mm;
 
 	if (bpf_core_type_exists(struct mm_rss_stat___atomic))
-		return old->rss_stat.count[kind].counter;
+		return BPF_CORE_READ(old, rss_stat.count[kind].counter);
 	return mm->rss_stat[kind].count;
 }
 

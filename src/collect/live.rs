@@ -24,6 +24,8 @@ pub struct Live {
     mem: Result<Mem, String>,
     machine: MachineReader,
     wants: Wants,
+    /// Processes with totals that stood on no list at the last reading.
+    strangers: Vec<ProcKey>,
     /// Readable when a ring fills before the tick.
     rings: OwnedFd,
 }
@@ -43,7 +45,7 @@ impl Live {
         memory::give_back();
         let tasks = tasks?;
         let rings = watch_rings(&tasks, stacks.as_ref().ok()).map_err(|e| format!("epoll: {e}"))?;
-        Ok(Live { tasks, net, stacks, mem, machine: MachineReader::open(), wants: Wants::default(), rings })
+        Ok(Live { tasks, net, stacks, mem, machine: MachineReader::open(), wants: Wants::default(), strangers: Vec::new(), rings })
     }
 
     fn status(&self) -> Vec<DomainStatus> {
@@ -58,26 +60,40 @@ impl Live {
     /// Bytes and page allocations belong into the process they were counted for, alive or just gone.
     fn merge_counters(&mut self, reading: &mut TaskReading) -> Vec<sample::Socket> {
         let mut sockets = Vec::new();
+        let mut strangers = Vec::new();
         if let Ok(net) = &mut self.net {
-            let NetReading { totals, sockets: found } = net.read(self.wants.sockets);
-            let none = Counters::default()
-                .with(Counter::TxBytes, 0)
-                .with(Counter::RxBytes, 0)
-                .with(Counter::TxMessages, 0)
-                .with(Counter::RxMessages, 0)
-                .with(Counter::Retransmits, 0);
-            add_totals(reading, &totals, none);
-            reading.exits.iter().for_each(|exit| net.forget(exit.task.key));
+            let NetReading { totals, none, sockets: found } = net.read(self.wants.sockets);
+            strangers.extend(add_totals(reading, &totals, none));
             sockets = found;
         }
-        if let Ok(mem) = &mut self.mem {
-            let totals = mem.read();
-            if self.wants.page_allocs {
-                add_totals(reading, &totals, Counters::default().with(Counter::PageAllocs, 0).with(Counter::PageAllocBytes, 0));
-            }
-            reading.exits.iter().for_each(|exit| mem.forget(exit.task.key));
+        if let Ok(mem) = &mut self.mem
+            && let Some(totals) = mem.read()
+        {
+            let none = Counters::default().with(Counter::PageAllocs, 0).with(Counter::PageAllocBytes, 0);
+            strangers.extend(add_totals(reading, &totals, none));
+        }
+        let exited: Vec<ProcKey> = reading.exits.iter().map(|exit| exit.task.key).collect();
+        let missed = self.gone_unheard(strangers, reading);
+        for key in exited.into_iter().chain(missed) {
+            self.net.iter_mut().for_each(|net| net.forget(key));
+            self.mem.iter_mut().for_each(|mem| mem.forget(key));
         }
         sockets
+    }
+
+    /// Of the processes with totals that are on no list now, those that were on none before either: they are not newborn, but ended
+    /// without a word.
+    fn gone_unheard(&mut self, mut strangers: Vec<ProcKey>, reading: &TaskReading) -> Vec<ProcKey> {
+        if reading.tasks.is_empty() {
+            // The walk failed, and nothing is known of anybody.
+            return Vec::new();
+        }
+        strangers.sort_unstable();
+        strangers.dedup();
+        let before = std::mem::take(&mut self.strangers);
+        let (gone, new) = strangers.into_iter().partition(|key| before.binary_search(key).is_ok());
+        self.strangers = new;
+        gone
     }
 }
 
@@ -149,18 +165,25 @@ fn status_or_off<T>(domain: Domain, opened: &Result<T, String>, status: fn(&T) -
     }
 }
 
-/// Adds `totals` (ascending by key) to the processes they belong to; a process without any has counted `none` so far.
-fn add_totals(reading: &mut TaskReading, totals: &[(ProcKey, Counters)], none: Counters) {
+/// Adds `totals` (ascending by key) to the processes they belong to; a process without any has counted `none` so far. Gives back
+/// whose totals belong to nobody.
+fn add_totals(reading: &mut TaskReading, totals: &[(ProcKey, Counters)], none: Counters) -> Vec<ProcKey> {
+    let mut strangers = Vec::new();
     let mut rest = totals.iter().peekable();
     for task in &mut reading.tasks {
-        while rest.next_if(|(key, _)| *key < task.key).is_some() {}
+        while let Some((key, _)) = rest.next_if(|(key, _)| *key < task.key) {
+            strangers.push(*key);
+        }
         let own = rest.next_if(|(key, _)| *key == task.key);
         task.counters.add(own.map_or(&none, |(_, counters)| counters));
     }
+    strangers.extend(rest.map(|(key, _)| *key));
     for Task { key, counters, .. } in reading.exits.iter_mut().map(|exit| &mut exit.task) {
         let own = totals.binary_search_by_key(key, |(key, _)| *key);
         counters.add(own.map_or(&none, |i| &totals[i].1));
+        strangers.retain(|stranger| stranger != key);
     }
+    strangers
 }
 
 pub(super) fn unix_ms() -> u64 {
@@ -186,9 +209,10 @@ mod tests {
         let mut reading =
             TaskReading { tasks: vec![task(1), task(3)], exits: vec![Exit { task: task(2), ..Exit::default() }], ..TaskReading::default() };
         let totals = [2, 3, 4].map(|pid| (task(pid).key, Counters::default().with(Counter::TxBytes, u64::from(pid) * 10)));
-        add_totals(&mut reading, &totals, Counters::default().with(Counter::TxBytes, 0));
+        let strangers = add_totals(&mut reading, &totals, Counters::default().with(Counter::TxBytes, 0));
         let tx = |t: &Task| t.counters.get(Counter::TxBytes);
         assert_eq!(reading.tasks.iter().map(tx).collect::<Vec<_>>(), [Some(0), Some(30)]);
         assert_eq!(tx(&reading.exits[0].task), Some(20));
+        assert_eq!(strangers, [task(4).key]);
     }
 }

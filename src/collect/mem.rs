@@ -57,16 +57,15 @@ impl Mem {
         }
     }
 
-    /// Cumulative page allocations while attached, ascending by key; empty when never attached.
+    /// Cumulative page allocations while attached, ascending by key; a process that is not among them has none. `None` while nothing
+    /// is counted, or where the totals cannot be read.
     ///
     /// A count is of calls to the page allocator that succeeded while the process was current; bytes are whole pages (order and all).
-    pub fn read(&mut self) -> Vec<(ProcKey, Counters)> {
-        if !self.ever_attached {
-            return Vec::new();
-        }
-        let Ok(batches) = self.totals.lookup_batch(BATCH, MapFlags::ANY, MapFlags::ANY) else { return Vec::new() };
+    pub fn read(&mut self) -> Option<Vec<(ProcKey, Counters)>> {
+        self.link.as_ref()?;
+        let batches = self.totals.lookup_batch(BATCH, MapFlags::ANY, MapFlags::ANY).ok()?;
         let totals: BTreeMap<_, _> = batches.filter_map(|(key, value)| self.decode(&key, &value)).collect();
-        totals.into_iter().collect()
+        Some(totals.into_iter().collect())
     }
 
     /// Health, and allocations that found no room in the map (32,768 processes).

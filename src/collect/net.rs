@@ -41,6 +41,8 @@ const SEARCH_UNKNOWN_EVERY: Duration = Duration::from_secs(5);
 pub struct NetReading {
     /// Cumulative bytes, messages and retransmits of every process that moved any, ascending by key.
     pub totals: Vec<(ProcKey, Counters)>,
+    /// The counters of a process that moved nothing: zeros of all that is counted here.
+    pub none: Counters,
     /// Sockets, where wanted.
     pub sockets: Vec<Socket>,
 }
@@ -103,8 +105,12 @@ impl Net {
         for (key, bytes) in &self.unhooked {
             self.totals.add_unhooked(*key, *bytes);
         }
-        let totals = self.totals.finish(self.attached.counts_retransmits);
-        NetReading { totals, sockets: if want_sockets { sockets } else { Vec::new() } }
+        let with_retransmits = self.attached.counts_retransmits;
+        NetReading {
+            totals: self.totals.finish(with_retransmits),
+            none: Sum::default().counters(with_retransmits),
+            sockets: if want_sockets { sockets } else { Vec::new() },
+        }
     }
 
     /// What works, what was lost, and what it costs.

@@ -77,15 +77,16 @@ impl Tasks {
         let leaving = &mut self.leaving;
         self.kernel.ring.drain(|words| leaving.hear(words));
         let exits = leaving.take_exits(&self.fold, self.page_bytes);
+        let gone = leaving.gone(&exits);
         let tasks = match rows {
             Ok(rows) => {
-                let gone = leaving.gone(&exits);
                 let folded = self.fold.fold(rows, &leaving.dying(), &gone);
                 leaving.expire(&folded.limbo, at_ns);
                 self.fault = None;
                 folded.tasks
             }
             Err(error) => {
+                self.fold.forget(&gone);
                 self.failed_walks += 1;
                 self.fault = Some(format!("the task list could not be walked ({error}); the next tick tries again"));
                 Vec::new()

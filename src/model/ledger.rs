@@ -39,9 +39,10 @@ impl Ledger {
         for row in rows {
             let cpu_ns = row.delta.get(Counter::CpuNs).unwrap_or(0);
             let kernel = next.tasks.get(row.task as usize).is_some_and(|t| t.kernel_thread);
-            *(if kernel { &mut ledger.kernel_ns } else { &mut ledger.processes_ns }) += cpu_ns;
+            let part = if kernel { &mut ledger.kernel_ns } else { &mut ledger.processes_ns };
+            *part = part.saturating_add(cpu_ns);
         }
-        ledger.exited_ns = departed.iter().filter_map(|d| d.delta.get(Counter::CpuNs)).sum();
+        ledger.exited_ns = departed.iter().filter_map(|d| d.delta.get(Counter::CpuNs)).fold(0, u64::saturating_add);
         let (before, now) = (&prev.machine.total, &machine.total);
         let grown = |a: u64, b: u64| b.saturating_sub(a);
         ledger.idle_ns = grown(before.idle_ns, now.idle_ns) + grown(before.iowait_ns, now.iowait_ns);
@@ -57,6 +58,8 @@ impl Ledger {
 
     /// Everything accounted for, idle included.
     pub fn charged_ns(&self) -> u64 {
-        self.processes_ns + self.kernel_ns + self.exited_ns + self.irq_ns + self.steal_ns + self.idle_ns
+        [self.processes_ns, self.kernel_ns, self.exited_ns, self.irq_ns, self.steal_ns, self.idle_ns]
+            .into_iter()
+            .fold(0, u64::saturating_add)
     }
 }

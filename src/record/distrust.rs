@@ -2,7 +2,7 @@
 //! comes from processes.
 
 use super::codec::Frame;
-use crate::sample::{CpuTimes, Health, Machine, Memory, Task, printable};
+use crate::sample::{Counter, CpuTimes, DomainStatus, Exit, Health, Machine, MachineMemory, Memory, Socket, Task, TcpInfo, printable};
 
 /// More bytes (or ns) than any machine has, few enough that the sum of the parts of one thing does not overflow.
 const MOST: u64 = 1 << 60;
@@ -10,20 +10,16 @@ const MOST: u64 = 1 << 60;
 /// Restores every promise that [`Sample`](crate::sample::Sample) makes.
 pub(super) fn clean(frame: &mut Frame) {
     let sample = &mut frame.sample;
+    cap([&mut sample.at_ns, &mut sample.unix_ms, &mut sample.own_cpu_ns]);
     sample.tasks.iter_mut().for_each(clean_task);
-    sample.exits.iter_mut().for_each(|exit| clean_task(&mut exit.task));
+    sample.exits.iter_mut().for_each(clean_exit);
     if !sample.tasks.is_sorted_by(|a, b| a.key < b.key) {
         sample.tasks.sort_by_key(|task| task.key);
         sample.tasks.dedup_by_key(|task| task.key);
     }
+    sample.sockets.iter_mut().for_each(clean_socket);
     clean_machine(&mut sample.machine);
-    for status in &mut sample.status {
-        match &mut status.health {
-            Health::Degraded { reason } | Health::Off { reason } => clean_text(reason),
-            Health::Live | Health::Standby => {}
-        }
-        status.cost.iter_mut().for_each(clean_text);
-    }
+    sample.status.iter_mut().for_each(clean_status);
     for (_, details) in &mut frame.details {
         clean_text(&mut details.cmdline);
         clean_text(&mut details.user);
@@ -31,11 +27,31 @@ pub(super) fn clean(frame: &mut Frame) {
     }
 }
 
+fn cap<'a>(values: impl IntoIterator<Item = &'a mut u64>) {
+    for value in values {
+        *value = (*value).min(MOST);
+    }
+}
+
+fn clean_status(status: &mut DomainStatus) {
+    cap([&mut status.lost]);
+    match &mut status.health {
+        Health::Degraded { reason } | Health::Off { reason } => clean_text(reason),
+        Health::Live | Health::Standby => {}
+    }
+    status.cost.iter_mut().for_each(clean_text);
+}
+
 fn clean_machine(machine: &mut Machine) {
     clean_text(&mut machine.host);
     clean_text(&mut machine.kernel);
     clean_times(&mut machine.total);
     machine.cpus.iter_mut().for_each(|(_, times)| clean_times(times));
+    let MachineMemory { total_bytes, free_bytes, available_bytes, buffers_bytes, cache_bytes, shared_bytes, .. } = &mut machine.memory;
+    cap([total_bytes, free_bytes, available_bytes, buffers_bytes, cache_bytes, shared_bytes]);
+    cap([&mut machine.memory.swap_total_bytes, &mut machine.memory.swap_free_bytes, &mut machine.uptime_ns]);
+    let Machine { wire_rx_bytes, wire_tx_bytes, disk_read_bytes, disk_write_bytes, .. } = machine;
+    cap([wire_rx_bytes, wire_tx_bytes, disk_read_bytes, disk_write_bytes]);
     for load in machine.load.iter_mut().filter(|load| !load.is_finite()) {
         *load = 0.0;
     }
@@ -44,19 +60,35 @@ fn clean_machine(machine: &mut Machine) {
 
 fn clean_times(times: &mut CpuTimes) {
     let CpuTimes { user_ns, nice_ns, system_ns, idle_ns, iowait_ns, irq_ns, softirq_ns, steal_ns } = times;
-    for ns in [user_ns, nice_ns, system_ns, idle_ns, iowait_ns, irq_ns, softirq_ns, steal_ns] {
-        *ns = (*ns).min(MOST);
-    }
+    cap([user_ns, nice_ns, system_ns, idle_ns, iowait_ns, irq_ns, softirq_ns, steal_ns]);
+}
+
+fn clean_exit(exit: &mut Exit) {
+    clean_task(&mut exit.task);
+    cap([&mut exit.at_ns]);
+    cap(&mut exit.peak_rss_bytes);
 }
 
 fn clean_task(task: &mut Task) {
     if !task.state.is_ascii_graphic() {
         task.state = b'?';
     }
-    if let Some(Memory { anon_bytes, file_bytes, shmem_bytes, swap_bytes, vm_bytes }) = &mut task.memory {
-        for bytes in [anon_bytes, file_bytes, shmem_bytes, swap_bytes, vm_bytes] {
-            *bytes = (*bytes).min(MOST);
+    cap([&mut task.key.start_ns]);
+    for counter in Counter::ALL {
+        if let Some(value) = task.counters.get(counter) {
+            task.counters.set(counter, value.min(MOST));
         }
+    }
+    if let Some(Memory { anon_bytes, file_bytes, shmem_bytes, swap_bytes, vm_bytes }) = &mut task.memory {
+        cap([anon_bytes, file_bytes, shmem_bytes, swap_bytes, vm_bytes]);
+    }
+}
+
+fn clean_socket(socket: &mut Socket) {
+    let Socket { tx_bytes, rx_bytes, tx_messages, rx_messages, since_ns, .. } = socket;
+    cap([tx_bytes, rx_bytes, tx_messages, rx_messages, since_ns]);
+    if let Some(TcpInfo { acked_bytes, received_bytes, retransmits, .. }) = &mut socket.tcp {
+        cap([acked_bytes, received_bytes, retransmits]);
     }
 }
 

@@ -18,12 +18,12 @@ pub use write::Recorder;
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// Opening, reading or writing failed.
-    #[error("{path}: {source}")]
+    #[error("{path}: {error}")]
     Io {
         /// The file.
         path: String,
         /// What the kernel said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// Something else has that name already.
     #[error("{0} exists and is not a recording of yours: give another name, or remove it first")]
@@ -47,6 +47,6 @@ pub enum RecordError {
 impl RecordError {
     fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> RecordError {
         let path = path.display().to_string();
-        move |source| RecordError::Io { path, source }
+        move |error| RecordError::Io { path, error }
     }
 }

@@ -18,9 +18,9 @@ use crate::sample::ProcKey;
 
 /// Frames remembered by file and offset.
 const FRAMES_MAX: usize = 32_768;
-/// Processes whose mappings are remembered, so that their last stacks are named after they exit.
-const PROCESSES_MAX: usize = 16;
-/// Of these, how many keep their perf map, which may be large.
+/// Mappings remembered, over all processes, so that the last stacks of a process are named after it exited: some 500 processes, 2 MB.
+const MAPPINGS_KEPT: usize = 16_384;
+/// Of the processes remembered, how many keep their perf map, which may be large.
 const PERF_MAPS_MAX: usize = 2;
 
 const EXITED: &str = "the process has exited: only what was seen of it before can be named";
@@ -86,10 +86,11 @@ impl Namer {
     }
 
     fn remember(&mut self, key: ProcKey, space: Space) {
-        if self.processes.len() == PROCESSES_MAX {
-            self.processes.pop_front();
-        }
         self.processes.push_back((key, space));
+        let mut kept: usize = self.processes.iter().map(|(_, space)| space.mappings.len()).sum();
+        while kept > MAPPINGS_KEPT && self.processes.len() > 1 {
+            kept -= self.processes.pop_front().map_or(0, |(_, oldest)| oldest.mappings.len());
+        }
         for (_, space) in self.processes.iter_mut().rev().skip(PERF_MAPS_MAX) {
             space.perf_map = None;
         }
@@ -153,7 +154,8 @@ impl Space {
     fn of(process: &Process, addresses: &[u64], known: Option<&Space>, code: &mut Code) -> (Option<Space>, Option<String>) {
         let mut space = Space { perf_map: known.and_then(|k| k.perf_map.clone()), ..Space::default() };
         let reason = space.look(process, addresses, code);
-        if !process.is_alive() {
+        // The mappings of a zombie are gone before it is; those that cannot be read have a reason.
+        if !process.is_alive() || (space.mappings.is_empty() && reason.is_none()) {
             return (None, Some(EXITED.into()));
         }
         space.inherit(known);

@@ -2,33 +2,36 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use super::text::{Pen, width_of};
 use super::theme::Role;
 use super::{format, meters, paint_line};
 use crate::app::App;
-use crate::app::layout::Layout;
+use crate::app::layout::{Layout, cut};
 use crate::app::status::{Overall, lost};
 use crate::model::ledger::Ledger;
 
 type Piece = (Role, String);
 
 /// Cells that the reason of a bad health gets before anything else on its line.
-const ROOM_FOR_REASON: u16 = 34;
+const ROOM_FOR_REASON: u16 = 60;
 
 /// Draws everything above the headings.
 pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
     title(buffer, layout.title, app, pen);
     meters::draw(buffer, layout, app, pen);
-    groups(buffer, layout.totals, &totals(app), pen);
-    groups(buffer, layout.ledger, &ledger(app, layout.ledger.width), pen);
+    if app.model().sample.at_ns > 0 {
+        groups(buffer, layout.totals, &totals(app), pen);
+        groups(buffer, layout.ledger, &ledger(app, layout.ledger.width), pen);
+    }
     tabs(buffer, layout, app, pen);
 }
 
 fn title(buffer: &mut Buffer, area: Rect, app: &App, pen: Pen) {
     let machine = app.machine();
     let mut left = vec![(Role::Accent, " ebtop".to_string()), (Role::Text, format!("  {}", machine.host))];
-    let state = state(app);
+    let mut state = state(app);
     let short = width_of(&state[..state.len() - 1]) + 2;
     let reason = width_of(&state[state.len() - 1..]).min(ROOM_FOR_REASON);
     let load = machine.load.map(|l| format!(" {}", format::cores(l.into()))).concat();
@@ -41,8 +44,21 @@ fn title(buffer: &mut Buffer, area: Rect, app: &App, pen: Pen) {
     }
     let end = pen.put_all(buffer, (area.x, area.y), area.right(), &left);
     let room = area.right().saturating_sub(end + 3);
+    if let Some((_, reason)) = state.last_mut() {
+        *reason = cut_reason(reason, usize::from((room + 2).saturating_sub(short)));
+    }
     let x = area.right().saturating_sub(1 + width_of(&state).min(room));
     pen.put_all(buffer, (x, area.y), area.right().saturating_sub(1), &state);
+}
+
+/// Cuts a reason, but not the fix that it ends with after a dash.
+fn cut_reason(reason: &str, width: usize) -> String {
+    match reason.rfind(" — ") {
+        Some(at) if reason.width() > width && width > 2 * reason[at..].width() => {
+            cut(&reason[..at], width - reason[at..].width()) + &reason[at..]
+        }
+        _ => cut(reason, width),
+    }
 }
 
 /// Interval, user and health; the last piece is the reason, and may be cut.
@@ -93,9 +109,9 @@ fn totals(app: &App) -> Vec<Vec<Piece>> {
             text(format!("{:<2}", machine.running)),
         ],
     ];
-    if model.elapsed_ns > 0 {
+    if model.elapsed_ns > 0 && knows_exits(app) {
         let exits = model.departed.len() as f64 * 1e9 / model.elapsed_ns as f64;
-        groups.push(vec![label("exits "), text(format!("{}/s", format::count(exits, 5)))]);
+        groups.push(vec![label("exits "), text(format!("{:<7}", format!("{}/s", format::count(exits, 5))))]);
     }
     if let Some(p) = machine.pressure {
         let pct = |v: f32| format::count(v.into(), 3);
@@ -113,15 +129,15 @@ fn ledger(app: &App, width: u16) -> Vec<Vec<Piece>> {
     let cores = |ns: i64| format::cores(ns as f64 / elapsed as f64);
     let part = |name: &str, ns: u64| (name.to_string(), cores(ns as i64));
     let wide = width >= 92;
-    let mut parts = vec![
-        part("rows", ledger.processes_ns),
-        part(if wide { "exited" } else { "exit" }, ledger.exited_ns),
-        part(if wide { "kernel" } else { "kern" }, ledger.kernel_ns),
-    ];
+    let mut parts = vec![part("rows", ledger.processes_ns)];
+    if knows_exits(app) {
+        parts.push(part(if wide { "exited" } else { "exit" }, ledger.exited_ns));
+    }
+    parts.push(part(if wide { "kernel" } else { "kern" }, ledger.kernel_ns));
     if !ledger.irq_inside {
         parts.push(part("irq", ledger.irq_ns));
     }
-    if !ledger.steal_inside && ledger.steal_ns > 0 {
+    if !ledger.steal_inside {
         parts.push(part("steal", ledger.steal_ns));
     }
     let busy = ledger.charged_ns() - ledger.idle_ns;
@@ -141,9 +157,14 @@ fn ledger(app: &App, width: u16) -> Vec<Vec<Piece>> {
     groups
 }
 
+/// Without BPF nobody tells of processes that end: unknown is not 0.
+fn knows_exits(app: &App) -> bool {
+    !matches!(Overall::of(&app.model().sample), Overall::ProcOnly(_))
+}
+
 /// More than 1 % of the machine is worth a look.
 fn gap_role(ledger: &Ledger) -> Role {
-    if ledger.gap_ns.unsigned_abs() * 100 > ledger.capacity_ns { Role::Warning } else { Role::Text }
+    if ledger.gap_ns.unsigned_abs() > ledger.capacity_ns / 100 { Role::Warning } else { Role::Text }
 }
 
 /// Groups of words, as many as fit whole.

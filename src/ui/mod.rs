@@ -21,7 +21,6 @@ use ratatui::style::Color;
 
 use crate::app::App;
 use crate::app::layout::{MIN_HEIGHT, MIN_WIDTH};
-use crate::app::status::instead_of_lines;
 use crate::app::view::View;
 use text::{Pen, centre};
 use theme::{Role, Theme, ascii};
@@ -42,9 +41,6 @@ pub fn draw(frame: &mut Frame, app: &App, theme: Theme) {
                 stacks::draw(frame, layout.canvas(), app.stacks(), theme);
             } else {
                 table::draw(buffer, &layout, app, pen);
-                if let Some(paragraphs) = instead_of_lines(app) {
-                    centre(buffer, layout.body, &paragraphs, pen);
-                }
             }
             footer::draw(frame, layout.footer, app, pen);
         }
@@ -79,7 +75,7 @@ fn to_ascii(buffer: &mut Buffer) {
     }
 }
 
-/// The role of what the table and the stacks show on a whole line of `area`.
+/// Gives a whole line of `area` a role.
 fn paint_line(buffer: &mut Buffer, area: Rect, y: u16, pen: Pen, role: Role) {
     buffer.set_style(Rect { y, height: 1, ..area }, pen.theme.style(role));
 }

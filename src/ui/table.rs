@@ -4,26 +4,36 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::paint_line;
-use super::text::Pen;
+use super::text::{Pen, centre};
 use super::theme::Role;
-use crate::app::column::{Align, Cell, Columns, RowView, Tone};
+use crate::app::column::{Align, Cell, Column, Columns, RowView, SocketColumn, Tone};
 use crate::app::layout::Layout;
 use crate::app::lines::LineKey;
-use crate::app::table::{Placed, Table, fit, place};
+use crate::app::status::instead_of_lines;
+use crate::app::table::{Placed, Table, place};
 use crate::app::{App, ProcessTable, SocketTable, table_width};
 
-/// Draws the table of the view on screen.
+/// Draws the table of the view on screen; in place of its lines, where there are none, why.
 pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
+    let instead = instead_of_lines(app);
     if let Some(table) = app.process_table() {
-        processes(buffer, layout, app, table, pen);
+        let columns = headings(buffer, layout, table, pen);
+        if instead.is_none() {
+            processes(buffer, layout, app, (table, &columns), pen);
+        }
     }
     if let Some(table) = app.socket_table() {
-        sockets(buffer, layout, app, table, pen);
+        let columns = headings(buffer, layout, table, pen);
+        if instead.is_none() {
+            sockets(buffer, layout, app, (table, &columns), pen);
+        }
+    }
+    if let Some(paragraphs) = instead {
+        centre(buffer, layout.body, &paragraphs, pen);
     }
 }
 
-fn processes(buffer: &mut Buffer, layout: &Layout, app: &App, table: &ProcessTable, pen: Pen) {
-    let columns = headings(buffer, layout, table, pen);
+fn processes(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): (&ProcessTable, &[Placed<Column>]), pen: Pen) {
     for (y, selected, (key, line)) in on_screen(layout, table) {
         let Some(row) = app.row(line) else { continue };
         let is_new = row.row().is_some_and(|r| r.is_new);
@@ -33,7 +43,7 @@ fn processes(buffer: &mut Buffer, layout: &Layout, app: &App, table: &ProcessTab
             _ => Role::Text,
         };
         pen.put(buffer, (layout.body.x, y), mark(app, key), 1, role);
-        for placed in &columns {
+        for placed in columns {
             let mut cell = placed.column.cell(&row, placed.width);
             indent(&mut cell, placed, key, &row);
             put_cell(buffer, y, layout.body.x + 1, placed, &cell, (placed.column == table.sort, role), pen);
@@ -44,12 +54,11 @@ fn processes(buffer: &mut Buffer, layout: &Layout, app: &App, table: &ProcessTab
     }
 }
 
-fn sockets(buffer: &mut Buffer, layout: &Layout, app: &App, table: &SocketTable, pen: Pen) {
-    let columns = headings(buffer, layout, table, pen);
+fn sockets(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): (&SocketTable, &[Placed<SocketColumn>]), pen: Pen) {
     for (y, selected, (_, line)) in on_screen(layout, table) {
         let Some(row) = app.socket(line) else { continue };
         let role = if row.socket.closed { Role::Exited } else { Role::Text };
-        for placed in &columns {
+        for placed in columns {
             let cell = placed.column.cell(&row, placed.width);
             put_cell(buffer, y, layout.body.x + 1, placed, &cell, (placed.column == table.sort, role), pen);
         }
@@ -69,7 +78,7 @@ fn on_screen<K: Copy + Ord, L: Copy, C: Columns>(layout: &Layout, table: &Table<
 /// Draws the headings and says where the columns stand.
 fn headings<K: Copy + Ord, L: Copy, C: Columns>(buffer: &mut Buffer, layout: &Layout, table: &Table<K, L, C>, pen: Pen) -> Vec<Placed<C>> {
     let area = layout.headings;
-    let columns = place(&fit(table.set, table_width(layout)), table_width(layout));
+    let columns = place(&table.columns(table_width(layout)), table_width(layout));
     paint_line(buffer, area, area.y, pen, Role::Heading);
     for placed in &columns {
         let spec = placed.column.spec();

@@ -130,7 +130,7 @@ columns! {
         => known(row.per_sec(CancelledWriteBytes), BytesPerSec);
     Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 255).also(&["name", "comm", "cmdline"]),
         "Command line with its arguments; the name of the leader thread until it has been read."
-        => Text(row.command());
+        => Text(row.shown_command());
 }
 
 /// Name of the user; of a group, how many it holds.

@@ -34,6 +34,8 @@ pub struct RowView<'a> {
     pub details: Option<&'a Details>,
     /// 1: percent of one core. The number of cores: percent of the machine.
     pub cores: u32,
+    /// The program is shown with the directories it was started from.
+    pub paths: bool,
 }
 
 impl<'a> RowView<'a> {
@@ -53,13 +55,19 @@ impl<'a> RowView<'a> {
     }
 
     fn new(model: &Model, subject: Subject<'a>, delta: &'a Counters, details: Option<&'a Details>) -> Self {
-        RowView { subject, delta, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, details, cores: 1 }
+        RowView { subject, delta, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, details, cores: 1, paths: true }
     }
 
     /// The same with CPU shown as a share of so many cores.
     #[must_use]
     pub fn of_cores(self, cores: u32) -> Self {
         RowView { cores: cores.max(1), ..self }
+    }
+
+    /// The same with or without the directories of the program.
+    #[must_use]
+    pub fn with_paths(self, paths: bool) -> Self {
+        RowView { paths, ..self }
     }
 
     /// The same with slow facts.
@@ -118,6 +126,15 @@ impl<'a> RowView<'a> {
             (_, Subject::Live(task, _)) => comm_text(&task.comm),
             (_, Subject::Departed(exit)) => comm_text(&exit.task.comm),
             (_, Subject::Exited(group)) => Cow::Borrowed(&group.name),
+        }
+    }
+
+    /// The same as it is shown.
+    pub fn shown_command(&self) -> Cow<'a, str> {
+        let command = self.command();
+        match (self.paths, &command) {
+            (false, Cow::Borrowed(text)) => Cow::Borrowed(without_path(text, self.details)),
+            _ => command,
         }
     }
 
@@ -195,6 +212,8 @@ pub struct SocketView<'a> {
     pub elapsed_ns: u64,
     /// When the sample was taken.
     pub at_ns: u64,
+    /// The program is shown with the directories it was started from.
+    pub paths: bool,
 }
 
 impl<'a> SocketView<'a> {
@@ -202,7 +221,13 @@ impl<'a> SocketView<'a> {
     pub fn new(model: &'a Model, row: &'a SocketRow, details: Option<&'a Details>) -> Self {
         let socket = &model.sample.sockets[row.socket as usize];
         let task = socket.owner.and_then(|key| model.find(key)).map(|row| model.task(row));
-        SocketView { socket, row, task, details, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns }
+        SocketView { socket, row, task, details, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, paths: true }
+    }
+
+    /// The same with or without the directories of the program.
+    #[must_use]
+    pub fn with_paths(self, paths: bool) -> Self {
+        SocketView { paths, ..self }
     }
 
     /// Growth as a rate.
@@ -213,9 +238,38 @@ impl<'a> SocketView<'a> {
     /// Command of the owner, where known.
     pub fn command(&self) -> Value<'a> {
         match (self.details, self.task) {
-            (Some(details), _) if !details.cmdline.is_empty() => Value::Text(Cow::Borrowed(&details.cmdline)),
+            (Some(details), _) if !details.cmdline.is_empty() => {
+                let text = if self.paths { &details.cmdline } else { without_path(&details.cmdline, self.details) };
+                Value::Text(Cow::Borrowed(text))
+            }
             (_, Some(task)) => Value::Text(comm_text(&task.comm)),
             _ => Value::Unknown,
         }
+    }
+}
+
+/// A command line without the directories of its program. Those may hold spaces, so the executable's own path is tried first.
+fn without_path<'a>(command: &'a str, details: Option<&Details>) -> &'a str {
+    let exe = details.and_then(|d| d.exe.as_deref()).filter(|exe| command.starts_with(*exe));
+    let program = exe.map_or_else(|| command.split(' ').next().unwrap_or(command), |exe| &command[..exe.len()]);
+    match program.rfind('/') {
+        Some(slash) if slash + 1 < program.len() => &command[slash + 1..],
+        _ => command,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_the_program_go_and_those_of_arguments_stay() {
+        let of = |exe: &str, command| without_path(command, Some(&Details { exe: Some(exe.into()), ..Details::default() })).to_owned();
+        assert_eq!(of("/usr/bin/python3.11", "/usr/bin/python3 /srv/app.py"), "python3 /srv/app.py");
+        assert_eq!(of("/opt/my app/run", "/opt/my app/run -v /tmp/x"), "run -v /tmp/x");
+        assert_eq!(of("/usr/sbin/nginx", "nginx: worker process /a"), "nginx: worker process /a");
+        assert_eq!(of("/usr/bin/bash", "-bash"), "-bash");
+        assert_eq!(of("/", "/"), "/");
+        assert_eq!(without_path("", None), "");
     }
 }

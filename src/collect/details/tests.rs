@@ -1,7 +1,7 @@
 use super::*;
-use crate::sample::Task;
 use nix::unistd::{Uid, User};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 fn key_of(pid: u32) -> ProcKey {
     let stat = stat::stat(&std::fs::read(format!("/proc/{pid}/stat")).unwrap()).unwrap();
@@ -21,21 +21,34 @@ fn end(mut child: Child) {
 fn reads_a_process_and_not_its_pid() {
     let child = sleeper();
     let key = key_of(child.id());
-    let mut cache = DetailsCache::default();
-    // The child may not have reached its exec yet: each exec id is read afresh.
-    let mut exec_id = 0;
-    while cache.get(key, exec_id).unwrap().cmdline != "sleep 100" {
-        exec_id += 1;
-    }
-    let details = cache.get(key, exec_id).unwrap();
+    let mut reader = DetailsReader::default();
+    // The child may not have reached its exec yet.
+    while reader.read(key).unwrap().cmdline != "sleep 100" {}
+    let details = reader.read(key).unwrap();
     assert_eq!(details.exe, std::fs::canonicalize(format!("/proc/{}/exe", child.id())).ok().map(|path| path.display().to_string()));
     let me = User::from_uid(Uid::effective()).unwrap().unwrap();
     assert_eq!(details.user, me.name);
     assert!(details.cgroup.is_none_or(|path| path.starts_with('/')));
-    assert_eq!(cache.get(ProcKey { start_ns: key.start_ns + 60_000_000_000, ..key }, 0), None);
+    assert_eq!(reader.read(ProcKey { start_ns: key.start_ns + 60_000_000_000, ..key }), None);
     end(child);
-    assert!(cache.get(key, exec_id).is_some(), "known ones outlive their process");
-    assert_eq!(DetailsCache::default().get(key, exec_id), None);
+    assert_eq!(reader.read(key), None);
+}
+
+#[test]
+fn questions_do_not_wait_for_a_process_that_hangs() {
+    let (answers, answered) = crossbeam_channel::bounded(16);
+    let (release, released) = crossbeam_channel::bounded::<()>(0);
+    let read = move |_| {
+        let _ = released.recv();
+        Some(Details::default())
+    };
+    let questions = answer_with(read, answers);
+    let key = ProcKey { pid: 1, start_ns: 1 };
+    let taken = (0..100).filter(|_| questions.try_send(vec![(key, 0)]).is_ok()).count();
+    assert!((QUESTIONS_WAITING..=QUESTIONS_WAITING + 1).contains(&taken), "{taken}");
+    drop((release, questions));
+    let all: Vec<Update> = std::iter::from_fn(|| answered.recv_timeout(Duration::from_secs(5)).ok()).collect();
+    assert_eq!(all.len(), taken);
 }
 
 #[test]
@@ -44,21 +57,4 @@ fn arguments_are_joined_and_trimmed() {
     assert_eq!(join_arguments(b"postgres: writer   \0\0\0"), "postgres: writer");
     assert_eq!(join_arguments(b"\0\0"), "");
     assert_eq!(join_arguments(b"x\x1b]0;t\x07\xff"), "x\u{fffd}]0;t\u{fffd}\u{fffd}");
-}
-
-#[test]
-fn what_is_gone_is_forgotten() {
-    let mut cache = DetailsCache::default();
-    let entry = || Entry { exec_id: 0, read_again: Instant::now(), details: Details::default() };
-    let key = |pid| ProcKey { pid, start_ns: 1 };
-    let sample = |pids: std::ops::Range<u32>| Sample {
-        tasks: pids.map(|pid| Task { key: key(pid), ..Task::default() }).collect(),
-        ..Sample::default()
-    };
-    for round in 0..40 {
-        cache.entries.extend((round * 100..round * 100 + 200).map(|pid| (key(pid), entry())));
-        cache.retain(&sample(round * 100..round * 100 + 200));
-        assert!(cache.entries.len() <= 200 + 100 + PRUNE_STEP + 200);
-    }
-    assert!((39 * 100..41 * 100).all(|pid| cache.entries.contains_key(&key(pid))));
 }

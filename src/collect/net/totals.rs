@@ -29,7 +29,8 @@ impl Sum {
         self.retransmits += other.retransmits;
     }
 
-    fn counters(&self, with_retransmits: bool) -> Counters {
+    /// As counters; retransmits stay unknown where nothing counts them.
+    pub fn counters(&self, with_retransmits: bool) -> Counters {
         let mut counters = Counters::default()
             .with(Counter::TxBytes, self.tx_bytes)
             .with(Counter::RxBytes, self.rx_bytes)

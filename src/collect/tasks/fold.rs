@@ -92,6 +92,12 @@ impl Fold {
         folded
     }
 
+    /// Leaves `gone` out of the readings to come, where this one found no rows to fold.
+    pub fn forget(&mut self, gone: &FxHashSet<ProcKey>) {
+        self.last.tasks.retain(|task| !gone.contains(&task.key));
+        self.last.waits.retain(|wait| !gone.contains(&wait.key));
+    }
+
     /// Keeps those of the reading before that left without a word. A program that was preempted while it wrote into the ring
     /// holds up the words behind it.
     fn keep_vanished(&self, folded: &mut Folded, gone: &FxHashSet<ProcKey>) {
@@ -299,6 +305,14 @@ mod tests {
         let gone = FxHashSet::from_iter([thread(20, 20, 1).key()]);
         assert_eq!(f.fold(&[thread(10, 10, 100), thread(30, 30, 1)], &[], &gone).tasks.len(), 2);
         assert_eq!(fold(&mut f, &[thread(10, 10, 100), thread(30, 30, 1)]).len(), 2, "and does not come back");
+    }
+
+    #[test]
+    fn one_that_was_reported_while_the_walk_failed_does_not_come_back() {
+        let mut f = Fold::new(PAGE, true);
+        fold(&mut f, &[thread(10, 10, 100), thread(20, 20, 1)]);
+        f.forget(&FxHashSet::from_iter([thread(20, 20, 1).key()]));
+        assert_eq!(fold(&mut f, &[thread(10, 10, 100)]).len(), 1);
     }
 
     #[test]

@@ -1,0 +1,69 @@
+//! Who makes samples.
+
+use std::os::fd::BorrowedFd;
+
+use crate::sample::{Details, ProcKey, Sample, Wants};
+
+/// Why a source cannot go on. Each says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The kernel half failed for good.
+    #[error("{0}")]
+    Failed(String),
+    /// A replay ran out.
+    #[error("end of the recording")]
+    End,
+}
+
+/// Who makes samples: `Live`, `ProcFs` or `Replay`.
+pub trait Source {
+    /// Reads everything once.
+    fn sample(&mut self) -> Result<Sample, SourceError>;
+
+    /// Attaches and detaches what lives only as long as it is shown.
+    fn want(&mut self, wants: Wants);
+
+    /// Readable when rings should be drained before the next tick.
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// Drains rings into user memory; called when [`Source::wake_fd`] is readable.
+    fn drain(&mut self) {}
+
+    /// Details of processes, where they do not come from this machine's /proc.
+    fn details(&mut self, _key: ProcKey, _exec_id: u64) -> Option<Details> {
+        None
+    }
+
+    /// Whether `details` answers from the source itself.
+    fn has_own_details(&self) -> bool {
+        false
+    }
+}
+
+impl<S: Source + ?Sized> Source for Box<S> {
+    fn sample(&mut self) -> Result<Sample, SourceError> {
+        (**self).sample()
+    }
+
+    fn want(&mut self, wants: Wants) {
+        (**self).want(wants);
+    }
+
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        (**self).wake_fd()
+    }
+
+    fn drain(&mut self) {
+        (**self).drain();
+    }
+
+    fn details(&mut self, key: ProcKey, exec_id: u64) -> Option<Details> {
+        (**self).details(key, exec_id)
+    }
+
+    fn has_own_details(&self) -> bool {
+        (**self).has_own_details()
+    }
+}

@@ -1,0 +1,218 @@
+//! A recording may come from anyone: whatever numbers and words it holds, nothing panics and nothing but text reaches the terminal.
+
+mod ui_world;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ebtop::app::Event;
+use ebtop::batch::{self, BatchOptions, Format, View};
+use ebtop::collect::{Collector, Source};
+use ebtop::record::{Recorder, Replay};
+use ebtop::sample::*;
+use proptest::prelude::*;
+use ui_world::*;
+
+const EVIL: &str = "a\x1b[2J\u{202e}\x07\n";
+
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), Just(1), Just(u64::MAX), Just(1 << 63), Just(u64::from(u32::MAX)), any::<u64>()]
+}
+
+fn small() -> impl Strategy<Value = u32> {
+    number().prop_map(|n| n as u32)
+}
+
+prop_compose! {
+    fn any_task()(pid in 0u32..6, start_ns in number(), n in prop::array::uniform6(number()), s in prop::array::uniform6(small())) -> Task {
+        let mut counters = Counters::default();
+        for (i, counter) in Counter::ALL.into_iter().enumerate() {
+            if !(n[0] as usize ^ i).is_multiple_of(5) {
+                counters.set(counter, n[i % 6]);
+            }
+        }
+        let memory = Memory { anon_bytes: n[1], file_bytes: n[2], shmem_bytes: n[3], swap_bytes: n[4], vm_bytes: n[5] };
+        Task {
+            key: ProcKey { pid, start_ns },
+            ppid: s[0],
+            uid: s[1],
+            comm: Comm(*b"\x1b]0;evil\x07\xff\xff\xff\xff\xff\xff\0"),
+            state: s[2] as u8,
+            kernel_thread: s[3] & 1 == 0,
+            nice: s[3] as i8,
+            threads: s[4],
+            last_cpu: s[5],
+            exec_id: n[0],
+            cgroup_id: n[0],
+            counters,
+            memory: (s[5] & 1 == 0).then_some(memory),
+        }
+    }
+}
+
+prop_compose! {
+    fn any_socket()(cookie in number(), pid in 0u32..6, state: u8, port: u16, n in prop::array::uniform6(number()), udp: bool) -> Socket {
+        let tcp = TcpInfo {
+            acked_bytes: n[0],
+            received_bytes: n[1],
+            retransmits: n[2],
+            rtt_us: Some(n[3] as u32),
+            send_queue_bytes: n[4] as u32,
+            receive_queue_bytes: n[5] as u32,
+        };
+        Socket {
+            cookie,
+            owner: Some(ProcKey { pid, start_ns: n[0] }),
+            protocol: if udp { Protocol::Udp } else { Protocol::Tcp },
+            state,
+            local: ([255, 255, 255, 255], port).into(),
+            remote: (std::net::Ipv6Addr::from(u128::MAX), port).into(),
+            netns: n[1] as u32,
+            tx_bytes: n[2],
+            rx_bytes: n[3],
+            tx_messages: n[4],
+            rx_messages: n[5],
+            since_ns: n[0],
+            tcp: (!udp).then_some(tcp),
+            closed: state & 1 == 0,
+        }
+    }
+}
+
+prop_compose! {
+    fn any_stack()(pid in 0u32..6, count in small(), kernel in prop::collection::vec(number(), 0..4), user in prop::collection::vec(number(), 0..4)) -> StackCount {
+        StackCount {
+            key: ProcKey { pid, start_ns: 1 },
+            tid: count,
+            comm: Comm(*b"\x1b]0;evil\x07\xff\xff\xff\xff\xff\xff\0"),
+            count,
+            kernel: Arc::from(kernel),
+            user: Arc::from(user),
+            quality: StackQuality::Complete,
+        }
+    }
+}
+
+prop_compose! {
+    fn any_machine()(cpus in prop::collection::vec((small(), prop::array::uniform8(number())), 0..5), n in prop::array::uniform8(number()), load: f32) -> Machine {
+        let times = |n: [u64; 8]| CpuTimes {
+            user_ns: n[0],
+            nice_ns: n[1],
+            system_ns: n[2],
+            idle_ns: n[3],
+            iowait_ns: n[4],
+            irq_ns: n[5],
+            softirq_ns: n[6],
+            steal_ns: n[7],
+        };
+        Machine {
+            host: EVIL.into(),
+            kernel: EVIL.into(),
+            cpus: cpus.into_iter().map(|(cpu, n)| (cpu, times(n))).collect(),
+            total: times(n),
+            irq_apart: Some(true),
+            steal_apart: Some(true),
+            memory: MachineMemory {
+                total_bytes: n[0],
+                free_bytes: n[1],
+                available_bytes: n[2],
+                buffers_bytes: n[3],
+                cache_bytes: n[4],
+                shared_bytes: n[5],
+                swap_total_bytes: n[6],
+                swap_free_bytes: n[7],
+            },
+            load: [load, f32::MAX, f32::MIN],
+            uptime_ns: n[0],
+            running: n[1] as u32,
+            threads: n[2] as u32,
+            wire_rx_bytes: n[3],
+            wire_tx_bytes: n[4],
+            disk_read_bytes: n[5],
+            disk_write_bytes: n[6],
+            pressure: Some(Pressure { cpu_pct: load, memory_pct: f32::MAX, io_pct: -load }),
+        }
+    }
+}
+
+prop_compose! {
+    fn any_sample()(
+        at_ns in number(),
+        unix_ms in number(),
+        tasks in prop::collection::vec(any_task(), 0..6),
+        exits in prop::collection::vec((any_task(), number()), 0..6),
+        sockets in prop::collection::vec(any_socket(), 0..6),
+        counts in prop::collection::vec(any_stack(), 0..6),
+        machine in any_machine(),
+        lost in number(),
+        hz in small(),
+    ) -> Sample {
+        let exit = |(task, n): (Task, u64)| Exit { task, at_ns: n, code: n as u8, signal: n as u8, peak_rss_bytes: Some(n) };
+        let status = |domain| DomainStatus { domain, health: Health::Degraded { reason: EVIL.into() }, lost, cost: Some(EVIL.into()) };
+        Sample {
+            at_ns,
+            unix_ms,
+            tasks,
+            exits: exits.into_iter().map(exit).collect(),
+            sockets,
+            stacks: Stacks { hz, counts },
+            machine,
+            status: Domain::ALL.map(status).into(),
+            own_cpu_ns: lost,
+        }
+    }
+}
+
+/// The samples as a replay gives them, their details too.
+fn replayed(samples: &[Sample], path: &std::path::Path) -> Replay {
+    let mut recorder = Recorder::create(path).unwrap();
+    for sample in samples {
+        let evil = Details { cmdline: EVIL.into(), exe: Some(EVIL.into()), user: EVIL.into(), cgroup: Some(EVIL.into()) };
+        recorder.details(&sample.tasks.iter().map(|task| (task.key, evil.clone())).collect::<Vec<_>>());
+        recorder.sample(sample).unwrap();
+    }
+    Replay::open(path).unwrap()
+}
+
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}'))
+}
+
+fn check_screen(mut replay: Replay) {
+    for (width, height) in [(60, 15), (120, 40)] {
+        let mut app = fresh(width, height);
+        while let Ok(sample) = replay.sample() {
+            let keys_of: Vec<_> = sample.tasks.iter().map(|task| (task.key, task.exec_id)).collect();
+            show(&mut app, sample);
+            let found = keys_of.into_iter().filter_map(|(key, exec_id)| Some((key, replay.details(key, exec_id)?))).collect();
+            app.update(Event::Update(Update::Details(found)));
+        }
+        for view in ["1", "2", "3", "4", "4s", "5"] {
+            keys(&mut app, view);
+            assert!(is_plain(&screen(&app)), "view {view}");
+        }
+    }
+}
+
+fn check_batch(path: &std::path::Path) {
+    let views = [View::Processes, View::Cpu, View::Memory, View::Network, View::Disk, View::Sockets];
+    for (format, view) in [Format::Text, Format::Json, Format::Csv].into_iter().flat_map(|f| views.map(|v| (f, v))) {
+        let path = path.to_owned();
+        let collector = Collector::start(Duration::from_millis(1), move || Ok(Replay::open(&path)?)).unwrap();
+        let mut out = Vec::new();
+        batch::run(&collector, &BatchOptions::new(format, view, &[], None).unwrap(), &mut out).unwrap();
+        assert!(is_plain(&String::from_utf8(out).unwrap()), "{format:?} {view:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn nothing_in_a_recording_harms(samples in prop::collection::vec(any_sample(), 1..4)) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("recording");
+        check_screen(replayed(&samples, &path));
+        check_batch(&path);
+    }
+}

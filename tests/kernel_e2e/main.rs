@@ -1,0 +1,26 @@
+//! The program as a user runs it, against truth that the tests make themselves: `ebtop -b -o json`, read back.
+//! Needs root: `cargo test --test kernel_e2e -- --ignored --test-threads=1`. `EBTOP_LONG=1` measures for minutes instead of seconds.
+
+mod cpu;
+mod formats;
+mod ledger;
+mod lifecycle;
+mod memory;
+mod objects;
+mod program;
+mod record;
+mod sockets;
+mod stacks;
+mod unprivileged;
+mod workload;
+
+/// `long` where time was given, else `short`.
+fn span<T>(short: T, long: T) -> T {
+    if std::env::var_os("EBTOP_LONG").is_some() { long } else { short }
+}
+
+fn assert_within(what: &str, value: u64, truth: u64, percent: f64) {
+    let share = 100.0 * value as f64 / truth as f64;
+    println!("{what}: {value} of {truth} = {share:.3} %");
+    assert!((share - 100.0).abs() <= percent, "{what}: {value} is {share:.3} % of {truth}");
+}

@@ -1,0 +1,339 @@
+//! What keys, clicks and samples do to the screen.
+
+mod ui_world;
+
+use std::time::Duration;
+
+use crossterm::event::KeyCode;
+use ebtop::app::keys::BINDINGS;
+use ebtop::app::view::View;
+use ebtop::app::{App, Effect, Event};
+use ebtop::sample::*;
+use ui_world::common::{SECOND, With, exit, sample, task};
+use ui_world::*;
+
+/// The selected line, as text.
+fn selected(app: &App) -> String {
+    let buffer = buffer(app);
+    let body = app.layout().unwrap().body;
+    let is_reversed = |y: &u16| buffer[(5, *y)].modifier.contains(ratatui::style::Modifier::REVERSED);
+    let y = (body.y..body.bottom()).find(is_reversed).expect("a selected line");
+    (0..body.width).map(|x| buffer[(x, y)].symbol()).collect()
+}
+
+fn footer(app: &App) -> String {
+    screen(app).lines().last().unwrap().to_string()
+}
+
+fn lines(app: &App) -> Vec<String> {
+    let body = app.layout().unwrap().body;
+    let lines = screen(app).lines().skip(usize::from(body.y)).take(usize::from(body.height)).map(str::to_string).collect::<Vec<_>>();
+    lines.into_iter().filter(|l| !l.is_empty()).collect()
+}
+
+/// A second after `before`, with each process's CPU as given.
+fn tick(at: u64, loads: &[(u32, u64)]) -> Sample {
+    sample(at * SECOND, loads.iter().map(|&(pid, ms)| task(pid, "worker").with(Counter::CpuNs, ms * 1_000_000)))
+}
+
+#[test]
+fn the_hottest_is_selected_until_somebody_chooses() {
+    let mut app = fresh(80, 24);
+    show(&mut app, tick(10, &[(1, 0), (2, 0), (3, 0)]));
+    show(&mut app, tick(11, &[(1, 100), (2, 900), (3, 500)]));
+    assert!(selected(&app).contains(" 2 "), "{}", selected(&app));
+    show(&mut app, tick(12, &[(1, 1000), (2, 1000), (3, 600)]));
+    assert!(selected(&app).contains(" 1 "), "{}", selected(&app));
+
+    press(&mut app, KeyCode::Down);
+    assert!(selected(&app).contains(" 2 "), "{}", selected(&app));
+    show(&mut app, tick(13, &[(1, 1000), (2, 1000), (3, 1500)]));
+    assert!(selected(&app).contains(" 2 "), "the choice moves with its process: {}", selected(&app));
+    press(&mut app, KeyCode::Home);
+    assert!(selected(&app).contains(" 3 "), "{}", selected(&app));
+}
+
+#[test]
+fn the_end_of_the_selected_process_is_told() {
+    let mut app = fresh(80, 24);
+    show(&mut app, tick(10, &[(1, 0), (2, 0), (3, 0)]));
+    press(&mut app, KeyCode::Down);
+    let mut next = tick(11, &[(1, 0), (3, 0)]);
+    next.exits = vec![Exit { signal: 9, ..exit(task(2, "worker"), 11 * SECOND - 1) }];
+    show(&mut app, next);
+    assert_eq!(footer(&app), " worker (2) was killed by signal 9");
+    assert!(!selected(&app).contains(" 2 "));
+    press(&mut app, KeyCode::Up);
+    assert!(footer(&app).contains("help"), "a key clears the message");
+}
+
+#[test]
+fn an_unknown_key_says_so_in_one_line() {
+    let mut app = app(80, 24);
+    assert_eq!(keys(&mut app, "x"), []);
+    assert_eq!(footer(&app), " x does nothing here; ? lists the keys");
+}
+
+#[test]
+fn escape_never_quits() {
+    let mut app = app(80, 24);
+    for _ in 0..10 {
+        assert!(!press(&mut app, KeyCode::Esc).contains(&Effect::Quit));
+    }
+    assert!(keys(&mut app, "q").contains(&Effect::Quit));
+}
+
+#[test]
+fn a_bad_filter_keeps_the_last_good_one() {
+    let mut app = app(120, 40);
+    keys(&mut app, "\\cpu>5");
+    let good = lines(&app);
+    assert_eq!(good.len(), 5, "{good:?}");
+    keys(&mut app, " (");
+    assert_eq!(lines(&app), good);
+    assert!(footer(&app).starts_with(" Filter: cpu>5 (") && footer(&app).contains('×'), "{}", footer(&app));
+    keys(&mut app, "\n");
+    assert!(app.prompt().is_some(), "Enter does not accept what cannot be read");
+    press(&mut app, KeyCode::Esc);
+    assert_eq!(app.filter_text(), "", "Esc brings back what was there before");
+    assert!(lines(&app).len() > 5);
+}
+
+#[test]
+fn a_filter_that_hides_all_says_so() {
+    let mut app = app(80, 24);
+    keys(&mut app, "\\nosuchthing\n");
+    let text = screen(&app);
+    assert!(text.contains("The filter nosuchthing hides all 16 lines.") && text.contains("Esc clears it"), "{text}");
+    press(&mut app, KeyCode::Esc);
+    assert_eq!(app.filter_text(), "");
+    assert!(screen(&app).contains("nginx"));
+}
+
+#[test]
+fn a_filter_on_command_lines_asks_for_all_of_them() {
+    let mut app = fresh(80, 15);
+    app.update(Event::Resize(80, 15));
+    show(&mut app, server(false));
+    show(&mut app, server(true));
+    keys(&mut app, "\\walwriter\n");
+    let found = lines(&app);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("9920"));
+}
+
+#[test]
+fn search_moves_and_hides_nothing() {
+    let mut app = app(120, 40);
+    let all = lines(&app).len();
+    keys(&mut app, "/postgres");
+    assert!(selected(&app).contains("9920"), "{}", selected(&app));
+    keys(&mut app, "\nn");
+    assert!(selected(&app).contains("9921"), "{}", selected(&app));
+    keys(&mut app, "n");
+    assert!(selected(&app).contains("9920"), "round the end: {}", selected(&app));
+    keys(&mut app, "N");
+    assert!(selected(&app).contains("9921"), "{}", selected(&app));
+    assert_eq!(lines(&app).len(), all);
+    press(&mut app, KeyCode::Esc);
+    keys(&mut app, "N");
+    assert!(screen(&app).contains("PID▾") || screen(&app).contains("PID▴"), "without a search N sorts by PID");
+    keys(&mut app, "/nosuchthing");
+    assert!(footer(&app).contains("× nothing found"), "{}", footer(&app));
+}
+
+#[test]
+fn the_exited_unfold() {
+    let mut app = app(120, 40);
+    let row = |app: &App, word: &str| lines(app).iter().position(|l| l.contains(word));
+    let folded = row(&app, "exited: cc1 5").unwrap();
+    let y = app.layout().unwrap().body.y + folded as u16;
+    click(&mut app, 10, y);
+    keys(&mut app, " ");
+    let below = lines(&app)[folded + 1].clone();
+    assert!(below.contains("(5)") && below.contains("  cc1") && below.contains("6.0"), "{below}");
+    assert!(lines(&app)[folded + 2].contains("(2)"));
+    keys(&mut app, "\n");
+    assert!(!lines(&app)[folded + 1].contains("(5)"));
+    assert!(selected(&app).contains("exited"));
+}
+
+#[test]
+fn cpu_adds_up_over_rows_and_exited() {
+    let app = app(120, 40);
+    let cpu = |line: &String| line.chars().skip(19).take(6).collect::<String>().trim().parse::<f64>().ok();
+    let sum: f64 = lines(&app).iter().filter_map(cpu).sum();
+    let ledger = app.model().ledger;
+    let truth = (ledger.processes_ns + ledger.kernel_ns + ledger.exited_ns) as f64 / 1e7;
+    assert!((sum - truth).abs() < 0.5, "{sum} {truth}");
+}
+
+#[test]
+fn sort_keys_headings_and_inversion() {
+    let mut app = app(120, 40);
+    keys(&mut app, "M");
+    assert!(lines(&app)[0].contains("containerd"));
+    keys(&mut app, "I");
+    assert!(lines(&app)[0].contains("systemd"), "{}", lines(&app)[0]);
+    let heading = app.layout().unwrap().headings.y;
+    let x = screen(&app).lines().nth(heading.into()).unwrap().find("NET/s").unwrap() as u16;
+    click(&mut app, x, heading);
+    assert!(lines(&app)[0].contains("4112"));
+    keys(&mut app, "2B");
+    assert!(footer(&app).contains("no column NET/s"), "{}", footer(&app));
+}
+
+#[test]
+fn enter_shows_why_and_escape_comes_back() {
+    let mut app = app(120, 40);
+    keys(&mut app, "3");
+    press(&mut app, KeyCode::Down);
+    let line = selected(&app);
+    keys(&mut app, "\n");
+    assert_eq!((app.view(), app.trail()), (View::Stacks, &[View::Memory][..]));
+    assert!(screen(&app).contains("Memory › vim (20450)"), "{}", screen(&app));
+    press(&mut app, KeyCode::Esc);
+    assert_eq!(app.view(), View::Memory);
+    assert_eq!(selected(&app), line);
+}
+
+#[test]
+fn sockets_are_wanted_only_while_they_show() {
+    let mut app = app(80, 24);
+    let want = |sockets| Effect::Command(Command::Want(Wants { sockets, page_allocs: false }));
+    assert!(keys(&mut app, "4s").contains(&want(true)));
+    assert!(!keys(&mut app, "4").contains(&want(false)));
+    assert!(keys(&mut app, "1").contains(&want(false)));
+}
+
+#[test]
+fn page_allocations_are_wanted_only_while_their_column_shows() {
+    let mut app = app(200, 50);
+    let want = |page_allocs| Effect::Command(Command::Want(Wants { sockets: false, page_allocs }));
+    assert!(keys(&mut app, "3").contains(&want(true)));
+    assert!(screen(&app).contains("PGALLOC/s"));
+    assert!(keys(&mut app, "1").contains(&want(false)));
+}
+
+#[test]
+fn sockets_of_one_process_and_back_to_it() {
+    let mut app = app(120, 40);
+    keys(&mut app, "s");
+    assert_eq!(app.view(), View::Network);
+    show(&mut app, with_sockets(server(true), true));
+    assert_eq!(lines(&app).len(), 2, "{:?}", lines(&app));
+    assert!(screen(&app).contains("Processes › sockets of nginx (4112)"), "{}", screen(&app));
+    press(&mut app, KeyCode::Esc);
+    assert_eq!(app.view(), View::Processes);
+}
+
+#[test]
+fn pause_holds_the_screen_and_goes_on_with_true_rates() {
+    let mut app = fresh(80, 24);
+    for (at, ms) in [(10, 0), (11, 500)] {
+        show(&mut app, tick(at, &[(1, ms)]));
+    }
+    let before = lines(&app);
+    keys(&mut app, "z");
+    assert!(screen(&app).contains("PAUSED"));
+    for (at, ms) in [(12, 600), (13, 700), (14, 800)] {
+        show(&mut app, tick(at, &[(1, ms)]));
+    }
+    assert_eq!(lines(&app), before);
+    keys(&mut app, "z");
+    assert!(lines(&app)[0].contains(" 10.0 "), "{}", lines(&app)[0]);
+    assert_eq!(app.model().elapsed_ns, SECOND);
+}
+
+#[test]
+fn the_delay_is_asked_for_and_told_to_the_collector() {
+    let mut app = app(80, 24);
+    keys(&mut app, "d5m\n");
+    let effects = keys(&mut app, "d500ms\n");
+    assert!(effects.contains(&Effect::Command(Command::SetInterval(Duration::from_millis(500)))));
+    assert!(screen(&app).contains("500ms"));
+    keys(&mut app, "d0\n");
+    assert!(footer(&app).contains("between 100ms and 1h"), "{}", footer(&app));
+}
+
+#[test]
+fn help_lists_every_key_and_column() {
+    let mut app = app(200, 50);
+    for setup in ["1", "4s", "5"] {
+        keys(&mut app, setup);
+        keys(&mut app, "?");
+        let mut all = screen(&app);
+        while app.help().is_some() && all.lines().count() < 1000 {
+            let before = app.help().unwrap().offset;
+            press(&mut app, KeyCode::PageDown);
+            all += &screen(&app);
+            if app.help().unwrap().offset == before {
+                break;
+            }
+        }
+        for binding in BINDINGS.iter().filter(|b| app.places().contains(&b.place)) {
+            assert!(all.contains(binding.help), "{} after {setup}", binding.help);
+            for key in binding.keys {
+                assert!(all.contains(&key.name()), "{} after {setup}", key.name());
+            }
+        }
+        press(&mut app, KeyCode::Esc);
+    }
+}
+
+#[test]
+fn footer_hints_and_tabs_are_clickable() {
+    let mut app = app(80, 24);
+    let y = app.layout().unwrap().footer.y;
+    let at = |app: &App, word: &str, y: u16| screen(app).lines().nth(y.into()).unwrap().find(word).unwrap() as u16;
+    let x = at(&app, "quit", y);
+    assert!(click(&mut app, x, y).contains(&Effect::Quit));
+    let tabs = app.layout().unwrap().tabs.y;
+    let x = at(&app, "Memory", tabs);
+    click(&mut app, x, tabs);
+    assert_eq!(app.view(), View::Memory);
+}
+
+#[test]
+fn keys_in_any_order_at_any_size_break_nothing() {
+    let mut app = app(80, 24);
+    let all: Vec<_> = BINDINGS.iter().flat_map(|b| b.keys).map(|k| k.event()).collect();
+    let mut seed = 12_345_u64;
+    for step in 0..3000 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let effects = app.update(Event::Key(all[(seed >> 33) as usize % all.len()]));
+        answer(&mut app, &effects);
+        if step % 7 == 0 {
+            app.update(Event::Resize((seed >> 40) as u16 % 250, (seed >> 20) as u16 % 80));
+        }
+        if step % 11 == 0 {
+            let later = step % 2 == 0;
+            show(&mut app, with_sockets(server(later), later));
+        }
+        if app.size().0 > 0 && app.size().1 > 0 {
+            screen(&app);
+        }
+    }
+}
+
+#[test]
+fn p_shows_programs_with_their_directories() {
+    let mut app = app(120, 40);
+    assert!(screen(&app).contains(" redis-server 127.0.0.1:6379"));
+    keys(&mut app, "p");
+    assert!(screen(&app).contains(" /usr/bin/redis-server 127.0.0.1:6379"));
+    keys(&mut app, "\\/usr/bin");
+    press(&mut app, KeyCode::Enter);
+    keys(&mut app, "p");
+    assert!(screen(&app).contains(" redis-server 127.0.0.1:6379"), "filters see the whole command line");
+}
+
+#[test]
+fn a_key_right_after_escape_is_both() {
+    let mut app = app(120, 40);
+    keys(&mut app, "/redis");
+    let joined = crossterm::event::KeyEvent::new(KeyCode::Char('4'), crossterm::event::KeyModifiers::ALT);
+    app.update(Event::Key(joined));
+    assert!(app.prompt().is_none());
+    assert_eq!(app.view(), View::Network);
+}
