@@ -49,7 +49,7 @@ pub struct StackHistory {
     next_id: u64,
     bytes: usize,
     version: u64,
-    /// The program that each process with samples runs.
+    /// The program that each process with samples runs: its `exec_id`.
     programs: FxHashMap<ProcKey, u64>,
     hz: u32,
     status: Option<DomainStatus>,
@@ -215,6 +215,10 @@ impl StackHistory {
     /// Drops the samples of processes that run another program since: its names would be wrong for them. Those of the tick in which
     /// the program changed go too, since they may be of either.
     fn drop_former_programs(&mut self, sample: &Sample) {
+        if self.programs.len() > self.slots.len() {
+            let held: FxHashSet<ProcKey> = self.slots.iter().flatten().map(|slot| slot.key).collect();
+            self.programs.retain(|key, _| held.contains(key));
+        }
         let task = |key: &ProcKey| sample.tasks.binary_search_by_key(key, |task| task.key).ok().map(|at| &sample.tasks[at]);
         let mut changed = FxHashSet::default();
         self.programs.retain(|key, program| {
