@@ -35,14 +35,14 @@ impl Live {
     pub fn open(hz: u32) -> Result<Live, String> {
         // Its words would spoil the screen; each refusal is told as the reason of its domain.
         libbpf_rs::set_print(None);
+        memory::before_loading();
         // Most of opening is libbpf reading the kernel's types anew for each object: side by side, the screen is up sooner.
         let (tasks, stacks, net, mem) = std::thread::scope(|scope| {
             let net = scope.spawn(Net::open);
             let mem = scope.spawn(Mem::open);
             (Tasks::open(), open_stacks(hz), joined(net), joined(mem))
         });
-        // Those types, some megabytes each time, are done with.
-        memory::give_back();
+        memory::after_loading();
         let tasks = tasks?;
         let rings = watch_rings(&tasks, stacks.as_ref().ok()).map_err(|e| format!("epoll: {e}"))?;
         Ok(Live { tasks, net, stacks, mem, machine: MachineReader::open(), wants: Wants::default(), strangers: Vec::new(), rings })

@@ -8,10 +8,12 @@ mod hottest;
 mod label;
 mod node;
 mod tree;
+mod window;
 
 pub use frames::Naming;
-pub use history::{Stack, StackHistory, StackUse, Window};
+pub use history::StackHistory;
 pub use hottest::{HotFunction, Hottest};
 pub use label::Label;
 pub use node::{Node, NodeId};
 pub use tree::{Missing, StackTree};
+pub use window::{Stack, StackUse, Window};

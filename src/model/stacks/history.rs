@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::window::{Stack, StackUse, Window};
 use crate::sample::{Comm, Domain, DomainStatus, ProcKey, Sample, StackCount, StackQuality};
 
 /// How far back samples are kept, where the budget allows.
@@ -14,55 +15,6 @@ const REACH_NS: u64 = 300_000_000_000;
 const BUDGET_BYTES: usize = 4 << 20;
 /// What one more distinct stack costs beside its addresses: the stack, its `Arc` and those of its two lists, its slot and its index entry.
 const STACK_BYTES: usize = size_of::<Stack>() + size_of::<Slot>() + size_of::<(Arc<Stack>, u32)>() + 3 * 16;
-
-/// A distinct stack of one thread.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Stack {
-    /// Whose.
-    pub key: ProcKey,
-    /// Which thread.
-    pub tid: u32,
-    /// The thread's name.
-    pub comm: Comm,
-    /// The process's name (the thread's, where the process was already gone).
-    pub process: Comm,
-    /// Kernel addresses, innermost first.
-    pub kernel: Arc<[u64]>,
-    /// User addresses, innermost first.
-    pub user: Arc<[u64]>,
-    /// Whether `user` is whole.
-    pub quality: StackQuality,
-}
-
-/// A stack within a [`Window`].
-#[derive(Clone, Copy, Debug)]
-pub struct StackUse<'a> {
-    /// The stack.
-    pub stack: &'a Stack,
-    /// Its number; never reused within a history.
-    pub id: u64,
-    /// Where the history keeps it; reused.
-    pub slot: u32,
-    /// How often it was seen in the window.
-    pub count: u32,
-}
-
-/// What was sampled in a span that ends at the newest sample.
-#[derive(Clone, Debug, Default)]
-pub struct Window<'a> {
-    /// Distinct stacks, in no particular order.
-    pub stacks: Vec<StackUse<'a>>,
-    /// One more than the highest slot there may be.
-    pub slots: usize,
-    /// Samples in all.
-    pub samples: u64,
-    /// Samples whose stack is whole.
-    pub complete: u64,
-    /// Samples lost on the machine in this span; whose they were is not known.
-    pub lost: u64,
-    /// How much of the span there is, ns: less just after the start, or where the budget ran out.
-    pub covered_ns: u64,
-}
 
 /// Samples between two ticks.
 #[derive(Clone, Debug)]
@@ -97,7 +49,7 @@ pub struct StackHistory {
     next_id: u64,
     bytes: usize,
     version: u64,
-    /// The program that each process with samples runs.
+    /// The program that each process with samples runs: its `exec_id`.
     programs: FxHashMap<ProcKey, u64>,
     hz: u32,
     status: Option<DomainStatus>,
@@ -263,6 +215,10 @@ impl StackHistory {
     /// Drops the samples of processes that run another program since: its names would be wrong for them. Those of the tick in which
     /// the program changed go too, since they may be of either.
     fn drop_former_programs(&mut self, sample: &Sample) {
+        if self.programs.len() > self.slots.len() {
+            let held: FxHashSet<ProcKey> = self.slots.iter().flatten().map(|slot| slot.key).collect();
+            self.programs.retain(|key, _| held.contains(key));
+        }
         let task = |key: &ProcKey| sample.tasks.binary_search_by_key(key, |task| task.key).ok().map(|at| &sample.tasks[at]);
         let mut changed = FxHashSet::default();
         self.programs.retain(|key, program| {

@@ -19,13 +19,15 @@ pub struct Node {
     depth: u32,
     /// The nearest of its callers with the same label; [`NONE`] if it is not recursive.
     pub(super) same_above: NodeId,
+    /// The callee last walked to: mostly the next one too.
+    pub(super) latest: NodeId,
     /// Share of the parent that decided its place among its siblings.
     pub(super) place: f64,
 }
 
 impl Node {
     pub(super) fn new(parent: NodeId, label: u32, depth: u32, same_above: NodeId) -> Self {
-        Node { parent, own: 0, total: 0, label, depth, same_above, place: 0.0 }
+        Node { parent, own: 0, total: 0, label, depth, same_above, latest: NONE, place: 0.0 }
     }
 
     /// Frames between it and the root.

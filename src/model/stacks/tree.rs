@@ -8,9 +8,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::frames::{FrameCache, Naming};
-use super::history::{Stack, Window};
 use super::label::{Label, Labels, remark_on};
 use super::node::{NONE, Node, NodeId};
+use super::window::{Stack, Window};
 use crate::sample::ProcKey;
 
 /// Nodes that nothing was counted on may outnumber the others by this many before the tree is built anew.
@@ -230,9 +230,19 @@ impl StackTree {
     }
 
     fn child(&mut self, parent: NodeId, label: u32) -> NodeId {
-        if let Some(&child) = self.edges.get(&(parent, label)) {
-            return child;
+        let latest = self.nodes[parent as usize].latest;
+        if self.nodes.get(latest as usize).is_some_and(|node| node.label == label) {
+            return latest;
         }
+        let child = match self.edges.get(&(parent, label)) {
+            Some(&child) => child,
+            None => self.add_child(parent, label),
+        };
+        self.nodes[parent as usize].latest = child;
+        child
+    }
+
+    fn add_child(&mut self, parent: NodeId, label: u32) -> NodeId {
         let child = self.nodes.len() as NodeId;
         let depth = self.nodes[parent as usize].depth() as u32 + 1;
         let same_above = self.nearest(parent, label);
