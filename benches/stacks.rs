@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use ebtop::app::names::Names;
@@ -52,12 +53,19 @@ fn tick(at_s: u64, seeds: std::ops::Range<u64>) -> Sample {
     Sample { at_ns: at_s * 1_000_000_000, stacks: Stacks { hz: 49, counts }, ..Sample::default() }
 }
 
-/// Ten seconds with 1000 new stacks each, every address named.
+/// Seconds until the same stacks come again.
+const CYCLE: u64 = 10;
+
+/// A second with 1000 stacks, none of them in the nine before.
+fn busy_tick(at_s: u64) -> Sample {
+    let from = at_s % CYCLE * (DISTINCT / CYCLE);
+    tick(at_s, from..from + DISTINCT / CYCLE)
+}
+
+/// Thirty seconds of it, every address named that there is room for.
 fn named_view() -> (StacksView, StackHistory, Names) {
     let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::new(64 << 20, 300_000_000_000), Names::default());
-    for at in 0..10 {
-        history.push(&tick(at + 1, at * DISTINCT / 10..(at + 1) * DISTINCT / 10));
-    }
+    (1..=30).for_each(|at| history.push(&busy_tick(at)));
     view.open(Some(KEY), "bench");
     loop {
         let requests = view.refresh(&history, &mut names);
@@ -73,7 +81,21 @@ fn named_view() -> (StacksView, StackHistory, Names) {
 fn stacks(criterion: &mut Criterion) {
     let (view, history, names) = named_view();
     let parts = || (view.clone(), names.clone());
-    criterion.bench_function("refresh, 10 000 stacks", |bench| {
+    criterion.bench_function("refresh after a tick, 10 000 stacks", |bench| {
+        let ((mut view, mut names), mut history, mut at_s) = (parts(), history.clone(), 30);
+        bench.iter_custom(|iterations| {
+            let mut spent = Duration::ZERO;
+            for _ in 0..iterations {
+                at_s += 1;
+                history.push(&busy_tick(at_s));
+                let began = Instant::now();
+                black_box(view.refresh(&history, &mut names));
+                spent += began.elapsed();
+            }
+            spent
+        });
+    });
+    criterion.bench_function("refresh after a key, 10 000 stacks", |bench| {
         let (mut view, mut names) = parts();
         bench.iter(|| black_box(view.refresh(&history, &mut names)));
     });

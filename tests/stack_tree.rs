@@ -228,6 +228,50 @@ fn search_says_how_much_of_the_time_has_a_match() {
 }
 
 #[test]
+fn search_in_the_machine_finds_processes_too() {
+    let mut world = World::of(&[("main;a", 3)]);
+    world.add(ProcKey { pid: 1, start_ns: 0 }, "init", 7);
+    world.stacks[1].quality = StackQuality::Cut;
+    let (_, history, mut names) = view_of(&world);
+    let mut view = StacksView::default();
+    refresh(&mut view, &history, &mut names, &world);
+    let mut matched = |text: &str| {
+        view.set_search(text);
+        view.matched()
+    };
+    assert_eq!([matched("other"), matched("ngin"), matched("all"), matched("callers")], [7, 3 + 7, 0, 0]);
+}
+
+#[test]
+fn what_the_table_leaves_out_is_counted() {
+    let stacks: Vec<_> = (1..=1234).map(|i| (format!("main;f{i}"), i)).collect();
+    let stacks: Vec<_> = stacks.iter().map(|(stack, count)| (stack.as_str(), *count)).collect();
+    let (view, ..) = view_of(&World::of(&stacks));
+    assert_eq!((view.functions().len(), view.further_functions()), (1000, 235));
+    assert_eq!((view.functions()[0].own, view.functions()[999].own), (1234, 235));
+}
+
+#[test]
+fn an_exec_drops_the_samples_of_the_program_before() {
+    let mut world = World::of(&[("main", 2)]);
+    world.add(ProcKey { pid: 1, start_ns: 0 }, "init", 7);
+    let mut history = StackHistory::default();
+    let mut push = |at_s, exec_id| {
+        let mut sample = world.sample(at_s);
+        sample.tasks.iter_mut().filter(|t| t.key == NGINX).for_each(|t| t.exec_id = exec_id);
+        history.push(&sample);
+        [Some(NGINX), None].map(|key| history.window(key, u64::MAX).samples)
+    };
+    assert_eq!([push(1, 5), push(2, 5)], [[2, 9], [4, 18]]);
+    assert_eq!(push(3, 6), [0, 21], "this tick's may be of either program");
+    assert_eq!(push(4, 6), [2, 30]);
+    let bytes = history.bytes();
+    let mut fresh = StackHistory::default();
+    (1..=4).for_each(|at| fresh.push(&world.sample(at)));
+    assert!(bytes < fresh.bytes(), "dropped records are no longer counted");
+}
+
+#[test]
 fn enter_in_the_table_zooms_the_graph_to_the_function() {
     let (mut view, ..) = view_of(&World::of(&[("main;a;leaf", 3), ("main;b;leaf", 4), ("main;b", 1)]));
     let _ = view.act(StackAction::NextMode);

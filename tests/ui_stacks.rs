@@ -8,6 +8,7 @@ use ebtop::model::stacks::StackHistory;
 use ebtop::sample::{Health, ProcKey, Sample, StackQuality};
 use ebtop::ui;
 use ebtop::ui::flame::{self, FlameBox};
+use ebtop::ui::theme::Theme;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use ratatui::Terminal;
@@ -16,7 +17,7 @@ use stack_world::{NGINX, World, refresh, view_of};
 
 fn text(view: &StacksView, width: u16, height: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| ui::stacks::draw(frame, frame.area(), view)).unwrap();
+    terminal.draw(|frame| ui::stacks::draw(frame, frame.area(), view, Theme::default())).unwrap();
     let buffer = terminal.backend().buffer();
     let cells = |row| (0..width).map(move |x| buffer[(x, row)].symbol());
     (0..height).map(|row| cells(row).collect::<String>().trim_end().to_string() + "\n").collect()

@@ -138,7 +138,8 @@ impl App {
             let value = table.sort.value(&view_of(model, &self.exited, &self.details, line)?);
             Some(Entry { key, line, value })
         });
-        let entries: Vec<_> = live.chain(exited_entry).collect();
+        let mut entries = Vec::with_capacity(self.unfiltered.next_multiple_of(512));
+        entries.extend(live.chain(exited_entry));
         let gone = table.arrange(&entries);
         drop(entries);
         if self.unfolded {

@@ -5,7 +5,7 @@ mod moves;
 use std::sync::Arc;
 
 use super::names::Names;
-use crate::model::stacks::{HotFunction, Label, NodeId, StackHistory, StackTree};
+use crate::model::stacks::{HotFunction, Hottest, Label, Missing, Naming, NodeId, StackHistory, StackTree};
 use crate::sample::{Health, ProcKey};
 use crate::symbols::Request;
 
@@ -90,7 +90,10 @@ pub struct StacksView {
     /// Of the names the tree was made with.
     epoch: u64,
     summary: Summary,
-    functions: Vec<HotFunction>,
+    hottest: Hottest,
+    /// What the tree was made of: whose, span, versions of history and names.
+    made_of: Option<(Option<ProcKey>, StackSpan, u64, u64)>,
+    missing: Vec<Missing>,
     /// Paths zoomed into, innermost last; what is not in the samples now may come back.
     zoom: Vec<Vec<Arc<Label>>>,
     zoom_node: NodeId,
@@ -112,7 +115,9 @@ impl Default for StacksView {
             tree: StackTree::new(true),
             epoch: 0,
             summary: Summary::default(),
-            functions: Vec::new(),
+            hottest: Hottest::default(),
+            made_of: None,
+            missing: Vec::new(),
             zoom: Vec::new(),
             zoom_node: StackTree::ROOT,
             cursor: None,
@@ -147,9 +152,18 @@ impl StacksView {
             self.epoch = names.epoch();
             self.tree = StackTree::new(self.whose.is_none());
         }
+        let made_of = Some((self.whose, self.span, history.version(), names.version()));
+        if self.made_of != made_of {
+            self.made_of = made_of;
+            self.make(history, names);
+        }
+        names.ask(&self.missing)
+    }
+
+    fn make(&mut self, history: &StackHistory, names: &Names) {
         let window = history.window(self.whose, self.span.ns());
         self.tree.update(&window, names);
-        let missing = self.tree.missing();
+        self.missing = self.tree.missing();
         self.summary = Summary {
             samples: window.samples,
             complete: window.complete,
@@ -159,11 +173,10 @@ impl StacksView {
             hz: history.hz(),
             health: history.status().map(|status| status.health.clone()),
             cost: history.status().and_then(|status| status.cost.clone()),
-            pending: missing.len(),
+            pending: self.missing.len(),
             reason: names.reason(self.whose).map(str::to_string),
         };
         self.settle();
-        names.ask(&missing)
     }
 
     /// Whose stacks; `None` = the machine's.
@@ -198,13 +211,18 @@ impl StacksView {
 
     /// Hottest functions below the zoomed frame.
     pub fn functions(&self) -> &[HotFunction] {
-        &self.functions
+        &self.hottest.functions
+    }
+
+    /// How many colder functions are not among them.
+    pub fn further_functions(&self) -> usize {
+        self.hottest.further
     }
 
     /// Index of the chosen one among [`StacksView::functions`].
     pub fn function_index(&self) -> usize {
         let chosen = self.function.as_ref();
-        self.functions.iter().position(|f| Some(&f.label) == chosen).unwrap_or(0)
+        self.functions().iter().position(|f| Some(&f.label) == chosen).unwrap_or(0)
     }
 
     /// The frame zoomed into; the root where there is none.
@@ -233,13 +251,14 @@ impl StacksView {
         self.settle();
     }
 
-    /// Whether this is a function that the search text is in.
+    /// Whether this is a function (or a process, below the machine) that the search text is in.
     pub fn is_match(&self, label: &Label) -> bool {
         let holds = |text: &str| match self.search.chars().any(char::is_uppercase) {
             true => text.contains(&self.search),
             false => text.to_lowercase().contains(&self.search),
         };
-        !self.search.is_empty() && label.kind.is_some() && (holds(&label.name) || holds(&label.module))
+        let is_named = label.kind.is_some() || self.whose.is_none() && !label.is_remark();
+        !self.search.is_empty() && is_named && (holds(&label.name) || holds(&label.module))
     }
 
     /// Finds zoom, cursor and table again after the tree or the zoom changed.
@@ -249,7 +268,7 @@ impl StacksView {
         if !self.is_below_zoom(self.cursor_node) {
             self.cursor_node = self.zoom_node;
         }
-        self.functions = self.tree.hottest(self.zoom_node);
+        self.hottest = self.tree.hottest(self.zoom_node);
         self.matched = match self.search.is_empty() {
             true => 0,
             false => self.tree.matching(self.zoom_node, |label| self.is_match(label)),

@@ -93,7 +93,8 @@ impl Model {
 fn rows(prev: Option<&Sample>, tasks: &[Task]) -> Vec<Row> {
     let births = prev.map(Births::after);
     let mut older = prev.map_or(&[][..], |p| &p.tasks).iter().peekable();
-    let mut rows = Vec::with_capacity(tasks.len());
+    // In steps, so that the memory of the last rows fits these.
+    let mut rows = Vec::with_capacity(tasks.len().next_multiple_of(512));
     for (index, task) in tasks.iter().enumerate() {
         while older.next_if(|o| o.key < task.key).is_some() {}
         let mut row = match older.next_if(|o| o.key == task.key) {

@@ -5,10 +5,11 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::stacks::text::{fit, fit_name, letter, put, short_percent};
+use super::theme::{Role, Theme};
 use crate::app::stacks::StacksView;
 use crate::model::stacks::{Label, NodeId, StackTree};
 use crate::symbols::FrameKind;
@@ -99,7 +100,7 @@ pub fn height(view: &StacksView, width: u16) -> u16 {
 }
 
 /// Draws the graph; returns how many rows lie below what is shown.
-pub fn draw(buf: &mut Buffer, area: Rect, view: &StacksView) -> usize {
+pub fn draw(buf: &mut Buffer, area: Rect, view: &StacksView, theme: Theme) -> usize {
     let tree = view.tree();
     let rows = rows(tree, view.zoomed(), area.width);
     let depth = |id: NodeId| tree.node(id).depth();
@@ -114,7 +115,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, view: &StacksView) -> usize {
         put(buf, line, &text, Style::new().add_modifier(Modifier::DIM));
     }
     for (row, line) in rows.iter().skip(scroll.above).zip(lines) {
-        draw_row(buf, line, row, view);
+        draw_row(buf, line, row, view, theme);
     }
     scroll.below
 }
@@ -132,12 +133,15 @@ fn text_above(tree: &StackTree, rows: &[Vec<FlameBox>]) -> String {
     }
 }
 
-fn draw_row(buf: &mut Buffer, line: Rect, row: &[FlameBox], view: &StacksView) {
+fn draw_row(buf: &mut Buffer, line: Rect, row: &[FlameBox], view: &StacksView, theme: Theme) {
     for (i, flame_box) in row.iter().enumerate() {
         let area = Rect { x: line.x + flame_box.x, width: flame_box.width, ..line };
         let is_chosen = flame_box.node.is_some() && flame_box.node == view.chosen();
         let (text, style) = match flame_box.node {
-            Some(id) => box_text(view, id, usize::from(flame_box.width).saturating_sub(1)),
+            Some(id) => {
+                let (text, role) = box_text(view, id, usize::from(flame_box.width).saturating_sub(1));
+                (text, theme.style(role))
+            }
             None => ("…".to_string(), Style::new().add_modifier(Modifier::DIM)),
         };
         let style = if is_chosen { style.add_modifier(Modifier::REVERSED | Modifier::BOLD) } else { style };
@@ -157,7 +161,7 @@ fn draw_row(buf: &mut Buffer, line: Rect, row: &[FlameBox], view: &StacksView) {
 }
 
 /// `K name 52%` as far as it fits; a match of the search has a `*` before it.
-fn box_text(view: &StacksView, id: NodeId, width: usize) -> (String, Style) {
+fn box_text(view: &StacksView, id: NodeId, width: usize) -> (String, Role) {
     let tree = view.tree();
     let label: &Label = tree.label(id);
     let is_match = view.is_match(label);
@@ -169,20 +173,14 @@ fn box_text(view: &StacksView, id: NodeId, width: usize) -> (String, Style) {
         true => format!("{prefix}{} {share}", fit_name(&label.name, beside_share)),
         false => format!("{prefix}{}", fit_name(&label.name, name_width)),
     };
-    let style = if is_match { match_style() } else { kind_style(label.kind) };
-    (fit(&text, width).into_owned(), style)
+    (fit(&text, width).into_owned(), if is_match { Role::Match } else { role_of(label.kind) })
 }
 
-/// The filling of a box, by kind of code.
-fn kind_style(kind: Option<FrameKind>) -> Style {
+fn role_of(kind: Option<FrameKind>) -> Role {
     match kind {
-        Some(FrameKind::Kernel) => Style::new().fg(Color::White).bg(Color::Red),
-        Some(FrameKind::Native) => Style::new().fg(Color::Black).bg(Color::Green),
-        Some(FrameKind::Jit) => Style::new().fg(Color::Black).bg(Color::Cyan),
-        None => Style::new().fg(Color::White).bg(Color::DarkGray),
+        Some(FrameKind::Kernel) => Role::KernelCode,
+        Some(FrameKind::Native) => Role::NativeCode,
+        Some(FrameKind::Jit) => Role::JitCode,
+        None => Role::NoCode,
     }
-}
-
-fn match_style() -> Style {
-    Style::new().fg(Color::White).bg(Color::Magenta).add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
 }

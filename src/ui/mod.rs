@@ -38,7 +38,7 @@ pub fn draw(frame: &mut Frame, app: &App, theme: Theme) {
             if app.help().is_some() {
                 help::draw(buffer, layout.canvas(), app, pen);
             } else if app.view() == View::Stacks {
-                stacks::draw(frame, layout.canvas(), app.stacks());
+                stacks::draw(frame, layout.canvas(), app.stacks(), theme);
             } else {
                 table::draw(buffer, &layout, app, pen);
             }

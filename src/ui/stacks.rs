@@ -12,6 +12,7 @@ use ratatui::widgets::{Paragraph, Widget, Wrap};
 use unicode_width::UnicodeWidthStr;
 
 use super::flame;
+use super::theme::Theme;
 use crate::app::stacks::{StackMode, StacksView, Summary};
 use crate::model::stacks::StackTree;
 use crate::sample::Health;
@@ -21,7 +22,7 @@ use text::{fit, fit_name, grouped, letter, percent, put, span};
 const ROWS_FOR_BOTH: u16 = 18;
 
 /// Draws the whole view without the key hints.
-pub fn draw(frame: &mut Frame, area: Rect, view: &StacksView) {
+pub fn draw(frame: &mut Frame, area: Rect, view: &StacksView, theme: Theme) {
     let buf = frame.buffer_mut();
     let [header, remarks, body, detail] =
         Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)]).areas(area);
@@ -34,9 +35,9 @@ pub fn draw(frame: &mut Frame, area: Rect, view: &StacksView) {
         StackMode::Flame if body.height >= ROWS_FOR_BOTH => {
             let [graph, _, table] = Layout::vertical([Constraint::Fill(3), Constraint::Length(1), Constraint::Fill(2)]).areas(body);
             lists::draw_functions(buf, table, view, false);
-            flame::draw(buf, graph, view)
+            flame::draw(buf, graph, view, theme)
         }
-        StackMode::Flame => flame::draw(buf, body, view),
+        StackMode::Flame => flame::draw(buf, body, view, theme),
         StackMode::Table => {
             lists::draw_functions(buf, body, view, true);
             0
@@ -101,6 +102,10 @@ fn remark(view: &StacksView) -> String {
     }
     if summary.pending > 0 {
         return format!("naming {} addresses… ", grouped(summary.pending as u64));
+    }
+    if view.mode() == StackMode::Table && view.further_functions() > 0 {
+        let shown = view.functions().len();
+        return format!("the {} hottest of {} functions ", grouped(shown as u64), grouped((shown + view.further_functions()) as u64));
     }
     match (&summary.health, &summary.reason) {
         (Some(Health::Degraded { reason }), _) | (_, Some(reason)) => format!("{} ", crate::sample::printable(reason.as_bytes())),

@@ -55,6 +55,16 @@ pub enum Role {
     Cache,
     /// Swap.
     Swap,
+    /// A box of the flame graph: kernel code.
+    KernelCode,
+    /// Compiled user code.
+    NativeCode,
+    /// Code written at run time.
+    JitCode,
+    /// A process or a remark.
+    NoCode,
+    /// A function that the search found.
+    Match,
 }
 
 /// How the terminal may be drawn on.
@@ -82,6 +92,8 @@ impl Theme {
             Role::Label | Role::Heading => (Color::Cyan, Modifier::empty()),
             Role::Accent | Role::Key => (Color::Cyan, Modifier::BOLD),
             Role::Sorted => return plain.add_modifier(Modifier::BOLD),
+            // One colour from end to end: reversed, a coloured cell would be a patch.
+            Role::Selected if self.colour => return plain.fg(Color::Reset).remove_modifier(Modifier::DIM).add_modifier(Modifier::REVERSED),
             Role::Selected => return plain.add_modifier(Modifier::REVERSED),
             Role::Good | Role::New | Role::User => (Color::Green, Modifier::empty()),
             Role::Warning => (Color::Yellow, Modifier::BOLD),
@@ -93,6 +105,11 @@ impl Theme {
             Role::Softirq | Role::Shared => (Color::Magenta, Modifier::empty()),
             Role::Steal => (Color::Cyan, Modifier::empty()),
             Role::Iowait => (Color::DarkGray, Modifier::empty()),
+            Role::KernelCode => return self.filled(Color::White, Color::Red),
+            Role::NativeCode => return self.filled(Color::Black, Color::Green),
+            Role::JitCode => return self.filled(Color::Black, Color::Cyan),
+            Role::NoCode => return self.filled(Color::White, Color::DarkGray),
+            Role::Match => return self.filled(Color::White, Color::Magenta).add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
         };
         match self.colour {
             // Dim dark grey is invisible on many terminals: with colour, the colour alone is dim enough.
@@ -100,6 +117,10 @@ impl Theme {
             true => plain.fg(colour).add_modifier(weight),
             false => plain.add_modifier(weight),
         }
+    }
+
+    fn filled(self, text: Color, ground: Color) -> Style {
+        if self.colour { Style::new().fg(text).bg(ground) } else { Style::new() }
     }
 
     /// What a bar is filled with: a block in colour, a letter of its kind without.
@@ -127,7 +148,7 @@ impl Theme {
 pub fn ascii(symbol: &str) -> &'static str {
     match symbol {
         "·" => ".",
-        "…" => "~",
+        "…" | "⋯" => "~",
         "▕" => "[",
         "▏" => "]",
         "│" | "┃" => "|",
@@ -136,7 +157,7 @@ pub fn ascii(symbol: &str) -> &'static str {
         "▸" | "›" | "→" => ">",
         "▾" | "↓" => "v",
         "▴" | "↑" => "^",
-        "←" => "<",
+        "←" | "‹" => "<",
         "×" | "✕" => "x",
         "●" => "*",
         "◐" => "o",
@@ -156,7 +177,7 @@ mod tests {
     #[test]
     fn without_colour_there_is_none() {
         let theme = Theme { colour: false, ascii: false };
-        for role in [Role::Dim, Role::Bad, Role::User, Role::Selected, Role::Sorted, Role::Accent] {
+        for role in [Role::Dim, Role::KernelCode, Role::Match, Role::Bad, Role::User, Role::Selected, Role::Sorted, Role::Accent] {
             let style = theme.style(role);
             assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
         }

@@ -117,7 +117,7 @@ impl StacksView {
 
     fn zoom_in(&mut self) {
         if self.mode == StackMode::Table {
-            let Some(function) = self.functions.get(self.function_index()) else { return };
+            let Some(function) = self.functions().get(self.function_index()) else { return };
             let of_function = self.below_zoom().into_iter().filter(|&id| self.tree.label(id) == &function.label);
             let Some(hottest) = of_function.max_by_key(|&id| self.tree.node(id).total) else { return };
             self.choose(hottest);
@@ -145,8 +145,8 @@ impl StacksView {
     }
 
     fn step_in_table(&mut self, step: StackAction) {
-        let to = step_in_list(step, self.function_index(), self.functions.len());
-        self.function = self.functions.get(to).map(|f| Arc::clone(&f.label));
+        let to = step_in_list(step, self.function_index(), self.functions().len());
+        self.function = self.functions().get(to).map(|f| Arc::clone(&f.label));
     }
 
     fn step_in_tree(&mut self, step: StackAction) {
@@ -199,9 +199,9 @@ impl StacksView {
 
     fn go_to_match(&mut self, forward: bool) {
         if self.mode == StackMode::Table {
-            let hits: Vec<usize> = (0..self.functions.len()).filter(|&i| self.is_match(&self.functions[i].label)).collect();
+            let hits: Vec<usize> = (0..self.functions().len()).filter(|&i| self.is_match(&self.functions()[i].label)).collect();
             if let Some(to) = next_of(&hits, self.function_index(), forward) {
-                self.function = Some(Arc::clone(&self.functions[to].label));
+                self.function = Some(Arc::clone(&self.functions()[to].label));
             }
             return;
         }

@@ -66,7 +66,7 @@ impl Fold {
         // Both walks come in a few ascending runs, which this sort only has to merge.
         self.order.sort_by_key(|&i| (row(i).tgid, row(i).start_ns, row(i).tid));
 
-        let mut folded = Folded { tasks: Vec::with_capacity(self.last.tasks.len() + 64), limbo: Vec::new() };
+        let mut folded = Folded { tasks: Vec::with_capacity(room_for(self.last.tasks.len())), limbo: Vec::new() };
         self.waits.clear();
         let mut cursor = (0, 0);
         let mut threads: Vec<&Row> = Vec::new();
@@ -139,6 +139,12 @@ impl Memo {
         let waits = &self.waits[*wait..*wait + threads];
         self.tasks.get(*task).filter(|t| t.key == key).map(|task| Before { task, waits })
     }
+}
+
+/// Room for as many processes as last time and some. In steps, so that the memory of one list fits the next: without them, ever
+/// slightly larger ones leave holes that none fits, and the resident size nearly doubles.
+fn room_for(count: usize) -> usize {
+    (count + 64).next_multiple_of(512)
 }
 
 /// The process that these threads are (at least one, ascending by tid), given the reading before.

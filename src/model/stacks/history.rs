@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::mem::size_of;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::sample::{Comm, Domain, DomainStatus, ProcKey, Sample, StackCount, StackQuality};
 
@@ -41,6 +41,8 @@ pub struct StackUse<'a> {
     pub stack: &'a Stack,
     /// Its number; never reused within a history.
     pub id: u64,
+    /// Where the history keeps it; reused.
+    pub slot: u32,
     /// How often it was seen in the window.
     pub count: u32,
 }
@@ -50,6 +52,8 @@ pub struct StackUse<'a> {
 pub struct Window<'a> {
     /// Distinct stacks, in no particular order.
     pub stacks: Vec<StackUse<'a>>,
+    /// One more than the highest slot there may be.
+    pub slots: usize,
     /// Samples in all.
     pub samples: u64,
     /// Samples whose stack is whole.
@@ -73,6 +77,9 @@ struct Tick {
 #[derive(Clone, Debug)]
 struct Slot {
     stack: Arc<Stack>,
+    /// What the stack says too: a window asks it of every slot.
+    key: ProcKey,
+    is_whole: bool,
     id: u64,
     /// Records that point here.
     records: u32,
@@ -89,6 +96,9 @@ pub struct StackHistory {
     index: FxHashMap<Arc<Stack>, u32>,
     next_id: u64,
     bytes: usize,
+    version: u64,
+    /// The program that each process with samples runs.
+    programs: FxHashMap<ProcKey, u64>,
     hz: u32,
     status: Option<DomainStatus>,
 }
@@ -112,6 +122,8 @@ impl StackHistory {
             index: FxHashMap::default(),
             next_id: 0,
             bytes: 0,
+            version: 0,
+            programs: FxHashMap::default(),
             hz: 0,
             status: None,
         }
@@ -123,7 +135,7 @@ impl StackHistory {
         let since_ns = match self.ticks.back() {
             Some(last) if last.at_ns == sample.at_ns => return,
             Some(last) if last.at_ns > sample.at_ns => {
-                *self = Self::new(self.budget_bytes, self.reach_ns);
+                *self = Self { version: self.version, ..Self::new(self.budget_bytes, self.reach_ns) };
                 sample.at_ns
             }
             Some(last) => last.at_ns,
@@ -138,6 +150,13 @@ impl StackHistory {
         self.bytes += tick_bytes(&tick);
         self.ticks.push_back(tick);
         self.drop_oldest(sample.at_ns.saturating_sub(self.reach_ns));
+        self.drop_former_programs(sample);
+        self.version += 1;
+    }
+
+    /// Changes with every tick taken in.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// Rate of the sampling timer on each CPU at the newest tick, Hz; 0 = off.
@@ -168,14 +187,15 @@ impl StackHistory {
                 counts[slot as usize] = counts[slot as usize].saturating_add(count);
             }
         }
-        let wanted = |slot: &Slot| key.is_none_or(|key| slot.stack.key == key);
-        for (slot, count) in self.slots.iter().zip(counts) {
+        window.slots = self.slots.len();
+        let wanted = |slot: &Slot| key.is_none_or(|key| slot.key == key);
+        for (at, (slot, count)) in self.slots.iter().zip(counts).enumerate() {
             let Some(slot) = slot.as_ref().filter(|slot| count > 0 && wanted(slot)) else { continue };
             window.samples += u64::from(count);
-            if slot.stack.quality == StackQuality::Complete {
+            if slot.is_whole {
                 window.complete += u64::from(count);
             }
-            window.stacks.push(StackUse { stack: &slot.stack, id: slot.id, count });
+            window.stacks.push(StackUse { stack: &slot.stack, id: slot.id, slot: at as u32, count });
         }
         window
     }
@@ -213,7 +233,8 @@ impl StackHistory {
         }
         self.bytes += stack_bytes(&stack);
         let stack = Arc::new(stack);
-        let slot = Some(Slot { stack: Arc::clone(&stack), id: self.next_id, records: 1 });
+        let is_whole = stack.quality == StackQuality::Complete;
+        let slot = Some(Slot { key: stack.key, is_whole, stack: Arc::clone(&stack), id: self.next_id, records: 1 });
         self.next_id += 1;
         let at = match self.free.pop() {
             Some(at) => {
@@ -237,6 +258,43 @@ impl StackHistory {
                 self.release(at);
             }
         }
+    }
+
+    /// Drops the samples of processes that run another program since: its names would be wrong for them. Those of the tick in which
+    /// the program changed go too, since they may be of either.
+    fn drop_former_programs(&mut self, sample: &Sample) {
+        let task = |key: &ProcKey| sample.tasks.binary_search_by_key(key, |task| task.key).ok().map(|at| &sample.tasks[at]);
+        let mut changed = FxHashSet::default();
+        self.programs.retain(|key, program| {
+            let now = task(key).map_or(0, |task| task.exec_id);
+            if now != 0 && now != *program {
+                changed.insert(*key);
+                *program = now;
+            }
+            now != 0
+        });
+        for count in &sample.stacks.counts {
+            if let Some(task) = task(&count.key).filter(|task| task.exec_id != 0) {
+                self.programs.entry(count.key).or_insert(task.exec_id);
+            }
+        }
+        if !changed.is_empty() {
+            self.drop_samples_of(&changed);
+        }
+    }
+
+    fn drop_samples_of(&mut self, keys: &FxHashSet<ProcKey>) {
+        let is_theirs = |slot: &Option<Slot>| slot.as_ref().is_some_and(|slot| keys.contains(&slot.key));
+        let theirs: Vec<bool> = self.slots.iter().map(is_theirs).collect();
+        let mut dropped = Vec::new();
+        for tick in &mut self.ticks {
+            self.bytes -= tick_bytes(tick);
+            let (out, kept): (Vec<_>, Vec<_>) = tick.records.iter().partition(|(at, _)| theirs[*at as usize]);
+            tick.records = kept.into();
+            self.bytes += tick_bytes(tick);
+            dropped.extend(out.into_iter().map(|(at, _)| at));
+        }
+        dropped.into_iter().for_each(|at| self.release(at));
     }
 
     fn release(&mut self, at: u32) {

@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
-use super::tree::{Label, NodeId, StackTree};
+use super::label::Label;
+use super::node::{NONE, NodeId};
+use super::tree::StackTree;
 
 /// Nobody reads further, and naming and sorting all of them costs at every tick.
 const MAX_FUNCTIONS: usize = 1000;
@@ -23,74 +23,85 @@ pub struct HotFunction {
     pub source: Option<Arc<str>>,
 }
 
-/// Counts of one label, while walking.
+/// The hottest functions.
+#[derive(Clone, Debug, Default)]
+pub struct Hottest {
+    /// At most 1000, by self count.
+    pub functions: Vec<HotFunction>,
+    /// How many more there are.
+    pub further: usize,
+}
+
+/// Counts of one label.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     own: u64,
     total: u64,
-    /// How often the label stands between the root and here.
-    on_path: u32,
-}
-
-enum Step {
-    Enter(NodeId),
-    Leave(usize),
 }
 
 impl StackTree {
     /// The 1000 hottest functions at and below `from`, by self count.
-    pub fn hottest(&self, from: NodeId) -> Vec<HotFunction> {
-        let mut tallies = vec![Tally::default(); self.labels().len()];
-        let mut inside = vec![false; self.node_count()];
-        let mut steps = vec![Step::Enter(from)];
-        while let Some(step) = steps.pop() {
-            match step {
-                Step::Enter(id) => {
-                    let node = self.node(id);
-                    let tally = &mut tallies[node.label()];
-                    inside[id as usize] = true;
-                    tally.own += node.own;
-                    if tally.on_path == 0 {
-                        tally.total += node.total;
-                    }
-                    tally.on_path += 1;
-                    steps.push(Step::Leave(node.label()));
-                    steps.extend(self.children(id).map(Step::Enter));
-                }
-                Step::Leave(label) => tallies[label].on_path -= 1,
-            }
-        }
-        let sources = self.hottest_sources(&inside);
-        let is_function = |(id, tally): &(usize, Tally)| tally.total > 0 && self.labels()[*id].kind.is_some();
-        let named = |(id, tally): (usize, Tally)| HotFunction {
-            label: Arc::clone(&self.labels()[id]),
-            own: tally.own,
-            total: tally.total,
-            source: sources.get(&id).map(|&source| Arc::clone(&self.sources()[source as usize])),
-        };
-        let mut hot: Vec<(usize, Tally)> = tallies.into_iter().enumerate().filter(is_function).collect();
-        if hot.len() > MAX_FUNCTIONS {
-            hot.select_nth_unstable_by_key(MAX_FUNCTIONS, |(id, tally)| (Reverse(tally.own), Reverse(tally.total), *id));
+    pub fn hottest(&self, from: NodeId) -> Hottest {
+        let inside = self.inside(from);
+        let tallies = self.tallies(&inside);
+        let labels = self.labels().all();
+        let is_function = |&id: &u32| tallies[id as usize].total > 0 && labels[id as usize].kind.is_some();
+        let rank = |&id: &u32| (Reverse(tallies[id as usize].own), Reverse(tallies[id as usize].total), id);
+        let mut hot: Vec<u32> = (0..labels.len() as u32).filter(is_function).collect();
+        let further = hot.len().saturating_sub(MAX_FUNCTIONS);
+        if further > 0 {
+            hot.select_nth_unstable_by_key(MAX_FUNCTIONS, rank);
             hot.truncate(MAX_FUNCTIONS);
         }
+        let sources = self.hottest_sources(&inside, &hot);
+        let named = |id: u32| HotFunction {
+            label: Arc::clone(&labels[id as usize]),
+            own: tallies[id as usize].own,
+            total: tallies[id as usize].total,
+            source: sources[id as usize].map(|source| Arc::clone(self.labels().source(source))),
+        };
         let mut functions: Vec<HotFunction> = hot.into_iter().map(named).collect();
         functions.sort_unstable_by(|a, b| (Reverse(a.own), Reverse(a.total), &a.label).cmp(&(Reverse(b.own), Reverse(b.total), &b.label)));
-        functions
+        Hottest { functions, further }
     }
 
-    /// The source line in which most of a function's own samples lie, by label.
-    fn hottest_sources(&self, inside: &[bool]) -> FxHashMap<usize, u32> {
-        let mut counts: FxHashMap<(usize, u32), u64> = FxHashMap::default();
-        for (leaf, count) in self.counted() {
-            if let Some(source) = leaf.source.filter(|_| inside[leaf.node as usize]) {
-                *counts.entry((self.node(leaf.node).label(), source)).or_default() += count;
+    /// Which nodes are `from` or below it. A child stands behind its parent in the list.
+    fn inside(&self, from: NodeId) -> Vec<bool> {
+        let mut inside = vec![false; self.nodes().len()];
+        for (at, node) in self.nodes().iter().enumerate().skip(from as usize) {
+            inside[at] = at == from as usize || inside[node.parent as usize];
+        }
+        inside
+    }
+
+    /// Counts by label.
+    fn tallies(&self, inside: &[bool]) -> Vec<Tally> {
+        let mut tallies = vec![Tally::default(); self.labels().all().len()];
+        for (node, _) in self.nodes().iter().zip(inside).filter(|(_, inside)| **inside) {
+            let tally = &mut tallies[node.label as usize];
+            tally.own += node.own;
+            if node.same_above == NONE || !inside[node.same_above as usize] {
+                tally.total += node.total;
             }
         }
-        let mut best: FxHashMap<usize, (u64, Reverse<u32>)> = FxHashMap::default();
-        for ((label, source), count) in counts {
-            let so_far = best.entry(label).or_default();
-            *so_far = (*so_far).max((count, Reverse(source)));
+        tallies
+    }
+
+    /// The source line in which most of a function's own samples lie, by label, for those `among` which are asked for.
+    fn hottest_sources(&self, inside: &[bool], among: &[u32]) -> Vec<Option<u32>> {
+        let mut wanted = vec![false; self.labels().all().len()];
+        among.iter().for_each(|&label| wanted[label as usize] = true);
+        let own = self.counted().iter().filter(|(leaf, _)| inside[leaf.node as usize]);
+        let mut counts: Vec<(u32, u32, u64)> =
+            own.filter_map(|(leaf, count)| Some((self.node(leaf.node).label, leaf.source?, *count))).collect();
+        counts.retain(|(label, ..)| wanted[*label as usize]);
+        counts.sort_unstable_by_key(|&(label, source, _)| (label, source));
+        let mut best: Vec<Option<u32>> = vec![None; wanted.len()];
+        for of_label in counts.chunk_by(|a, b| a.0 == b.0) {
+            let lines = of_label.chunk_by(|a, b| a.1 == b.1);
+            let hottest = lines.max_by_key(|line| (line.iter().map(|(.., count)| count).sum::<u64>(), Reverse(line[0].1)));
+            best[of_label[0].0 as usize] = hottest.map(|line| line[0].1);
         }
-        best.into_iter().map(|(label, (_, Reverse(source)))| (label, source)).collect()
+        best
     }
 }

@@ -1,0 +1,108 @@
+//! What frames are called: labels and source lines, each kept once.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::sample::{StackQuality, printable};
+use crate::symbols::{Frame, FrameKind};
+
+/// What frames merge by. All text is fit for a terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Label {
+    /// Function; `module+0xoffset` where it has no name, `0xaddress` where nothing is known; a process or a remark where `kind` is `None`.
+    pub name: String,
+    /// Executable, library, kernel module or `vmlinux`; empty where not known.
+    pub module: String,
+    /// `None` for the root, processes and remarks.
+    pub kind: Option<FrameKind>,
+}
+
+impl Label {
+    /// A process, a remark or the root.
+    pub(super) fn plain(text: &str) -> Label {
+        Label { name: text.to_string(), module: String::new(), kind: None }
+    }
+
+    /// An address without a name.
+    pub(super) fn address(address: u64, kind: FrameKind) -> Label {
+        Label { name: format!("0x{address:x}"), module: String::new(), kind: Some(kind) }
+    }
+
+    fn of(frame: &Frame) -> Label {
+        let module = printable(frame.module.as_bytes());
+        let name = match &frame.function {
+            Some(function) => printable(function.as_bytes()),
+            None => format!("{module}+0x{:x}", frame.offset),
+        };
+        Label { name, module, kind: Some(frame.kind) }
+    }
+
+    /// Stands where a stack begins too late, not for code or a process.
+    pub fn is_remark(&self) -> bool {
+        self.kind.is_none() && REMARKS.contains(&self.name.as_str())
+    }
+}
+
+const REMARKS: [&str; 2] = ["[callers unknown]", "[too deep, callers cut]"];
+
+/// Says below the root why a stack does not begin at its thread's start.
+pub(super) fn remark_on(quality: StackQuality) -> Option<&'static str> {
+    match quality {
+        StackQuality::Complete => None,
+        StackQuality::Cut => Some(REMARKS[0]),
+        StackQuality::Deep => Some(REMARKS[1]),
+    }
+}
+
+/// All labels of a tree, by number.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Labels {
+    labels: Vec<Arc<Label>>,
+    label_ids: FxHashMap<Arc<Label>, u32>,
+    sources: Vec<Arc<str>>,
+    source_ids: FxHashMap<Arc<str>, u32>,
+}
+
+impl Labels {
+    /// The number of a label.
+    pub(super) fn id(&mut self, label: Label) -> u32 {
+        if let Some(&id) = self.label_ids.get(&label) {
+            return id;
+        }
+        let label = Arc::new(label);
+        let id = self.labels.len() as u32;
+        self.labels.push(Arc::clone(&label));
+        self.label_ids.insert(label, id);
+        id
+    }
+
+    /// The number of a frame's label.
+    pub(super) fn id_of(&mut self, frame: &Frame) -> u32 {
+        self.id(Label::of(frame))
+    }
+
+    /// The number of a frame's source line, where it has one.
+    pub(super) fn source_of(&mut self, frame: &Frame) -> Option<u32> {
+        let (file, line) = frame.source.as_ref()?;
+        let source = format!("{}:{line}", printable(file.as_bytes()));
+        if let Some(&id) = self.source_ids.get(source.as_str()) {
+            return Some(id);
+        }
+        let source: Arc<str> = source.into();
+        let id = self.sources.len() as u32;
+        self.sources.push(Arc::clone(&source));
+        self.source_ids.insert(source, id);
+        Some(id)
+    }
+
+    /// All labels, in order of their numbers.
+    pub(super) fn all(&self) -> &[Arc<Label>] {
+        &self.labels
+    }
+
+    /// The source line of a number.
+    pub(super) fn source(&self, id: u32) -> &Arc<str> {
+        &self.sources[id as usize]
+    }
+}
