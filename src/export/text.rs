@@ -9,6 +9,7 @@ use super::stack::NamedStack;
 use crate::app::column::{Align, Column, Columns, SocketColumn};
 use crate::model::Model;
 use crate::model::machine::MemoryUse;
+use crate::sample::{DomainStatus, Health};
 use crate::ui::format;
 
 /// Which table follows the lines about the machine.
@@ -56,19 +57,31 @@ fn head(model: &Model, out: &mut impl Write) -> io::Result<()> {
     )?;
     writeln!(out, "{}", ledger_line(model))?;
     writeln!(out, "{}", machine_line(model))?;
-    for status in &sample.status {
-        use crate::sample::Health::{Degraded, Live, Off, Standby};
-        let name = status.domain.name();
-        match &status.health {
-            Live | Standby => {}
-            Degraded { reason } => writeln!(out, "{name} degraded: {reason}")?,
-            Off { reason } => writeln!(out, "{name} off: {reason}")?,
-        }
-        if status.lost > 0 {
-            writeln!(out, "{name} lost {} events", status.lost)?;
-        }
+    for (domains, reason) in troubles(&sample.status) {
+        writeln!(out, "{domains}: {reason}")?;
+    }
+    for status in sample.status.iter().filter(|s| s.lost > 0) {
+        writeln!(out, "{} lost {} events", status.domain.name(), status.lost)?;
     }
     Ok(())
+}
+
+/// Domains that do not wholly work, those with the same reason together: `net off, mem off` and why.
+fn troubles(status: &[DomainStatus]) -> Vec<(String, &str)> {
+    let mut troubles: Vec<(String, &str)> = Vec::new();
+    for one in status {
+        let (state, reason) = match &one.health {
+            Health::Live | Health::Standby => continue,
+            Health::Degraded { reason } => ("degraded", reason),
+            Health::Off { reason } => ("off", reason),
+        };
+        let domain = format!("{} {state}", one.domain.name());
+        match troubles.iter_mut().find(|(_, known)| known == reason) {
+            Some((domains, _)) => *domains = format!("{domains}, {domain}"),
+            None => troubles.push((domain, reason)),
+        }
+    }
+    troubles
 }
 
 /// The ledger in cores.
