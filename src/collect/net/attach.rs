@@ -21,9 +21,9 @@ pub enum Rung {
 }
 
 impl Rung {
-    /// What a call costs, for the screen; `None` where it was not measured.
+    /// What a call costs with the way into the programs, for the screen; `None` where it was not measured.
     pub fn cost(self) -> Option<&'static str> {
-        (self == Rung::Tracepoints).then_some("~60 ns a send or receive")
+        (self == Rung::Tracepoints).then_some("0.1 to 0.2 µs a send or receive")
     }
 }
 
