@@ -97,6 +97,9 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
             .map_err(|e| Failure::Usage(e.to_string()))?
     };
     let screen = !options.batch && std::io::stdout().is_terminal();
+    if screen && options.view == View::Disk {
+        return Err(Failure::Usage("--view disk is for batch output: add -b, or press D on the screen".into()).into());
+    }
     let collector = collector()?;
     if !screen {
         let outcome = batch::run(&collector, &batch, &mut BufWriter::new(std::io::stdout().lock()))?;
