@@ -94,7 +94,7 @@ enum Received {
 
 impl<'a> Batch<'a> {
     fn new(collector: &'a Collector, options: &'a BatchOptions, stopped: &'a Receiver<()>) -> Self {
-        let names = (options.view == View::Stacks).then(names::SymbolThread::start);
+        let names = (options.view == View::Stacks).then(|| names::SymbolThread::start(collector.origin));
         Batch { collector, options, stopped, early: VecDeque::new(), details: FxHashMap::default(), asked: FxHashMap::default(), names }
     }
 

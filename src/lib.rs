@@ -13,6 +13,9 @@
 //!                                                  symbol thread: address → name
 //! ```
 
+#![warn(missing_docs, unsafe_op_in_unsafe_fn)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::undocumented_unsafe_blocks))]
+
 pub mod app;
 pub mod batch;
 pub mod bpf;

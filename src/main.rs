@@ -1,4 +1,5 @@
 //! Arguments → source → screen, batch output, recording or report.
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo)]
 
 use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::Path;
@@ -113,7 +114,11 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
         collector.send(Command::SampleSoon(FIRST_RATES));
     }
     let theme = Theme { colour: std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()), ascii: options.ascii };
-    run::run(&collector, symbols::spawn(), RunOptions { start, mouse: !options.no_mouse, theme, iterations: options.iterations })?;
+    run::run(
+        &collector,
+        symbols::spawn(collector.origin),
+        RunOptions { start, mouse: !options.no_mouse, theme, iterations: options.iterations },
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -139,10 +139,22 @@ fn kernel_threads_and_the_exited_have_words_of_their_own() {
 fn sockets_by_port_address_and_state() {
     let model = model();
     let view = SocketView::new(&model, &model.sockets[0], None);
-    for text in ["port:443", "port=51000", "remote:10.0.0", "state:estab", "10.0.0.9", "pid=80", "rtt>1ms", "rtt<2", "proto=tcp", "nginx"] {
+    for text in [
+        "port:443",
+        "port=51000",
+        "remote:10.0.0",
+        "state:estab",
+        "10.0.0.9",
+        "pid=80",
+        "rtt>1ms",
+        "rtt<2",
+        "proto=tcp",
+        "nginx",
+        "user=1000",
+    ] {
         assert!(reads(text).matches_socket(&view), "{text}");
     }
-    for text in ["port:44", "remote:10.0.1", "state:listen", "cpu>0", "proto=udp"] {
+    for text in ["port:44", "remote:10.0.1", "state:listen", "cpu>0", "proto=udp", "user=0"] {
         assert!(!reads(text).matches_socket(&view), "{text}");
     }
 }

@@ -34,7 +34,7 @@ struct Watched {
 
 fn watch(stacks: &mut Stacks, child: Child) -> Watched {
     let pid = child.id();
-    let (requests, answers) = spawn();
+    let (requests, answers) = spawn(ebtop::sample::Origin::Here);
     let (mut counts, mut names) = (Vec::<StackCount>::new(), HashMap::new());
     let mut child = child;
     while child.try_wait().unwrap().is_none() {

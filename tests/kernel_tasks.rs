@@ -69,6 +69,11 @@ impl Workload {
         Truth { cpu_ns: n[0], minor: n[1], major: n[2], voluntary: n[3], involuntary: n[4] }
     }
 
+    fn has_reported(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        rustix::event::poll(&mut [PollFd::new(self.output.get_ref(), PollFlags::IN)], Some(&now)).unwrap() > 0
+    }
+
     fn go_on(&mut self) {
         self.child.stdin.as_ref().unwrap().write_all(b"\n").unwrap();
     }
@@ -378,7 +383,10 @@ fn a_fork_storm_loses_nothing_and_leaves_nothing() {
         let mut watch = Watch::on(rung);
         let mut load = Workload::start(&["storm", "6000"]);
         // Read as rarely as a slow terminal makes ebtop; the ring asks for attention in between.
-        let woken = watch.pause(Duration::from_secs(2));
+        let mut woken = 0;
+        while !load.has_reported() {
+            woken += watch.pause(Duration::from_secs(2));
+        }
         load.truth();
         watch.settle(load.pid());
         let exits: Vec<&Exit> = watch.exits_of(load.pid()).collect();

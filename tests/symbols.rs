@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use ebtop::sample::ProcKey;
+use ebtop::sample::{Origin, ProcKey};
 use ebtop::symbols::{Answer, Frame, FrameKind, Request, spawn};
 
 /// A running `hot_names` and the addresses it printed.
@@ -63,7 +63,7 @@ fn build(dir: &Path, flags: &[&str]) -> PathBuf {
 }
 
 fn ask(request: Request) -> Answer {
-    let (requests, answers) = spawn();
+    let (requests, answers) = spawn(Origin::Here);
     requests.send(request).unwrap();
     answers.recv_timeout(Duration::from_secs(30)).unwrap()
 }
@@ -138,7 +138,7 @@ fn a_process_that_exited() {
     let dir = tempfile::tempdir().unwrap();
     let names = Names::start(&build(dir.path(), &[]), false);
     let (key, address) = (names.key(), names.addresses["f"]);
-    let (requests, answers) = spawn();
+    let (requests, answers) = spawn(Origin::Here);
     let request = Request { key, user: vec![address], kernel: vec![] };
     requests.send(request.clone()).unwrap();
     let before = answers.recv().unwrap();
@@ -157,7 +157,7 @@ fn a_process_that_exited() {
 fn a_zombie_keeps_its_names() {
     let dir = tempfile::tempdir().unwrap();
     let mut names = Names::start(&build(dir.path(), &[]), false);
-    let (requests, answers) = spawn();
+    let (requests, answers) = spawn(Origin::Here);
     let request = Request { key: names.key(), user: vec![names.addresses["f"]], kernel: vec![] };
     requests.send(request.clone()).unwrap();
     let before = answers.recv().unwrap();
@@ -186,7 +186,7 @@ fn a_reused_pid_is_never_named() {
 fn a_program_replaced_in_place_gets_its_new_names() {
     let dir = tempfile::tempdir().unwrap();
     let program = build(dir.path(), &[]);
-    let (requests, answers) = spawn();
+    let (requests, answers) = spawn(Origin::Here);
     let ask = |names: &Names| {
         requests.send(Request { key: names.key(), user: vec![names.addresses["f"]], kernel: vec![] }).unwrap();
         answers.recv().unwrap().user[0].1[0].function.clone()
@@ -223,4 +223,16 @@ fn kernel_names() {
     assert_eq!((frame.module.as_str(), frame.kind), ("vmlinux", FrameKind::Kernel));
     assert_eq!(frame.offset, kernel[0] - address("_stext"));
     assert_eq!((names[2], answer.reason), (None, None));
+}
+
+#[test]
+fn addresses_of_another_machine_get_no_names_of_this_one() {
+    let (requests, answers) = spawn(Origin::Elsewhere);
+    let here = addresses_of_another_machine_get_no_names_of_this_one as fn() as usize as u64;
+    let request = Request { key: key_of(std::process::id()), user: vec![here], kernel: vec![0xffff_ffff_8100_0000] };
+    requests.send(request).unwrap();
+    let answer = answers.recv_timeout(Duration::from_secs(10)).unwrap();
+    let frames: Vec<&Frame> = answer.user.iter().chain(&answer.kernel).flat_map(|(_, frames)| frames).collect();
+    assert_eq!(frames.iter().map(|f| f.function.clone()).collect::<Vec<_>>(), [None, None]);
+    assert!(answer.reason.is_some_and(|why| why.contains("another machine")));
 }

@@ -228,6 +228,18 @@ fn sockets_of_one_process_and_back_to_it() {
 }
 
 #[test]
+fn in_network_s_shows_the_sockets_of_all_and_enter_those_of_one() {
+    let mut app = app(120, 40);
+    for (key, title) in [(KeyCode::Char('s'), "sockets of all"), (KeyCode::Enter, "sockets of nginx (4112)")] {
+        keys(&mut app, "4");
+        press(&mut app, key);
+        assert!(screen(&app).contains(title), "{}", screen(&app));
+        press(&mut app, key);
+        assert!(!screen(&app).contains("sockets of"), "{}", screen(&app));
+    }
+}
+
+#[test]
 fn pause_holds_the_screen_and_goes_on_with_true_rates() {
     let mut app = fresh(80, 24);
     for (at, ms) in [(10, 0), (11, 500)] {

@@ -37,7 +37,7 @@ fn run(inputs: &Receiver<Input>, iterations: Option<u64>, job: &Stops) -> String
     let mut terminal = Terminal::new(TestBackend::new(100, 30)).unwrap();
     let start = Start { interval: Duration::from_secs(1), who: "root".into(), ..Start::default() };
     let options = RunOptions { start, iterations, ..RunOptions::default() };
-    run_on(&mut terminal, &collector, symbols::spawn(), inputs, options, job).unwrap();
+    run_on(&mut terminal, &collector, symbols::spawn(ebtop::sample::Origin::Here), inputs, options, job).unwrap();
     text(terminal.backend().buffer())
 }
 

@@ -36,7 +36,7 @@ pub fn svg(screen: &vt100::Screen, title: &str) -> String {
     let (width, height) = (f32::from(cols) * CELL_W + 2.0 * PADDING, f32::from(rows) * CELL_H + 2.0 * PADDING + TITLE_BAR);
     let mut out = format!(
         "<svg xmlns='http://www.w3.org/2000/svg' width='{width:.0}' height='{height:.0}' viewBox='0 0 {width:.0} {height:.0}' \
-         font-family='DejaVu Sans Mono,monospace' font-size='{FONT_SIZE}' xml:space='preserve'>\n\
+         font-family='DejaVu Sans Mono,monospace' font-size='{FONT_SIZE}' shape-rendering='crispEdges' xml:space='preserve'>\n\
          <rect width='100%' height='100%' rx='9' fill='#{BACKGROUND:06x}'/>\
          <path d='M0 {TITLE_BAR}V9a9 9 0 0 1 9-9H{:.0}a9 9 0 0 1 9 9V{TITLE_BAR}z' fill='#2a2d35'/>\
          <text x='{:.0}' y='20' fill='#9aa0ab' text-anchor='middle'>{}</text>\n",

@@ -36,8 +36,8 @@ const SHOTS: [Shot; 7] = [
     Shot { name: "processes", keys: &["1"], holds: "web-server" },
     Shot { name: "cpu", keys: &["2"], holds: "WAIT%" },
     Shot { name: "memory", keys: &["3"], holds: "ANON" },
-    Shot { name: "network", keys: &["4"], holds: "iperf3" },
-    Shot { name: "sockets", keys: &["s"], holds: "5299" },
+    Shot { name: "network", keys: &["4"], holds: "load-gen" },
+    Shot { name: "sockets", keys: &["s"], holds: "8080" },
     Shot { name: "stacks", keys: &["\x1b", "1", "/web-server", "\r", "\r"], holds: "compress_body" },
     Shot { name: "help", keys: &["\x1b", "?"], holds: "filter" },
 ];
@@ -46,7 +46,10 @@ fn main() -> Result<()> {
     let mut args = env::args_os().skip(1).map(PathBuf::from);
     let (ebtop, folder) = args.next().zip(args.next()).context("usage: screenshots EBTOP FOLDER")?;
     let _work = Workload::start()?;
-    let mut session = Session::start(SIZE, command(fs::canonicalize(&ebtop).with_context(|| ebtop.display().to_string())?));
+    let mut command = command(fs::canonicalize(&ebtop).with_context(|| ebtop.display().to_string())?);
+    // Who else works on the machine is nobody's business; what exited tells only names.
+    command.args(["--filter", &format!("user={} or exited", workload::USER.0)]);
+    let mut session = Session::start(SIZE, command);
     thread::sleep(WARM_UP);
     for shot in &SHOTS {
         take(&session, shot, &folder)?;

@@ -1,15 +1,21 @@
-//! Real work for the pictures: a hot program with named functions, a memory toucher, a storm of short processes, TCP traffic.
+//! Real work for the pictures: one C program under several names; its head says what each does.
 
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/workload.c");
+
+/// What runs, how many of each.
+const ROLES: [(&str, u32); 7] =
+    [("web-server", 1), ("cache", 1), ("load-gen", 2), ("indexer", 1), ("queue-worker", 12), ("backup", 1), ("builder", 1)];
+/// Whom it runs as: a user that every Debian has. Pictures show that user alone, so nobody else's command lines.
+pub const USER: (&str, u32) = ("www-data", 33);
 
 /// Everything that runs; it ends with this value.
 pub struct Workload {
@@ -18,35 +24,34 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Compiles what is needed and starts it. Needs gcc and iperf3.
+    /// Compiles what is needed and starts it. Needs gcc and root.
     pub fn start() -> Result<Workload> {
-        let mut work = Workload { running: Vec::new(), folder: tempfile::tempdir()? };
-        for name in ["web-server", "cache", "builder"] {
-            let program = work.compile(name)?;
-            work.spawn(Command::new(&program).arg0(name))?;
+        let folder = tempfile::tempdir()?;
+        set_permissions(folder.path(), Permissions::from_mode(0o755))?;
+        let mut work = Workload { running: Vec::new(), folder };
+        for (name, count) in ROLES {
+            let program = work.folder.path().join(name);
+            compile(&program)?;
+            for _ in 0..count {
+                let mut command = Command::new(&program);
+                command.arg0(name).uid(USER.1).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
+                work.running.push(command.spawn().with_context(|| format!("{command:?}"))?);
+            }
         }
-        work.spawn(Command::new("iperf3").args(["-s", "-p", "5299"]))?;
-        thread::sleep(Duration::from_millis(500));
-        work.spawn(Command::new("iperf3").args(["-c", "127.0.0.1", "-p", "5299", "-t", "3600", "-b", "400M"]))?;
         Ok(work)
     }
+}
 
-    fn compile(&self, name: &str) -> Result<PathBuf> {
-        let program = self.folder.path().join(name);
-        let status = Command::new("gcc")
-            .args(["-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls", "-o"])
-            .args([&program, Path::new(SOURCE)])
-            .status()
-            .context("gcc")?;
-        ensure!(status.success(), "gcc could not compile {SOURCE}");
-        Ok(program)
-    }
-
-    fn spawn(&mut self, command: &mut Command) -> Result<()> {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        self.running.push(child.with_context(|| format!("{command:?}"))?);
-        Ok(())
-    }
+fn compile(program: &Path) -> Result<()> {
+    // Without a frame in functions that call none, a walk would skip their callers.
+    let leaf_frames = if cfg!(target_arch = "x86_64") { "-mno-omit-leaf-frame-pointer" } else { "-fno-omit-frame-pointer" };
+    let status = Command::new("gcc")
+        .args(["-O1", "-fno-omit-frame-pointer", leaf_frames, "-fno-optimize-sibling-calls", "-nostartfiles", "-pthread", "-o"])
+        .args([program, Path::new(SOURCE)])
+        .status()
+        .context("gcc")?;
+    ensure!(status.success(), "gcc could not compile {SOURCE}");
+    Ok(())
 }
 
 impl Drop for Workload {

@@ -142,7 +142,7 @@ impl App {
     /// From a row to its cause.
     fn enter(&mut self) {
         match self.current_line() {
-            Some((LineKey::Process(_), _)) if self.view == View::Network => self.toggle_sockets(),
+            Some((LineKey::Process(key), _)) if self.view == View::Network => self.show_sockets(Some(key)),
             Some((LineKey::Process(key), Line::Process(row))) => self.show_stacks(key, row),
             Some((LineKey::Exited, _)) => self.unfold(),
             Some(_) => self.say("These have exited; their stacks are in 5 Stacks".into()),
@@ -178,7 +178,7 @@ impl App {
         }
     }
 
-    /// From processes to sockets and back, keeping to the selected process.
+    /// From processes to sockets and back, keeping to the selected process; in Network to those of all.
     fn toggle_sockets(&mut self) {
         if self.shows_sockets() {
             let owner = self.sockets.current().and_then(|(key, _)| key.owner).or(self.socket_owner);
@@ -191,10 +191,16 @@ impl App {
             return;
         }
         let owner = match self.current_line() {
+            _ if self.view == View::Network => None,
             Some((LineKey::Process(key), _)) => Some(key),
             _ if self.view == View::Stacks => self.stacks.whose(),
             _ => None,
         };
+        self.show_sockets(owner);
+    }
+
+    /// The sockets of one process, or of all.
+    fn show_sockets(&mut self, owner: Option<ProcKey>) {
         if self.view != View::Network {
             let from = self.view;
             self.change_view(View::Network);

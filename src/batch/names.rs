@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender};
 use rustc_hash::FxHashMap;
 
 use crate::export::stack::NameStacks;
-use crate::sample::{ProcKey, StackCount};
+use crate::sample::{Origin, ProcKey, StackCount};
 use crate::symbols::{Answer, Frame, FrameKind, Request};
 
 /// How long a tick may wait for names; what has none by then is written as an address.
@@ -19,8 +19,8 @@ pub(super) struct SymbolThread {
 }
 
 impl SymbolThread {
-    pub(super) fn start() -> Self {
-        let (requests, answers) = crate::symbols::spawn();
+    pub(super) fn start(origin: Origin) -> Self {
+        let (requests, answers) = crate::symbols::spawn(origin);
         SymbolThread { requests, answers }
     }
 

@@ -24,6 +24,15 @@ struct mm_struct___atomic_rss {
 	struct mm_rss_stat___atomic rss_stat;
 } __attribute__((preserve_access_index));
 
+/* Until then each task kept up to 64 pages to itself. */
+struct task_rss_stat___cache {
+	int count[4];
+} __attribute__((preserve_access_index));
+
+struct task_struct___cached_rss {
+	struct task_rss_stat___cache rss_stat;
+} __attribute__((preserve_access_index));
+
 /* Fields that tell what the scheduler's clock leaves out. */
 struct rq___apart {
 	u64 prev_irq_time;
@@ -70,6 +79,16 @@ static __always_inline __u32 eb_task_cpu(struct task_struct *task)
 	if (bpf_core_field_exists(old->cpu))
 		return old->cpu;
 	return task->thread_info.cpu;
+}
+
+/* What a task has counted of one kind of pages (MM_FILEPAGES …) and not yet handed in to its mm. */
+static __always_inline __s64 eb_cached_pages(struct task_struct *task, int kind)
+{
+	struct task_struct___cached_rss *old = (void *)task;
+
+	if (bpf_core_field_exists(old->rss_stat))
+		return BPF_CORE_READ(old, rss_stat.count[kind]);
+	return 0;
 }
 
 /* Pages of one kind (MM_FILEPAGES …) as far as they were handed in: from 6.2 each CPU keeps a batch

@@ -11,22 +11,29 @@ pub mod ring;
 pub mod run;
 pub mod shared;
 
-/// Skeleton of `tasks.bpf.c`.
-pub mod tasks {
-    include!(concat!(env!("OUT_DIR"), "/tasks.skel.rs"));
+/// A module with the skeleton that build.rs wrote.
+macro_rules! skeletons {
+    ($($(#[$doc:meta])* $name:ident)*) => {
+        $(
+            $(#[$doc])*
+            #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::undocumented_unsafe_blocks, reason = "generated")]
+            pub mod $name {
+                include!(concat!(env!("OUT_DIR"), "/", stringify!($name), ".skel.rs"));
+            }
+        )*
+    };
+}
 
-    // SAFETY: integers and arrays of bytes only.
-    unsafe impl super::plain::Plain for types::eb_task {}
+skeletons! {
+    /// Skeleton of `tasks.bpf.c`.
+    tasks
+    /// Skeleton of `net.bpf.c`.
+    net
+    /// Skeleton of `stacks.bpf.c`.
+    stacks
+    /// Skeleton of `mem.bpf.c`.
+    mem
 }
-/// Skeleton of `net.bpf.c`.
-pub mod net {
-    include!(concat!(env!("OUT_DIR"), "/net.skel.rs"));
-}
-/// Skeleton of `stacks.bpf.c`.
-pub mod stacks {
-    include!(concat!(env!("OUT_DIR"), "/stacks.skel.rs"));
-}
-/// Skeleton of `mem.bpf.c`.
-pub mod mem {
-    include!(concat!(env!("OUT_DIR"), "/mem.skel.rs"));
-}
+
+// SAFETY: integers and arrays of bytes only.
+unsafe impl plain::Plain for tasks::types::eb_task {}

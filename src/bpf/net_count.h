@@ -127,7 +127,7 @@ static __always_inline struct eb_net_moved *counters(struct sock *sk, __u64 just
 	struct eb_net_use *use;
 
 	current_proc(&proc, probe);
-	if (!probe && eb_has_storage) {
+	if (!probe) {
 		struct eb_net_sk *st = bpf_sk_storage_get(&net_sks, sk, 0, 0);
 
 		use = st ? first_of(st) : NULL;

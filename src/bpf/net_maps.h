@@ -3,10 +3,6 @@
 #ifndef EB_NET_MAPS_H
 #define EB_NET_MAPS_H
 
-/* Set by user space before load: whether this kernel has socket storage and cookies for tracing
- * programs. */
-const volatile bool eb_has_storage = true;
-
 /* Index: slot. User space maps it and reads it without system calls. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -115,7 +111,7 @@ static __always_inline __u64 sock_inode(struct sock *sk)
 static __always_inline void current_proc(struct eb_net_proc_key *key, const bool probe)
 {
 	key->zero = 0;
-	if (probe || !eb_has_storage) {
+	if (probe) {
 		struct task_struct *task = (void *)bpf_get_current_task();
 
 		key->tgid = bpf_get_current_pid_tgid() >> 32;

@@ -192,15 +192,17 @@ static __always_inline void eb_add_batches(struct eb_task *row, struct mm_struct
 		bpf_loop(walk->cpus, eb_add_batch, &batches, 0);
 }
 
-static __always_inline void eb_memory(struct eb_task *row, struct mm_struct *mm,
+static __always_inline void eb_memory(struct eb_task *row, struct task_struct *task,
 				      struct eb_walk *walk)
 {
+	struct mm_struct *mm = task->mm;
+
 	if (!mm || row->facts & EB_KTHREAD)
 		return;
-	row->file_pages = eb_rss_pages(mm, MM_FILEPAGES);
-	row->anon_pages = eb_rss_pages(mm, MM_ANONPAGES);
-	row->swap_pages = eb_rss_pages(mm, MM_SWAPENTS);
-	row->shmem_pages = eb_rss_pages(mm, MM_SHMEMPAGES);
+	row->file_pages = eb_rss_pages(mm, MM_FILEPAGES) + eb_cached_pages(task, MM_FILEPAGES);
+	row->anon_pages = eb_rss_pages(mm, MM_ANONPAGES) + eb_cached_pages(task, MM_ANONPAGES);
+	row->swap_pages = eb_rss_pages(mm, MM_SWAPENTS) + eb_cached_pages(task, MM_SWAPENTS);
+	row->shmem_pages = eb_rss_pages(mm, MM_SHMEMPAGES) + eb_cached_pages(task, MM_SHMEMPAGES);
 	if (walk && !bpf_core_type_exists(struct mm_rss_stat___atomic))
 		eb_add_batches(row, mm, walk);
 	row->vm_pages = mm->total_vm;
@@ -218,10 +220,10 @@ static __always_inline void eb_walk_row(struct eb_task *row, struct task_struct 
 		/* A leader that called pthread_exit() has no mm any more; its threads still have.
 		 */
 		if (!task->group_leader->mm)
-			eb_memory(row, task->mm, walk);
+			eb_memory(row, task, walk);
 		return;
 	}
-	eb_memory(row, task->mm, walk);
+	eb_memory(row, task, walk);
 	eb_add_dead(row, task->signal);
 	/*
 	 * Read after the sums: they cannot hold a leader that is not dead even now. One that is
@@ -357,7 +359,7 @@ int BPF_PROG(task_exit, struct task_struct *trusted)
 	words->kind = EB_TASK_EXIT;
 	words->ppid = leader->real_parent->tgid;
 	eb_end(words, task, signal);
-	eb_memory(words, task->mm, NULL);
+	eb_memory(words, task, NULL);
 	eb_add_dead(words, signal);
 	eb_add_thread(words, leader);
 	if (task->pid != leader->pid)

@@ -239,6 +239,11 @@ impl Net {
         self.live_at_walk = self.slots.active().len();
         self.unhooked = joined.unhooked;
         self.unknown_owners = joined.sockets.iter().any(|s| s.owner.is_none());
+        if self.attached.walk.is_none() {
+            // The kernel half never read TCP's counters, and what was idle for long may yet be open.
+            joined.sockets.retain(|s| !s.closed);
+            joined.sockets.iter_mut().for_each(|s| s.tcp = None);
+        }
         joined.sockets
     }
 

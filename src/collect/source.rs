@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use crate::sample::{Details, ProcKey, Sample, Wants};
+use crate::sample::{Details, Origin, ProcKey, Sample, Wants};
 
 /// Why a source cannot go on. Each says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,11 @@ pub trait Source {
     fn has_own_details(&self) -> bool {
         false
     }
+
+    /// Whose addresses its samples hold.
+    fn origin(&self) -> Origin {
+        Origin::Here
+    }
 }
 
 impl<S: Source + ?Sized> Source for Box<S> {
@@ -65,5 +70,9 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn has_own_details(&self) -> bool {
         (**self).has_own_details()
+    }
+
+    fn origin(&self) -> Origin {
+        (**self).origin()
     }
 }

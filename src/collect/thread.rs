@@ -14,7 +14,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
 use super::details::{self, Question};
 use super::source::{Source, SourceError};
-use crate::sample::{Command, Domain, ProcKey, Sample, Update};
+use crate::sample::{Command, Domain, Origin, ProcKey, Sample, Update};
 
 /// Room for answers; a screen that has not even taken the last sample gets no further one.
 const UPDATES_IN_FLIGHT: usize = 16;
@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Collector {
     /// Samples and details.
     pub updates: Receiver<Update>,
+    /// Whose addresses the samples hold.
+    pub origin: Origin,
     commands: Sender<Command>,
     waker: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
@@ -50,11 +52,10 @@ impl Collector {
         let wake = Arc::clone(&waker);
         let work = move || {
             let _alive: Sender<()> = alive;
-            let built = build().map(|source| Loop::new(source, to_screen, inbox, wake));
-            match built {
-                Ok(collecting) => {
-                    let _ = ready.send(Ok(()));
-                    collecting.run(interval);
+            match build() {
+                Ok(source) => {
+                    let _ = ready.send(Ok(source.origin()));
+                    Loop::new(source, to_screen, inbox, wake).run(interval);
                 }
                 Err(error) => {
                     let _ = ready.send(Err(error));
@@ -62,8 +63,8 @@ impl Collector {
             }
         };
         let thread = std::thread::Builder::new().name("collector".into()).spawn(work)?;
-        is_ready.recv()??;
-        Ok(Collector { updates, commands, waker, thread: Some(thread), ended })
+        let origin = is_ready.recv()??;
+        Ok(Collector { updates, origin, commands, waker, thread: Some(thread), ended })
     }
 
     /// Sends a command; a collector that already ended ignores it.

@@ -168,6 +168,7 @@ pub static SOCKET: &[SocketField] = &[
     ("start_ns", |s| s.socket.owner.map(|key| key.start_ns).into()),
     ("comm", |s| s.task.map(|t| t.comm).into()),
     ("cmdline", |s| s.details.map(|d| d.cmdline.as_str()).into()),
+    ("user", |s| s.details.map(|d| d.user.as_str()).into()),
     ("proto", |s| SocketColumn::Protocol.value(s).into()),
     ("local", |s| s.socket.local.to_string().into()),
     ("remote", |s| s.socket.remote.to_string().into()),

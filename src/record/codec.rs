@@ -121,7 +121,7 @@ mod tests {
             key,
             comm: Comm::new(b"worker"),
             state: b'R',
-            counters: Counters::default().with(Counter::CpuNs, u64::MAX).with(Counter::RxBytes, 0),
+            counters: Counters::default().with(Counter::CpuNs, 1 << 60).with(Counter::RxBytes, 0),
             memory: Some(Memory { anon_bytes: 4096, ..Memory::default() }),
             ..Task::default()
         };

@@ -4,6 +4,7 @@
 //! the postcard form of a [`Sample`](crate::sample::Sample) and of the [`Details`](crate::sample::Details) that were read since the
 //! frame before. A writer that died leaves a torn last frame; everything before it plays.
 
+mod boot;
 mod codec;
 mod distrust;
 mod keep;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
-use super::RecordError;
 use super::codec::{self, HEADER_LEN, Next};
+use super::{RecordError, boot};
 use crate::collect::{Source, SourceError};
-use crate::sample::{Details, ProcKey, Sample, Wants};
+use crate::sample::{Details, Origin, ProcKey, Sample, Wants};
 
 /// A recording as a source of samples: one frame a tick, whatever the interval was when it was written; rates come out right, since
 /// they follow from the times in the samples.
@@ -17,6 +17,8 @@ pub struct Replay {
     input: BufReader<File>,
     path: PathBuf,
     buffer: Vec<u8>,
+    /// The first frame, read when the recording was opened.
+    first: Option<Next>,
     details: FxHashMap<ProcKey, Details>,
     played: u64,
 }
@@ -36,7 +38,9 @@ impl Replay {
             Some(version) => return Err(RecordError::Version { path: name(), version }),
             None => return Err(RecordError::NotARecording(name())),
         }
-        Ok(Replay { input, path: path.to_owned(), buffer: Vec::new(), details: FxHashMap::default(), played: 0 })
+        let mut buffer = Vec::new();
+        let first = codec::next_frame(&mut input, &mut buffer).map_err(RecordError::io(path))?;
+        Ok(Replay { input, path: path.to_owned(), buffer, first: Some(first), details: FxHashMap::default(), played: 0 })
     }
 
     /// Drops details of processes that neither live nor ended in this sample, once they outnumber those that do.
@@ -55,7 +59,8 @@ impl Replay {
 
 impl Source for Replay {
     fn sample(&mut self) -> Result<Sample, SourceError> {
-        match codec::next_frame(&mut self.input, &mut self.buffer) {
+        let next = self.first.take().map_or_else(|| codec::next_frame(&mut self.input, &mut self.buffer), Ok);
+        match next {
             Ok(Next::Frame(frame)) => {
                 self.played += 1;
                 self.details.extend(frame.details);
@@ -77,6 +82,13 @@ impl Source for Replay {
 
     fn has_own_details(&self) -> bool {
         true
+    }
+
+    fn origin(&self) -> Origin {
+        match &self.first {
+            Some(Next::Frame(frame)) if boot::is_of_this_boot(&frame.sample) => Origin::Here,
+            _ => Origin::Elsewhere,
+        }
     }
 }
 

@@ -115,7 +115,8 @@ impl Text {
     }
 }
 
-fn nameless(address: u64) -> Frame {
+/// A kernel address without a name.
+pub(super) fn nameless(address: u64) -> Frame {
     Frame { function: None, module: "vmlinux".into(), offset: address, kind: FrameKind::Kernel, source: None }
 }
 

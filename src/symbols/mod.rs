@@ -11,7 +11,7 @@ mod process;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::sample::ProcKey;
+use crate::sample::{Origin, ProcKey};
 use namer::Namer;
 
 /// Where a frame's code came from.
@@ -64,16 +64,21 @@ pub struct Answer {
     pub reason: Option<String>,
 }
 
-/// Starts the thread; it ends when the request side is dropped. Each request gets one answer, in order.
+/// Starts the thread; it ends when the request side is dropped. Each request gets one answer, in order; addresses from elsewhere get
+/// no names, and the reason.
 ///
 /// A thread that cannot be started, or ended early, shows as a closed channel.
-pub fn spawn() -> (Sender<Request>, Receiver<Answer>) {
+pub fn spawn(origin: Origin) -> (Sender<Request>, Receiver<Answer>) {
     let (requests, inbox) = crossbeam_channel::bounded::<Request>(16);
     let (outbox, answers) = crossbeam_channel::bounded(16);
     let work = move || {
         let mut namer = Namer::default();
         for request in inbox {
-            if outbox.send(namer.answer(&request)).is_err() {
+            let answer = match origin {
+                Origin::Here => namer.answer(&request),
+                Origin::Elsewhere => namer::nameless(&request),
+            };
+            if outbox.send(answer).is_err() {
                 return;
             }
         }

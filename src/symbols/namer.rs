@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::fs::MemfdFlags;
 
 use super::elf::{ElfFiles, Place};
-use super::kernel::Kernel;
+use super::kernel::{self, Kernel};
 use super::perf_map::{self, PerfMap, Version};
 use super::process::{Backing, FileId, Mapping, Process};
 use super::{Answer, Frame, FrameKind, Request};
@@ -24,6 +24,8 @@ const MAPPINGS_KEPT: usize = 16_384;
 const PERF_MAPS_MAX: usize = 2;
 
 const EXITED: &str = "the process has exited: only what was seen of it before can be named";
+
+const ELSEWHERE: &str = "recorded on another machine, or before this one was booted: addresses cannot be named here";
 
 /// Everything the symbol thread knows.
 #[derive(Default)]
@@ -242,6 +244,17 @@ fn native(place: Option<Place>, module: &str, offset: u64) -> Frame {
 
 fn unknown(address: u64) -> Frame {
     Frame { function: None, module: "[unknown]".into(), offset: address, kind: FrameKind::Native, source: None }
+}
+
+/// The answer where nothing can be named.
+pub(super) fn nameless(request: &Request) -> Answer {
+    let all = |addresses: &[u64], frame: fn(u64) -> Frame| addresses.iter().map(|&a| (a, vec![frame(a)])).collect();
+    Answer {
+        key: request.key,
+        user: all(&request.user, unknown),
+        kernel: all(&request.kernel, kernel::nameless),
+        reason: Some(ELSEWHERE.into()),
+    }
 }
 
 fn copy_vdso() -> Option<(File, FileId)> {

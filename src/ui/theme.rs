@@ -92,6 +92,8 @@ impl Theme {
             Role::Label | Role::Heading => (Color::Cyan, Modifier::empty()),
             Role::Accent | Role::Key => (Color::Cyan, Modifier::BOLD),
             Role::Sorted => return plain.add_modifier(Modifier::BOLD),
+            // One colour from end to end: reversed, a coloured cell would be a patch.
+            Role::Selected if self.colour => return plain.fg(Color::Reset).remove_modifier(Modifier::DIM).add_modifier(Modifier::REVERSED),
             Role::Selected => return plain.add_modifier(Modifier::REVERSED),
             Role::Good | Role::New | Role::User => (Color::Green, Modifier::empty()),
             Role::Warning => (Color::Yellow, Modifier::BOLD),

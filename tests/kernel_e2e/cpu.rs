@@ -11,10 +11,10 @@ use crate::{assert_within, span};
 #[test]
 #[ignore = "root"]
 fn short_lived_processes_get_all_their_cpu() {
-    let mut ebtop = Batch::start(&["--hz", "0"]);
+    let mut ebtop = Batch::start(&["--hz", "0", "-d", "0.5"]);
     let mut truths = Vec::new();
     for ms in ["100", "20", "5", "1"] {
-        let mut parent = Workload::start("tasks", &["children", ms, span("4", "8")]);
+        let mut parent = Workload::start("tasks", &["children", ms, span("3", "8")]);
         let usage = parent.usage();
         truths.push((ms, parent.pid(), usage));
         ebtop.settle();
@@ -36,9 +36,9 @@ fn short_lived_processes_get_all_their_cpu() {
 #[test]
 #[ignore = "root"]
 fn threads_that_come_and_go_stay_in_their_process() {
-    let mut ebtop = Batch::start(&["--hz", "0"]);
+    let mut ebtop = Batch::start(&["--hz", "0", "-d", "0.5"]);
     for ms in ["20", "1"] {
-        let mut load = Workload::start("tasks", &["threads", ms, span("4", "8")]);
+        let mut load = Workload::start("tasks", &["threads", ms, span("3", "8")]);
         let usage = load.usage();
         ebtop.settle();
         let of_load = |row: &Value| number(row, "pid") == u64::from(load.pid());
@@ -73,7 +73,7 @@ impl Log {
 #[test]
 #[ignore = "root"]
 fn percent_of_cpu_is_true() {
-    let mut ebtop = Batch::start(&["--hz", "0"]);
+    let mut ebtop = Batch::start(&["--hz", "0", "-d", "0.5"]);
     let mut loads = ["burn", "half", "threads"].map(|shape| (shape, Workload::start("e2e", &[shape, "12"])));
     let logs: Vec<Log> = loads.iter_mut().map(|(_, load)| Log::of(load)).collect();
     ebtop.settle();

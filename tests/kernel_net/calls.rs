@@ -203,7 +203,8 @@ fn splice_in_alone_is_counted_at_the_end() {
         assert_eq!(splice(&server, &to, 5000), 5000);
         drop((server, client));
     });
-    assert_eq!(grown, [5000, 5000, 1, 0]);
+    assert_eq!(&grown[..3], &[5000, 5000, 1]);
+    assert!(grown[3] <= 1, "a message only where function exits see the call");
 }
 
 #[test]

@@ -235,6 +235,14 @@ impl<'a> SocketView<'a> {
         growth.filter(|_| self.elapsed_ns > 0).map(|g| g as f64 * 1e9 / self.elapsed_ns as f64)
     }
 
+    /// User of the owner: the name, or the number until the name is known.
+    pub fn user(&self) -> Option<Cow<'a, str>> {
+        match self.details {
+            Some(details) => Some(Cow::Borrowed(&details.user)),
+            None => self.task.map(|t| Cow::Owned(t.uid.to_string())),
+        }
+    }
+
     /// Command of the owner, where known.
     pub fn command(&self) -> Value<'a> {
         match (self.details, self.task) {

@@ -30,6 +30,6 @@ pub const SOCKETS: Set<SocketColumn> = {
     use SocketColumn as C;
     Set {
         first: &[C::Protocol, C::Local, C::Remote, C::State, C::Rx, C::Tx, C::Rtt, C::Pid, C::Command],
-        more: &[C::Retransmits, C::SendQueue, C::ReceiveQueue, C::RxTotal, C::TxTotal, C::Age],
+        more: &[C::Retransmits, C::SendQueue, C::ReceiveQueue, C::RxTotal, C::TxTotal, C::Age, C::User],
     }
 };

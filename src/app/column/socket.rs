@@ -52,6 +52,9 @@ columns! {
     Pid: num("PID", "pid", &["pid"], 7, 195),
         "Process that moved the bytes; blank for an open socket whose owner is not known."
         => known(row.socket.owner, |key| Exact(key.pid.into()));
+    User: word("USER", "user", &["user"], 8, 60),
+        "User of that process: the name of the real user id, the number until the name has been read."
+        => known(row.user(), Text);
     Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 200).also(&["name", "comm", "cmdline"]),
         "Command line of the owner; the name of its leader thread until it has been read."
         => row.command();

@@ -1,0 +1,58 @@
+//! What the screen and the collector say to each other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ProcKey, Sample};
+
+/// Slow facts about a process, read from /proc once per process and exec, only when asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// Arguments joined by spaces, control characters replaced; empty for kernel threads.
+    pub cmdline: String,
+    /// Path of the executable; `None` where refused.
+    pub exe: Option<String>,
+    /// Name of the user, or the number where there is none.
+    pub user: String,
+    /// Path of its cgroup (default hierarchy, else the named systemd one); `None` where refused.
+    pub cgroup: Option<String>,
+}
+
+/// What the screen shows now, and so what must be collected beyond the basics. Costly probes live as long as their want.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wants {
+    /// List sockets one by one.
+    pub sockets: bool,
+    /// Count page allocations.
+    pub page_allocs: bool,
+}
+
+/// From the screen to the collector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Time between two samples.
+    SetInterval(Duration),
+    /// What is on screen.
+    Want(Wants),
+    /// Read the details of these; answered by [`Update::Details`] without waiting for the tick. Already known ones are answered again.
+    Details(Vec<(ProcKey, u64)>),
+    /// Take a sample now.
+    SampleNow,
+    /// Take one sample more after this time; the clock goes on as it was.
+    SampleSoon(Duration),
+    /// Stop.
+    Quit,
+}
+
+/// From the collector to the screen.
+#[derive(Clone, Debug)]
+pub enum Update {
+    /// A new sample.
+    Sample(Arc<Sample>),
+    /// Details that were asked for; a process that is gone is left out.
+    Details(Vec<(ProcKey, Details)>),
+    /// The source ended (a replay ran out), or failed for good.
+    End(Option<String>),
+}
