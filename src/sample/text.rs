@@ -39,6 +39,9 @@ impl fmt::Debug for Comm {
 
 /// Text from a process, made fit for a terminal: control characters, invisible direction marks and what is not UTF-8 become `�`.
 pub fn printable(bytes: &[u8]) -> String {
+    if bytes.iter().all(|b| (b' '..=b'~').contains(b)) {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
     String::from_utf8_lossy(bytes).chars().map(|c| if is_unsafe(c) { '\u{fffd}' } else { c }).collect()
 }
 
