@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, at, never, select};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::app::column::{self, RowView, SocketView};
+use crate::app::details::hold_until_ns;
 use crate::collect::Collector;
 use crate::export::stack::NamedStack;
 use crate::export::{Report, Writer};
@@ -24,13 +25,6 @@ pub use options::{BatchOptions, Format, OptionsError, View, known_names};
 
 /// How long a tick waits for details; a process that hangs must not hold up the others.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A process may change its command line, user and cgroup without exec: details this old are read again.
-const REREAD_NS: u64 = 30_000_000_000;
-/// Right after its birth it often does: then they are read again this soon.
-const REREAD_YOUNG_NS: u64 = 1_000_000_000;
-/// A process is young for so long.
-const YOUTH_NS: u64 = 2_000_000_000;
-
 /// Why a batch run ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
@@ -156,8 +150,7 @@ impl<'a> Batch<'a> {
         let lives = |key: &ProcKey| sample.tasks.binary_search_by_key(key, |t| t.key).is_ok();
         self.details.retain(|key, _| lives(key) || exited.contains(key));
         let is_known = |t: &&Task| self.details.get(&t.key).is_some_and(|d| d.exec_id == t.exec_id && sample.at_ns < d.again_ns);
-        let due = |t: &Task| sample.at_ns.saturating_add(if is_young(t, sample) { REREAD_YOUNG_NS } else { REREAD_NS });
-        self.asked = sample.tasks.iter().filter(|t| !is_known(t)).map(|t| (t.key, (t.exec_id, due(t)))).collect();
+        self.asked = sample.tasks.iter().filter(|t| !is_known(t)).map(|t| (t.key, (t.exec_id, hold_until_ns(t, sample.at_ns)))).collect();
         if self.asked.is_empty() {
             return true;
         }
@@ -250,10 +243,6 @@ impl<'a> Batch<'a> {
     fn details_of(&self, key: ProcKey) -> Option<&Details> {
         self.details.get(&key).map(|known| &known.details)
     }
-}
-
-fn is_young(task: &Task, sample: &Sample) -> bool {
-    sample.at_ns.saturating_sub(task.key.start_ns) < YOUTH_NS
 }
 
 /// A domain that is shown works in part or not at all, or lost events within the tick.

@@ -8,15 +8,29 @@ use crate::sample::{Details, ProcKey, Sample, Task};
 const CHUNK: usize = 256;
 /// Ticks between two cleanings.
 const KEEP_TICKS: u32 = 16;
+/// A process may change its command line, user and cgroup without exec: details this old are read again.
+const REREAD_NS: u64 = 30_000_000_000;
+/// Right after its birth it often does: then they are read again this soon.
+const REREAD_YOUNG_NS: u64 = 1_000_000_000;
+/// A process is young for so long.
+const YOUTH_NS: u64 = 2_000_000_000;
+
+/// Until when details hold that were asked for at `now_ns`, unless there is an exec.
+pub fn hold_until_ns(task: &Task, now_ns: u64) -> u64 {
+    let is_young = now_ns.saturating_sub(task.key.start_ns) < YOUTH_NS;
+    now_ns.saturating_add(if is_young { REREAD_YOUNG_NS } else { REREAD_NS })
+}
 
 #[derive(Clone, Debug, Default)]
 struct Entry {
     /// The exec it was last asked for.
     exec_id: u64,
+    /// When to ask again without one.
+    again_ns: u64,
     details: Option<Details>,
 }
 
-/// Details by process; what was asked for once is not asked for again before its next exec.
+/// Details by process; what was asked for is asked for again after an exec or a while.
 #[derive(Clone, Debug, Default)]
 pub struct DetailsBook {
     entries: FxHashMap<ProcKey, Entry>,
@@ -36,15 +50,16 @@ impl DetailsBook {
         }
     }
 
-    /// Which of these to ask for now, at most a chunk; they count as asked.
-    pub fn ask<'a>(&mut self, tasks: impl Iterator<Item = &'a Task>) -> Vec<(ProcKey, u64)> {
+    /// Which of these to ask for now, at most a chunk; they count as asked. `now_ns`: when the sample was taken.
+    pub fn ask<'a>(&mut self, tasks: impl Iterator<Item = &'a Task>, now_ns: u64) -> Vec<(ProcKey, u64)> {
         let mut wanted = Vec::new();
         for task in tasks {
-            let known = self.entries.get(&task.key).is_some_and(|e| e.exec_id == task.exec_id);
+            let known = self.entries.get(&task.key).is_some_and(|e| e.exec_id == task.exec_id && now_ns < e.again_ns);
             if known {
                 continue;
             }
-            self.entries.entry(task.key).or_default().exec_id = task.exec_id;
+            let entry = self.entries.entry(task.key).or_default();
+            (entry.exec_id, entry.again_ns) = (task.exec_id, hold_until_ns(task, now_ns));
             wanted.push((task.key, task.exec_id));
             if wanted.len() == CHUNK {
                 break;
@@ -66,6 +81,8 @@ impl DetailsBook {
 mod tests {
     use super::*;
 
+    const NOW: u64 = 3600 * 1_000_000_000;
+
     fn task(pid: u32, exec_id: u64) -> Task {
         Task { key: ProcKey { pid, start_ns: 1 }, exec_id, ..Task::default() }
     }
@@ -74,26 +91,35 @@ mod tests {
     fn asks_once_for_each_exec() {
         let mut book = DetailsBook::default();
         let key = task(1, 0).key;
-        assert_eq!(book.ask([task(1, 7)].iter()), [(key, 7)]);
-        assert_eq!(book.ask([task(1, 7)].iter()), []);
+        assert_eq!(book.ask([task(1, 7)].iter(), NOW), [(key, 7)]);
+        assert_eq!(book.ask([task(1, 7)].iter(), NOW), []);
         book.learn(vec![(key, Details { cmdline: "sh".into(), ..Details::default() })]);
-        assert_eq!(book.ask([task(1, 8)].iter()), [(key, 8)]);
+        assert_eq!(book.ask([task(1, 8)].iter(), NOW), [(key, 8)]);
         assert_eq!(book.get(key).unwrap().cmdline, "sh", "the old one stays until the new one comes");
+    }
+
+    #[test]
+    fn asks_again_after_a_while_and_soon_after_a_birth() {
+        let mut book = DetailsBook::default();
+        let asked = |book: &mut DetailsBook, now_ns| book.ask([task(1, 7)].iter(), now_ns).len();
+        assert_eq!([NOW, NOW + REREAD_NS - 1, NOW + REREAD_NS].map(|now| asked(&mut book, now)), [1, 0, 1]);
+        let mut book = DetailsBook::default();
+        assert_eq!([1, REREAD_YOUNG_NS, REREAD_YOUNG_NS + 1].map(|now| asked(&mut book, now)), [1, 0, 1]);
     }
 
     #[test]
     fn asks_in_chunks() {
         let mut book = DetailsBook::default();
         let tasks: Vec<_> = (0..CHUNK as u32 + 5).map(|pid| task(pid, 1)).collect();
-        assert_eq!(book.ask(tasks.iter()).len(), CHUNK);
-        assert_eq!(book.ask(tasks.iter()).len(), 5);
+        assert_eq!(book.ask(tasks.iter(), NOW).len(), CHUNK);
+        assert_eq!(book.ask(tasks.iter(), NOW).len(), 5);
     }
 
     #[test]
     fn forgets_who_is_gone() {
         let mut book = DetailsBook::default();
         let stays = task(1, 1);
-        book.ask([stays, task(2, 1)].iter());
+        book.ask([stays, task(2, 1)].iter(), NOW);
         let sample = Sample { tasks: vec![stays], ..Sample::default() };
         (0..KEEP_TICKS).for_each(|_| book.tick(&sample));
         assert_eq!(book.entries.len(), 1);

@@ -205,7 +205,7 @@ impl App {
         };
         let needs_all = self.order_needs_details() || self.search.as_ref().is_some_and(Search::is_on);
         let others = if needs_all { &self.model.sample.tasks[..] } else { &[] };
-        self.details.ask(visible.into_iter().chain(others))
+        self.details.ask(visible.into_iter().chain(others), self.model.sample.at_ns)
     }
 
     /// Says what became of the selected process.

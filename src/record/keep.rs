@@ -1,6 +1,7 @@
 //! The loop behind `ebtop record`: every sample to the file, with the details of each process once.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, select};
 use rustc_hash::FxHashMap;
@@ -20,24 +21,36 @@ pub fn keep(collector: &Collector, path: &Path, iterations: Option<u64>) -> anyh
     record(collector, &mut recorder, iterations.unwrap_or(u64::MAX), &interrupt.stopped)
 }
 
+/// A sample is written once the details of its new processes are there, so that the two play together; one whose details are long
+/// in coming is written when the next sample comes.
 fn record(collector: &Collector, recorder: &mut Recorder, iterations: u64, stopped: &Receiver<()>) -> anyhow::Result<()> {
     let mut known = FxHashMap::default();
+    let mut waiting: Option<Arc<Sample>> = None;
     let mut written = 0;
     while written < iterations {
         let update = select! {
-            recv(stopped) -> _ => return Ok(()),
-            recv(collector.updates) -> update => update,
+            recv(stopped) -> _ => Update::End(None),
+            recv(collector.updates) -> update => update.unwrap_or_else(|_| Update::End(Some("the collector stopped".into()))),
         };
-        match update {
-            Ok(Update::Sample(sample)) => {
-                let new = not_yet_known(&mut known, &sample);
-                collector.send(Command::Details(new));
-                recorder.sample(&sample)?;
-                written += 1;
+        let next = match &update {
+            Update::Sample(sample) => {
+                collector.send(Command::Details(not_yet_known(&mut known, sample)));
+                Some(Arc::clone(sample))
             }
-            Ok(Update::Details(details)) => recorder.details(&details),
-            Ok(Update::End(None)) | Err(_) => return Ok(()),
-            Ok(Update::End(Some(reason))) => anyhow::bail!(reason),
+            Update::Details(details) => {
+                recorder.details(details);
+                None
+            }
+            Update::End(_) => None,
+        };
+        if let Some(sample) = std::mem::replace(&mut waiting, next) {
+            recorder.sample(&sample)?;
+            written += 1;
+        }
+        match update {
+            Update::End(Some(reason)) => anyhow::bail!(reason),
+            Update::End(None) => break,
+            _ => {}
         }
     }
     Ok(())
@@ -55,7 +68,46 @@ fn not_yet_known(known: &mut FxHashMap<ProcKey, u64>, sample: &Sample) -> Vec<(P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::Task;
+    use crate::collect::{Source, SourceError};
+    use crate::record::Replay;
+    use crate::sample::{Details, Task, Wants};
+
+    /// A new process at every tick.
+    struct Births(u32);
+
+    impl Source for Births {
+        fn sample(&mut self) -> Result<Sample, SourceError> {
+            self.0 += 1;
+            let task = Task { key: ProcKey { pid: self.0, start_ns: 1 }, ..Task::default() };
+            Ok(Sample { at_ns: self.0.into(), tasks: vec![task], ..Sample::default() })
+        }
+
+        fn want(&mut self, _wants: Wants) {}
+
+        fn details(&mut self, key: ProcKey, _exec_id: u64) -> Option<Details> {
+            Some(Details { cmdline: key.pid.to_string(), ..Details::default() })
+        }
+
+        fn has_own_details(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_sample_and_the_details_of_its_processes_play_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r");
+        let collector = Collector::start(std::time::Duration::from_millis(100), || Ok(Births(0))).unwrap();
+        let stopped = crossbeam_channel::never();
+        record(&collector, &mut Recorder::create(&path).unwrap(), 2, &stopped).unwrap();
+        let mut replay = Replay::open(&path).unwrap();
+        for pid in [1, 2] {
+            let sample = replay.sample().unwrap();
+            let told = replay.details(sample.tasks[0].key, 0).map(|details| details.cmdline);
+            assert_eq!((sample.at_ns, told), (pid, Some(pid.to_string())));
+        }
+        assert!(replay.sample().is_err());
+    }
 
     #[test]
     fn details_are_asked_for_once_and_after_each_exec() {
