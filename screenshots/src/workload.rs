@@ -43,10 +43,8 @@ impl Workload {
 }
 
 fn compile(program: &Path) -> Result<()> {
-    // Without a frame in functions that call none, a walk would skip their callers.
-    let leaf_frames = if cfg!(target_arch = "x86_64") { "-mno-omit-leaf-frame-pointer" } else { "-fno-omit-frame-pointer" };
     let status = Command::new("gcc")
-        .args(["-O1", "-fno-omit-frame-pointer", leaf_frames, "-fno-optimize-sibling-calls", "-nostartfiles", "-pthread", "-o"])
+        .args(["-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls", "-nostartfiles", "-pthread", "-o"])
         .args([program, Path::new(SOURCE)])
         .status()
         .context("gcc")?;
