@@ -10,6 +10,8 @@
 struct eb_walk {
 	__u32 seen; /* out: threads met; rows hold no more than fit */
 	__u32 cpus; /* in: CPUs whose batches of resident pages are added; 0 = none */
+	__u32 round; /* walks so far */
+	__u32 pad;
 	__u64 offset[EB_MAX_CPUS]; /* where each CPU keeps its per-CPU memory */
 };
 

@@ -12,9 +12,11 @@
 #include "compat.bpf.h"
 #include "maps.bpf.h"
 
-#define EB_RING_BYTES	     (512 * 1024)
-#define EB_PF_KTHREAD	     0x00200000
-#define EB_EXIT_DEAD	     0x10
+#define EB_RING_BYTES (512 * 1024)
+#define EB_PF_KTHREAD 0x00200000
+#define EB_EXIT_DEAD  0x10
+/* An idle process is read anew on every so many walks; a power of two. */
+#define EB_REFRESH_WALKS     8
 #define EB_SIGNAL_GROUP_EXIT 0x4
 
 /* Key: place on the walk. Value: a thread. Limit: set before loading; threads past it are counted,
@@ -134,6 +136,11 @@ static __always_inline __u32 eb_kernel_facts(void)
 	return facts;
 }
 
+static __always_inline __u32 eb_state(struct task_struct *task)
+{
+	return (eb_task_state(task) & 0xffff) | (__u32)task->exit_state << 16;
+}
+
 /* Clears the row; writes who the thread is and how it stands: all but counters, memory and parent.
  */
 static __always_inline void eb_identify(struct eb_task *row, struct task_struct *task)
@@ -144,7 +151,7 @@ static __always_inline void eb_identify(struct eb_task *row, struct task_struct 
 	row->tid = task->pid;
 	row->uid = task->real_cred->uid.val;
 	row->cpu = eb_task_cpu(task);
-	row->state = (eb_task_state(task) & 0xffff) | (__u32)task->exit_state << 16;
+	row->state = eb_state(task);
 	row->static_prio = task->static_prio;
 	row->exec_id = task->self_exec_id;
 	row->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
@@ -268,6 +275,25 @@ int task_cpu_find(void *ctx)
 	return EB_MAX_CPUS;
 }
 
+/*
+ * Whether the row that this place of the walk had last time still tells the truth: the only thread
+ * of the same process, and it has not run since. What others may change meanwhile (its nice value,
+ * its parent, its cgroup, pages reclaimed from it) shows when its turn comes. On a machine full of
+ * idle processes this touches a quarter of the memory that a full row does.
+ */
+static __always_inline bool eb_still_true(struct eb_task *row, struct task_struct *task,
+					  __u32 round)
+{
+	if ((task->pid + round) % EB_REFRESH_WALKS == 0)
+		return false;
+	if (row->tid != task->pid || row->tgid != task->pid ||
+	    row->start_ns != task->start_boottime)
+		return false;
+	if (task->thread_node.next != task->thread_node.prev)
+		return false; /* other threads are on the list beside its head */
+	return row->run_ns == task->se.sum_exec_runtime && row->minor_count == task->min_flt;
+}
+
 SEC("syscall")
 int task_walk(void *ctx)
 {
@@ -280,6 +306,7 @@ int task_walk(void *ctx)
 	if (!walk)
 		return 0;
 	walk->seen = 0;
+	walk->round++;
 	bpf_rcu_read_lock();
 	bpf_for_each (task, task, NULL, EB_ITER_ALL_THREADS) {
 		if (!task->pid)
@@ -288,7 +315,11 @@ int task_walk(void *ctx)
 		 * no end. */
 		key = walk->seen++;
 		row = bpf_map_lookup_elem(&task_rows, &key);
-		if (row)
+		if (!row)
+			continue;
+		if (eb_still_true(row, task, walk->round))
+			row->state = eb_state(task); /* it may wait for its turn now */
+		else
 			eb_walk_row(row, eb_untrusted(task), walk);
 	}
 	bpf_rcu_read_unlock();
