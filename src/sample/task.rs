@@ -13,7 +13,8 @@ pub struct ProcKey {
     pub start_ns: u64,
 }
 
-/// What a process has resident, bytes. From 6.2 the kernel batches these per CPU: each may be off by 64 pages × CPUs.
+/// What a process has resident, bytes. From 6.2 the kernel batches these per CPU: where
+/// the walk does not add the batches up (above 3,000 threads, and for the exited) each may be off by max(32, 2 × CPUs) pages × CPUs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// Anonymous resident bytes.

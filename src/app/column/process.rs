@@ -39,7 +39,7 @@ columns! {
         "Time its threads were runnable without a CPU, over elapsed time; 100 = one thread waited all the time. From the scheduler's run delay; threads that ended within the tick are not in it."
         => known(row.wait_percent(), Percent);
     Rss: num("RSS", "rss", &["rss_bytes"], 5, 210).also(&["mem"]),
-        "Resident bytes: anonymous + file + shared memory. Pages shared by several processes count in each. From 6.2 the kernel batches these counters per CPU: each may be off by 64 pages × CPUs."
+        "Resident bytes: anonymous + file + shared memory. Pages shared by several processes count in each. From 6.2 the kernel batches these counters per CPU: above 3,000 threads each may be off by 32 pages or twice the number of CPUs, for every CPU."
         => bytes(row.memory().map(Memory::rss_bytes));
     Faults: num("FLT/s", "flt", &["min_flt", "maj_flt"], 6, 160).also(&["faults"]),
         "Page faults a second, minor and major, as getrusage counts them. A fault is not bytes: one may map 4 KiB or 2 MiB."
