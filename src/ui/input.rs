@@ -35,6 +35,9 @@ pub enum Input {
     Lost,
 }
 
+/// Between two looks at a key whose edge was lost.
+const LOST_EDGE_PAUSE: Duration = Duration::from_millis(20);
+
 /// Starts both threads. They live until the process ends.
 pub fn spawn() -> io::Result<Receiver<Input>> {
     let (sender, receiver) = crossbeam_channel::unbounded();
@@ -66,11 +69,17 @@ fn forward_keys(tty: &OwnedFd, to_loop: &Sender<Input>) {
         if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
             break;
         }
+        // Crossterm waits for edges and loses that of a key which comes together with a resize; the next key brings both.
+        let mut is_lost = true;
         while let Ok(true) = event::poll(Duration::ZERO) {
+            is_lost = false;
             let sent = event::read().map(|event| to_loop.send(Input::Terminal(event)));
             if !matches!(sent, Ok(Ok(()))) {
                 return;
             }
+        }
+        if is_lost {
+            thread::sleep(LOST_EDGE_PAUSE);
         }
     }
     let _ = to_loop.send(Input::Lost);

@@ -121,6 +121,8 @@ fn a_storm_of_sizes_and_keys_is_survived() {
     }
     session.keys("\x1b\x1b1");
     session.resize((80, 24));
+    // A key that comes together with a resize may wait for the next one.
+    thread::sleep(Duration::from_millis(300));
     session.keys("\x1b");
     session.wait_for_text("COMMAND");
     session.keys("q");
