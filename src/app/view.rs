@@ -28,12 +28,6 @@ impl View {
         ["Processes", "CPU", "Memory", "Network", "Stacks"][self as usize]
     }
 
-    /// The view of that name, in any case; `sockets` is the network view.
-    pub fn named(name: &str) -> Option<View> {
-        let found = View::ALL.into_iter().find(|view| view.title().eq_ignore_ascii_case(name));
-        found.or(name.eq_ignore_ascii_case("sockets").then_some(View::Network))
-    }
-
     /// The next one, or the one before; the last is followed by the first.
     pub fn step(self, forward: bool) -> View {
         let count = View::ALL.len();
@@ -82,13 +76,6 @@ mod tests {
         }
         assert_eq!(view, View::Processes);
         assert_eq!(View::Processes.step(false), View::Stacks);
-    }
-
-    #[test]
-    fn is_found_by_name() {
-        assert_eq!(View::named("memory"), Some(View::Memory));
-        assert_eq!(View::named("sockets"), Some(View::Network));
-        assert_eq!(View::named("disk"), None);
     }
 
     #[test]
