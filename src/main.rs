@@ -111,7 +111,9 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
         sockets: options.view == View::Sockets,
         sort: options.sort.is_some().then_some(batch.sort.0),
         filter,
-        who: if source.is_empty() { user_name() } else { source.to_owned() },
+        who: who(source, options.readonly),
+        // The processes of a recording are not those of this machine.
+        readonly: options.readonly || !source.is_empty(),
     };
     if source.is_empty() {
         collector.send(Command::SampleSoon(FIRST_RATES));
@@ -161,9 +163,14 @@ fn name_of(user: &str) -> anyhow::Result<String> {
     known.map(|u| u.name).ok_or_else(|| Failure::Usage(format!("there is no user `{user}`: give a name or a number")).into())
 }
 
-fn user_name() -> String {
+/// Who runs ebtop, for the header.
+fn who(source: &str, readonly: bool) -> String {
+    if !source.is_empty() {
+        return source.to_owned();
+    }
     let uid = Uid::effective();
-    User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
+    let name = User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
+    if readonly { name + ", read-only" } else { name }
 }
 
 /// Tries every domain for real, then says what works.
