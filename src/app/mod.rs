@@ -100,6 +100,8 @@ pub struct Start {
     pub filter: Filter,
     /// Who runs ebtop, in a word for the header: `root`, a user's name, `replay`.
     pub who: String,
+    /// Refuse everything that changes the system.
+    pub readonly: bool,
 }
 
 /// A table of processes.
@@ -119,6 +121,7 @@ struct Message {
 pub struct App {
     interval: Duration,
     who: String,
+    readonly: bool,
     size: (u16, u16),
     view: View,
     /// Views to go back to.
@@ -167,6 +170,7 @@ impl App {
         App {
             interval: start.interval,
             who: start.who,
+            readonly: start.readonly,
             size,
             view: start.view,
             trail: Vec::new(),
@@ -367,6 +371,11 @@ impl App {
     /// Who runs ebtop.
     pub fn who(&self) -> &str {
         &self.who
+    }
+
+    /// Whatever would change the system (a signal, a nice value) is to be refused.
+    pub fn readonly(&self) -> bool {
+        self.readonly
     }
 
     /// The screen holds still.

@@ -9,6 +9,7 @@ mod memory;
 mod objects;
 mod program;
 mod record;
+mod rights;
 mod sockets;
 mod stacks;
 mod unprivileged;
