@@ -111,6 +111,7 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
         sockets: options.view == View::Sockets,
         sort: options.sort.is_some().then_some(batch.sort.0),
         filter,
+        readonly: !source.is_empty(),
         who: if source.is_empty() { user_name() } else { source.to_owned() },
     };
     if source.is_empty() {
