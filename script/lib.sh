@@ -49,3 +49,13 @@ rust_ok() {
 }
 
 target_dir=${CARGO_TARGET_DIR:-target}
+
+# build_static CARGO_ARGUMENTS...: runs cargo so that the binaries need no library of the system, not even libc: they run on any userland.
+# Artefacts are in $target_dir/$STATIC_TARGET. The target is named, or procedural macros would be static, too, and not load.
+STATIC_TARGET=x86_64-unknown-linux-gnu
+build_static() {
+    subcommand=$1
+    shift
+    as_user env RUSTFLAGS="-C target-feature=+crt-static" LIBBPF_SYS_LIBRARY_PATH="/usr/lib/x86_64-linux-gnu:/usr/lib64" \
+        cargo "$subcommand" --locked --features static --target "$STATIC_TARGET" "$@"
+}
