@@ -31,6 +31,7 @@ fn stack(seed: u64) -> StackCount {
         kernel: (30..36).rev().map(address).collect(),
         user: (0..30).rev().map(address).collect(),
         quality: StackQuality::Complete,
+        ..StackCount::default()
     }
 }
 
@@ -50,7 +51,7 @@ fn answer(request: Request) -> Answer {
 
 fn tick(at_s: u64, seeds: std::ops::Range<u64>) -> Sample {
     let counts = seeds.map(stack).collect();
-    Sample { at_ns: at_s * 1_000_000_000, stacks: Stacks { hz: 49, counts }, ..Sample::default() }
+    Sample { at_ns: at_s * 1_000_000_000, stacks: Stacks { hz: 49, counts, interpreted: Vec::new() }, ..Sample::default() }
 }
 
 /// Seconds until the same stacks come again.

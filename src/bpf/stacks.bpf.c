@@ -12,27 +12,13 @@
 #include <bpf/bpf_core_read.h>
 #include "current.bpf.h"
 #include "unwind.bpf.h"
+#include "sample.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 #define EB_PF_KTHREAD 0x00200000
 /* io_uring workers: threads of a process that never were in user mode. */
 #define EB_PF_IO_WORKER 0x00000010
-
-/* The record; as long as its frames. What comes after `quality` says which stack of which thread it
- * is. */
-struct eb_stack_sample {
-	__u8 comm[16];
-	__u32 quality; /* enum eb_quality */
-	__u32 tgid;
-	__u64 start_ns; /* of the group leader, CLOCK_BOOTTIME */
-	__u32 tid;
-	__u16 kernel_frames;
-	__u16 user_frames;
-	__u64 frames[EB_FRAMES]; /* kernel, then user, innermost first */
-};
-_Static_assert(__builtin_offsetof(struct eb_stack_sample, frames) == 40,
-	       "collect/stacks.rs decodes this");
 
 struct eb_scratch {
 	__u32 user_frames;
@@ -100,6 +86,8 @@ static __always_inline void identify(struct eb_stack_sample *sample, __u64 ids)
 	sample->tgid = ids >> 32;
 	sample->tid = (__u32)ids;
 	sample->start_ns = eb_current_start_ns();
+	sample->weight = EB_ON_CPU;
+	sample->value = 1;
 	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
 }
 

@@ -29,6 +29,9 @@ enum eb_quality {
 	EB_COMPLETE = 0,
 	EB_CUT = 1,
 	EB_DEEP = 2,
+	EB_NO_TABLE = 3,
+	EB_UNREADABLE = 4,
+	EB_JIT = 5,
 };
 
 struct eb_regs {

@@ -181,6 +181,7 @@ fn role_of(kind: Option<FrameKind>) -> Role {
         Some(FrameKind::Kernel) => Role::KernelCode,
         Some(FrameKind::Native) => Role::NativeCode,
         Some(FrameKind::Jit) => Role::JitCode,
+        Some(FrameKind::Python) => Role::PythonCode,
         None => Role::NoCode,
     }
 }

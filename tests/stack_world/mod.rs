@@ -45,7 +45,17 @@ impl World {
         let quality = StackQuality::Complete;
         let (kernel, user): (Arc<[u64]>, Arc<[u64]>) = (kernel.into(), user.into());
         let comm = Comm::new(if key == NGINX { b"nginx" } else { b"other" });
-        self.stacks.push(StackCount { key, tid: key.pid, comm, count, kernel, user, quality });
+        self.stacks.push(StackCount {
+            key,
+            tid: key.pid,
+            comm,
+            count,
+            value: count.into(),
+            kernel,
+            user,
+            quality,
+            ..StackCount::default()
+        });
         self.stacks.last_mut().unwrap()
     }
 
@@ -64,7 +74,7 @@ impl World {
         Sample {
             at_ns: at_s * 1_000_000_000,
             tasks: keys.into_iter().map(task).collect(),
-            stacks: Stacks { hz: 49, counts: self.stacks.clone() },
+            stacks: Stacks { hz: 49, counts: self.stacks.clone(), interpreted: Vec::new() },
             status: vec![DomainStatus { domain: Domain::Stacks, health: Health::Live, lost: 0, cost: Some("~4 µs a sample".into()) }],
             ..Sample::default()
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::window::{Stack, StackUse, Window};
-use crate::sample::{Comm, Domain, DomainStatus, ProcKey, Sample, StackCount, StackQuality};
+use crate::sample::{Comm, Domain, DomainStatus, ProcKey, Sample, StackCount, StackQuality, Weight};
 
 /// How far back samples are kept, where the budget allows.
 const REACH_NS: u64 = 300_000_000_000;
@@ -158,7 +158,9 @@ impl StackHistory {
             key: used.stack.key,
             tid: used.stack.tid,
             comm: used.stack.comm,
+            weight: Weight::OnCpu,
             count: used.count,
+            value: used.count.into(),
             kernel: Arc::clone(&used.stack.kernel),
             user: Arc::clone(&used.stack.user),
             quality: used.stack.quality,

@@ -44,7 +44,13 @@ impl Label {
     }
 }
 
-const REMARKS: [&str; 2] = ["[callers unknown]", "[too deep, callers cut]"];
+const REMARKS: [&str; 5] = [
+    "[callers unknown]",
+    "[too deep, callers cut]",
+    "[callers unknown: no unwind table]",
+    "[callers unknown: stack unreadable]",
+    "[callers unknown: code without frame pointers]",
+];
 
 /// Says below the root why a stack does not begin at its thread's start.
 pub(super) fn remark_on(quality: StackQuality) -> Option<&'static str> {
@@ -52,6 +58,9 @@ pub(super) fn remark_on(quality: StackQuality) -> Option<&'static str> {
         StackQuality::Complete => None,
         StackQuality::Cut => Some(REMARKS[0]),
         StackQuality::Deep => Some(REMARKS[1]),
+        StackQuality::NoTable => Some(REMARKS[2]),
+        StackQuality::Unreadable => Some(REMARKS[3]),
+        StackQuality::Jit => Some(REMARKS[4]),
     }
 }
 
