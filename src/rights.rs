@@ -6,6 +6,8 @@
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 
+use crate::bpf::perf_event;
+
 /// What a thread does from here on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
@@ -55,9 +57,15 @@ pub fn narrow(work: Work) -> Result<(), String> {
 }
 
 fn give_up(work: Work) -> Result<(), caps::errors::CapsError> {
-    let keep = work.keeps(&caps::read(None, CapSet::Permitted)?);
-    let effective = caps::read(None, CapSet::Effective)?.intersection(&keep).copied().collect();
-    caps::set(None, CapSet::Effective, &effective)?;
+    let had_timers = work == Work::Collect && perf_event::is_allowed();
+    let mut keep = work.keeps(&caps::read(None, CapSet::Permitted)?);
+    let effective = caps::read(None, CapSet::Effective)?;
+    caps::set(None, CapSet::Effective, &effective.intersection(&keep).copied().collect())?;
+    if had_timers && !perf_event::is_allowed() {
+        // Debian's kernels before 6.1 (and others with kernel.perf_event_paranoid=3) ask for more than CAP_PERFMON.
+        keep.insert(Capability::CAP_SYS_ADMIN);
+        caps::set(None, CapSet::Effective, &effective.intersection(&keep).copied().collect())?;
+    }
     caps::set(None, CapSet::Permitted, &keep)?;
     // The kernel takes a capability out of the ambient set with either of the two others.
     caps::clear(None, CapSet::Inheritable)
