@@ -27,6 +27,7 @@ pub mod delay;
 pub mod export;
 pub mod files;
 pub mod interrupt;
+pub mod man;
 pub mod model;
 pub mod record;
 pub mod rights;
