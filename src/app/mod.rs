@@ -154,6 +154,8 @@ pub struct App {
     wants: Wants,
     stacks: StacksView,
     history: StackHistory,
+    /// The stack samples as they were when the screen was stopped.
+    held_history: Option<StackHistory>,
     names: Names,
 }
 
@@ -193,6 +195,7 @@ impl App {
             wants: Wants::default(),
             stacks: StacksView::default(),
             history: StackHistory::default(),
+            held_history: None,
             names: Names::default(),
         }
     }
@@ -275,8 +278,9 @@ impl App {
         if let Some(list) = self.list() {
             list.follow(height);
         }
-        if self.view == View::Stacks && !self.paused {
-            effects.extend(self.stacks.refresh(&self.history, &mut self.names).into_iter().map(Effect::Request));
+        if self.view == View::Stacks {
+            let history = self.held_history.as_ref().unwrap_or(&self.history);
+            effects.extend(self.stacks.refresh(history, &mut self.names).into_iter().map(Effect::Request));
         }
         let wants = self.wants_now();
         if wants != self.wants {
