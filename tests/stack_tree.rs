@@ -201,8 +201,7 @@ fn the_cursor_stays_on_its_frame_as_others_overtake_it() {
     refresh(&mut view, &history, &mut names, &world);
     assert_eq!(chosen(&view), "leaf");
     // 5 s later it is gone from the span: its nearest caller stands in, and it comes back.
-    let _ = view.act(StackAction::NextSpan);
-    let _ = view.act(StackAction::NextSpan);
+    let _ = view.act(StackAction::Span(false));
     let other = World::of(&[("main;b", 3)]);
     history.push(&other.sample(110));
     refresh(&mut view, &history, &mut names, &other);
