@@ -30,3 +30,4 @@ pub mod run;
 pub mod sample;
 pub mod symbols;
 pub mod ui;
+pub mod unwind;
