@@ -73,6 +73,9 @@ impl Live {
             strangers.extend(add_totals(reading, &totals, none));
         }
         let exited: Vec<ProcKey> = reading.exits.iter().map(|exit| exit.task.key).collect();
+        if let Ok(stacks) = &mut self.stacks {
+            stacks.forget(exited.clone());
+        }
         let missed = self.gone_unheard(strangers, reading);
         for key in exited.into_iter().chain(missed) {
             self.net.iter_mut().for_each(|net| net.forget(key));
