@@ -36,7 +36,8 @@ fn best_source(options: StartOptions) -> anyhow::Result<Box<dyn Source>> {
     let refused = match options.bpf {
         true => match Live::open(options.hz) {
             Ok(live) => return Ok(Box::new(live)),
-            Err(reason) => why_no_bpf(&gather()).unwrap_or(reason),
+            Err(reason) => why_no_bpf(&gather())
+                .unwrap_or_else(|| format!("processes cannot be read by BPF, and sockets and stacks have nobody to belong to: {reason}")),
         },
         false => "BPF was not asked for: start without --no-bpf".to_owned(),
     };
