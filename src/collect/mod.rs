@@ -3,6 +3,7 @@
 //! A [`Source`] makes samples, a [`Collector`] runs one.
 
 pub mod check;
+pub mod choice;
 mod details;
 pub mod live;
 pub mod machine;
@@ -13,8 +14,10 @@ pub mod proc_fs;
 mod source;
 pub mod stacks;
 pub mod start;
+mod task_list;
 pub mod tasks;
 mod thread;
+pub mod types;
 
 pub(crate) use details::open_process;
 pub use source::{Source, SourceError};
