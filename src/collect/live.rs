@@ -8,20 +8,20 @@ use rustix::event::epoll;
 use rustix::time::ClockId;
 
 use super::choice::Choice;
+use super::lister::Lister;
 use super::machine::MachineReader;
 use super::mem::Mem;
 use super::net::{Net, NetReading};
 use super::proc_fs::ProcFs;
 use super::stacks::Stacks;
-use super::task_list::TaskList;
 use super::tasks::{TaskReading, Tasks};
 use super::{Source, SourceError};
 use crate::bpf::{memory, words};
-use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, Wants};
+use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, TaskList, Wants};
 
 /// All that the kernel gives on this machine.
 pub struct Live {
-    tasks: TaskList,
+    tasks: Lister,
     net: Result<Net, String>,
     stacks: Result<Stacks, String>,
     mem: Result<Mem, String>,
@@ -46,7 +46,7 @@ impl Live {
         });
         memory::after_loading();
         let tasks = match tasks {
-            Ok(tasks) => TaskList::Kernel(Box::new(tasks)),
+            Ok(tasks) => Lister::Kernel(Box::new(tasks)),
             Err(reason) if net.is_err() && stacks.is_err() && mem.is_err() => return Err(reason),
             Err(reason) => list_from_proc(reason)?,
         };
@@ -79,6 +79,9 @@ impl Live {
             strangers.extend(add_totals(reading, &totals, none, |key| self.tasks.listed(key)));
         }
         let exited: Vec<ProcKey> = reading.exits.iter().map(|exit| exit.task.key).collect();
+        if let Ok(stacks) = &mut self.stacks {
+            stacks.forget(exited.clone());
+        }
         let missed = self.gone_unheard(strangers, reading);
         for key in exited.into_iter().chain(missed) {
             self.net.iter_mut().for_each(|net| net.forget(key));
@@ -109,6 +112,8 @@ impl Source for Live {
         let sockets = self.merge_counters(&mut reading);
         let mut machine = self.machine.read();
         (machine.irq_apart, machine.steal_apart) = self.tasks.apart();
+        let tasks = TaskList::from(reading.tasks);
+        self.tasks.remember(tasks.clone());
         let stacks = match &mut self.stacks {
             Ok(stacks) => stacks.read(),
             Err(_) => sample::Stacks::default(),
@@ -116,7 +121,7 @@ impl Source for Live {
         let mut sample = Sample {
             at_ns: reading.at_ns,
             unix_ms: unix_ms(),
-            tasks: reading.tasks,
+            tasks,
             exits: reading.exits,
             sockets,
             stacks,
@@ -162,9 +167,9 @@ fn open_mem(choice: Choice) -> Result<Mem, String> {
     choice.mem.map_or_else(Mem::open, |rung| Mem::open_with(&[rung]))
 }
 
-fn list_from_proc(reason: String) -> Result<TaskList, String> {
+fn list_from_proc(reason: String) -> Result<Lister, String> {
     let proc = ProcFs::open(String::new()).map_err(|error| format!("{error:#}"))?;
-    Ok(TaskList::Proc { proc: Box::new(proc), reason, failed: 0 })
+    Ok(Lister::Proc { proc: Box::new(proc), reason, failed: 0 })
 }
 
 fn open_stacks(hz: u32, choice: Choice) -> Result<Stacks, String> {
@@ -179,7 +184,7 @@ fn joined<T>(opening: ScopedJoinHandle<'_, Result<T, String>>) -> Result<T, Stri
     opening.join().unwrap_or_else(|_| Err("it failed to start; please report this".to_owned()))
 }
 
-fn watch_rings(tasks: &TaskList, stacks: Option<&Stacks>) -> rustix::io::Result<OwnedFd> {
+fn watch_rings(tasks: &Lister, stacks: Option<&Stacks>) -> rustix::io::Result<OwnedFd> {
     let rings = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     for (id, fd) in [tasks.wake_fd(), stacks.map(Stacks::wake_fd)].into_iter().flatten().enumerate() {
         epoll::add(&rings, fd, epoll::EventData::new_u64(id as u64), epoll::EventFlags::IN)?;
@@ -209,12 +214,12 @@ fn add_totals(
             strangers.push(*key);
         }
         let own = rest.next_if(|(key, _)| listed(*key) == task.key);
-        task.counters.add(own.map_or(&none, |(_, counters)| counters));
+        task.counters.adopt(own.map_or(&none, |(_, counters)| counters));
     }
     strangers.extend(rest.map(|(key, _)| *key));
     for Task { key, counters, .. } in reading.exits.iter_mut().map(|exit| &mut exit.task) {
         let own = totals.binary_search_by_key(key, |(key, _)| *key);
-        counters.add(own.map_or(&none, |i| &totals[i].1));
+        counters.adopt(own.map_or(&none, |i| &totals[i].1));
         strangers.retain(|stranger| stranger != key);
     }
     strangers

@@ -5,6 +5,7 @@
 pub mod check;
 pub mod choice;
 mod details;
+mod lister;
 pub mod live;
 pub mod machine;
 pub mod mem;
@@ -14,7 +15,6 @@ pub mod proc_fs;
 mod source;
 pub mod stacks;
 pub mod start;
-mod task_list;
 pub mod tasks;
 mod thread;
 pub mod types;

@@ -4,10 +4,10 @@ use std::os::fd::BorrowedFd;
 
 use super::proc_fs::ProcFs;
 use super::tasks::{TaskReading, Tasks};
-use crate::sample::{Domain, DomainStatus, Health, ProcKey, Sample};
+use crate::sample::{Domain, DomainStatus, Health, ProcKey, Sample, TaskList};
 
 /// Who lists the processes.
-pub(super) enum TaskList {
+pub(super) enum Lister {
     /// The tasks domain.
     Kernel(Box<Tasks>),
     /// /proc: what lives between two readings is not seen, and times are as coarse as the clock tick.
@@ -21,29 +21,36 @@ pub(super) enum TaskList {
     },
 }
 
-impl TaskList {
+impl Lister {
     /// Reads every process once.
     pub fn read(&mut self) -> TaskReading {
         match self {
-            TaskList::Kernel(tasks) => tasks.read(),
-            TaskList::Proc { proc, failed, .. } => proc.read_tasks().unwrap_or_else(|_| {
+            Lister::Kernel(tasks) => tasks.read(),
+            Lister::Proc { proc, failed, .. } => proc.read_tasks().unwrap_or_else(|_| {
                 *failed += 1;
                 TaskReading::default()
             }),
         }
     }
 
-    /// Readable when [`TaskList::drain`] should be called.
+    /// Tells what became of the processes read last: [`Tasks::remember`].
+    pub fn remember(&mut self, list: TaskList) {
+        if let Lister::Kernel(tasks) = self {
+            tasks.remember(list);
+        }
+    }
+
+    /// Readable when [`Lister::drain`] should be called.
     pub fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            TaskList::Kernel(tasks) => Some(tasks.wake_fd()),
-            TaskList::Proc { .. } => None,
+            Lister::Kernel(tasks) => Some(tasks.wake_fd()),
+            Lister::Proc { .. } => None,
         }
     }
 
     /// Takes last words out of their ring.
     pub fn drain(&mut self) {
-        if let TaskList::Kernel(tasks) = self {
+        if let Lister::Kernel(tasks) = self {
             tasks.drain();
         }
     }
@@ -51,8 +58,8 @@ impl TaskList {
     /// How the list is doing.
     pub fn status(&self) -> DomainStatus {
         match self {
-            TaskList::Kernel(tasks) => tasks.status(),
-            TaskList::Proc { reason, failed, .. } => {
+            Lister::Kernel(tasks) => tasks.status(),
+            Lister::Proc { reason, failed, .. } => {
                 let reason = format!("processes come from /proc, and the short-lived are missed: {reason}");
                 DomainStatus { domain: Domain::Tasks, health: Health::Degraded { reason }, lost: *failed, cost: None }
             }
@@ -62,22 +69,22 @@ impl TaskList {
     /// Whether the kernel keeps (interrupt time, stolen time) out of tasks' run time.
     pub fn apart(&self) -> (Option<bool>, Option<bool>) {
         match self {
-            TaskList::Kernel(tasks) => tasks.apart(),
-            TaskList::Proc { .. } => (None, None),
+            Lister::Kernel(tasks) => tasks.apart(),
+            Lister::Proc { .. } => (None, None),
         }
     }
 
     /// The key under which the list has a process that BPF counted for.
     pub fn listed(&self, key: ProcKey) -> ProcKey {
         match self {
-            TaskList::Kernel(_) => key,
-            TaskList::Proc { proc, .. } => proc.coarse(key),
+            Lister::Kernel(_) => key,
+            Lister::Proc { proc, .. } => proc.coarse(key),
         }
     }
 
     /// Gives what BPF counted to the processes as they are listed.
     pub fn name_alike(&self, sample: &mut Sample) {
-        if matches!(self, TaskList::Kernel(_)) {
+        if matches!(self, Lister::Kernel(_)) {
             return;
         }
         sample.sockets.iter_mut().filter_map(|socket| socket.owner.as_mut()).for_each(|owner| *owner = self.listed(*owner));
