@@ -50,13 +50,14 @@ rust_ok() {
 
 target_dir=${CARGO_TARGET_DIR:-target}
 
-# build_static: one binary that needs nothing from the machine it runs on; prints its path. glibc's static-pie, no musl.
-# An explicit target keeps build scripts and macros dynamic.
+# build_static SUBCOMMAND CARGO_ARGUMENTS...: runs cargo so that the binaries need no library of the system, not even libc: they run on
+# any userland. The target is named, or procedural macros would be static, too, and not load. Artefacts: $target_dir/$STATIC_TARGET.
+STATIC_TARGET=$(uname -m)-unknown-linux-gnu
 build_static() {
-    host=$(as_user rustc -vV | sed -n 's/^host: //p')
+    subcommand=$1
+    shift
     # The directory of libelf.a and libz.a.
     archives=$(dirname "$(cc -print-file-name=libelf.a)")
-    as_user env LIBBPF_SYS_LIBRARY_PATH="$archives" RUSTFLAGS="-C target-feature=+crt-static" \
-        cargo build --release --locked --features static --target "$host" >&2 || return 1
-    echo "$target_dir/$host/release/ebtop"
+    as_user env RUSTFLAGS="-C target-feature=+crt-static" LIBBPF_SYS_LIBRARY_PATH="$archives" \
+        cargo "$subcommand" --locked --features static --target "$STATIC_TARGET" "$@"
 }

@@ -20,7 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::model::exited::Exited;
 use crate::model::sockets::SocketRow;
 use crate::model::{Departed, Model, Row};
-use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants};
+use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants, Weight};
 use crate::symbols::{self, Symbols};
 pub use options::{BatchOptions, Format, OptionsError, View, known_names};
 
@@ -235,7 +235,8 @@ impl<'a> Batch<'a> {
             .filter(|row| self.options.filter.matches(row))
             .filter_map(|row| row.task().map(|t| t.key))
             .collect();
-        let counts: Vec<_> = model.sample.stacks.counts.iter().filter(|s| shown.contains(&s.key)).cloned().collect();
+        let counts: Vec<_> =
+            model.sample.stacks.counts.iter().filter(|s| s.weight == Weight::OnCpu && shown.contains(&s.key)).cloned().collect();
         let named = NamedStack::all(&counts, &mut names);
         self.names = Some(names);
         Some(named)

@@ -10,6 +10,7 @@
 //! │ cumulative   │    │ ProcFs (Replay)      │     │ app: sort, filter, selection   │     └─────────┘
 //! └──────────────┘    └──────────▲───────────┘     └───┬──────────────────────▲─────┘
 //!                                └──── Command ────────┘                      │
+//!                                              control: changes processes     │
 //!                                                  symbol thread: address → name
 //! ```
 
@@ -21,6 +22,7 @@ pub mod batch;
 pub mod bpf;
 pub mod cli;
 pub mod collect;
+pub mod control;
 pub mod delay;
 pub mod export;
 pub mod files;

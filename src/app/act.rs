@@ -8,6 +8,7 @@ use super::prompt::{Prompt, Purpose};
 use super::stacks::{After, StackAction};
 use super::view::View;
 use super::{App, Effect, table_width, title};
+use crate::model::stacks::Scope;
 use crate::sample::ProcKey;
 
 impl App {
@@ -46,6 +47,9 @@ impl App {
             Action::Paths => self.program_paths = !self.program_paths,
             Action::Pause => self.pause(),
             Action::Delay => self.ask(Purpose::Delay),
+            Action::Signal => self.ask_signal(),
+            Action::Nice(step) => self.ask_nice(step),
+            Action::Setting(question) => self.ask_setting(question, effects),
             Action::Stack(action) => self.act_in_stacks(action),
         }
     }
@@ -117,7 +121,7 @@ impl App {
     pub(super) fn go_to(&mut self, view: View) {
         self.trail.clear();
         if view == View::Stacks {
-            self.stacks.open(None, "");
+            self.stacks.open(Scope::Machine, "");
         }
         self.change_view(view);
     }
@@ -153,7 +157,7 @@ impl App {
     fn show_stacks(&mut self, key: ProcKey, row: u32) {
         let Some(row) = self.model.rows.get(row as usize) else { return };
         let name = self.model.task(row).comm.to_string();
-        self.stacks.open(Some(key), &name);
+        self.stacks.open(Scope::Process(key), &name);
         let from = self.view;
         self.change_view(View::Stacks);
         self.trail.push(from);

@@ -24,6 +24,8 @@ pub enum FrameKind {
     Native,
     /// Code a runtime wrote at run time (perf map or nameless executable mapping).
     Jit,
+    /// A line of Python.
+    Python,
 }
 
 /// The name of an address.
