@@ -2,10 +2,8 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread::ScopedJoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::event::epoll;
-use rustix::time::ClockId;
 
 use super::machine::MachineReader;
 use super::mem::Mem;
@@ -14,6 +12,7 @@ use super::stacks::Stacks;
 use super::tasks::{TaskReading, Tasks};
 use super::{Source, SourceError};
 use crate::bpf::memory;
+use crate::clock;
 use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, Wants};
 
 /// All that the kernel gives on this machine.
@@ -109,14 +108,14 @@ impl Source for Live {
         };
         Ok(Sample {
             at_ns: reading.at_ns,
-            unix_ms: unix_ms(),
+            unix_ms: clock::unix_ms(),
             tasks: reading.tasks,
             exits: reading.exits,
             sockets,
             stacks,
             machine,
             status: self.status(),
-            own_cpu_ns: own_cpu_ns(),
+            own_cpu_ns: clock::own_cpu_ns(),
         })
     }
 
@@ -184,15 +183,6 @@ fn add_totals(reading: &mut TaskReading, totals: &[(ProcKey, Counters)], none: C
         strangers.retain(|stranger| stranger != key);
     }
     strangers
-}
-
-pub(super) fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
-}
-
-pub(super) fn own_cpu_ns() -> u64 {
-    let t = rustix::time::clock_gettime(ClockId::ProcessCPUTime);
-    t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
 }
 
 #[cfg(test)]
