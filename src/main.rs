@@ -166,7 +166,7 @@ fn screen_of(view: View) -> Screen {
 
 /// `-F`, `-p` and `-u` as one filter.
 fn filter(options: &Show) -> anyhow::Result<Filter> {
-    let users = options.user.iter().map(|user| Ok(format!("user=\"{}\"", name_of(user)?))).collect::<anyhow::Result<Vec<_>>>()?;
+    let users = options.user.iter().map(|user| Ok(format!("uid={}", uid_of(user)?))).collect::<anyhow::Result<Vec<_>>>()?;
     let pids = options.pid.iter().map(|pid| format!("pid={pid}")).collect::<Vec<_>>();
     let own = options.filter.clone().filter(|f| !f.trim().is_empty());
     if let Some(text) = &own {
@@ -181,12 +181,9 @@ fn any_of(terms: &[String]) -> Option<String> {
     (!terms.is_empty()).then(|| terms.join(" or "))
 }
 
-/// Name of a user given by name or number; a number without a name stands for itself.
-fn name_of(user: &str) -> anyhow::Result<String> {
-    if let Ok(uid) = user.parse() {
-        return Ok(users::name_of(uid).unwrap_or(user.to_owned()));
-    }
-    let known = users::uid_of(user).and_then(users::name_of);
+/// Number of a user given by name or number.
+fn uid_of(user: &str) -> anyhow::Result<u32> {
+    let known = user.parse().ok().or_else(|| users::uid_of(user));
     known.ok_or_else(|| Failure::Usage(format!("there is no user `{user}`: give a name or a number")).into())
 }
 

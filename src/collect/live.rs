@@ -2,10 +2,8 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread::ScopedJoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::event::epoll;
-use rustix::time::ClockId;
 
 use super::choice::Choice;
 use super::lister::Lister;
@@ -17,6 +15,7 @@ use super::stacks::Stacks;
 use super::tasks::{TaskReading, Tasks};
 use super::{Source, SourceError};
 use crate::bpf::{memory, words};
+use crate::clock;
 use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, TaskList, Wants};
 
 /// All that the kernel gives on this machine.
@@ -120,14 +119,14 @@ impl Source for Live {
         };
         let mut sample = Sample {
             at_ns: reading.at_ns,
-            unix_ms: unix_ms(),
+            unix_ms: clock::unix_ms(),
             tasks,
             exits: reading.exits,
             sockets,
             stacks,
             machine,
             status: self.status(),
-            own_cpu_ns: own_cpu_ns(),
+            own_cpu_ns: clock::own_cpu_ns(),
         };
         self.tasks.name_alike(&mut sample);
         Ok(sample)
@@ -223,15 +222,6 @@ fn add_totals(
         strangers.retain(|stranger| stranger != key);
     }
     strangers
-}
-
-pub(super) fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
-}
-
-pub(super) fn own_cpu_ns() -> u64 {
-    let t = rustix::time::clock_gettime(ClockId::ProcessCPUTime);
-    t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
 }
 
 #[cfg(test)]
