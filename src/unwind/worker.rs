@@ -113,8 +113,8 @@ const SWEEP: Duration = Duration::from_secs(30);
 struct Worker<K> {
     store: Store<K>,
     wanted: FxHashMap<ProcKey, Sampled>,
-    /// Processes that lack large tables, the latest to be sampled last.
-    large: Vec<ProcKey>,
+    /// Processes that lack large tables, and their samples since.
+    large: FxHashMap<ProcKey, u32>,
     looked: FxHashMap<ProcKey, (Instant, Duration)>,
     swept: Instant,
     span: (Instant, u32),
@@ -124,7 +124,7 @@ struct Worker<K> {
 impl<K: Kernel> Worker<K> {
     fn new(store: Store<K>, status: Arc<Mutex<Status>>) -> Worker<K> {
         let now = Instant::now();
-        Worker { store, wanted: FxHashMap::default(), large: Vec::new(), looked: FxHashMap::default(), swept: now, span: (now, 0), status }
+        Worker { store, wanted: FxHashMap::default(), large: FxHashMap::default(), looked: FxHashMap::default(), swept: now, span: (now, 0), status }
     }
 
     fn run(mut self, inbox: &Receiver<Message>) {
@@ -153,15 +153,20 @@ impl<K: Kernel> Worker<K> {
                 self.store.forget(key);
                 self.wanted.remove(&key);
                 self.looked.remove(&key);
-                self.large.retain(|k| *k != key);
+                self.large.remove(&key);
             }),
         }
     }
 
     fn want(&mut self, sampled: Sampled) {
         self.store.touch(sampled.key, Instant::now());
-        let queued = sampled.miss == Miss::Table && self.large.contains(&sampled.key);
-        if sampled.miss == Miss::Nothing || queued {
+        if let Some(samples) = self.large.get_mut(&sampled.key) {
+            *samples = samples.saturating_add(sampled.samples);
+            if sampled.miss == Miss::Table {
+                return;
+            }
+        }
+        if sampled.miss == Miss::Nothing {
             return;
         }
         let wanted = self.wanted.entry(sampled.key).or_insert(Sampled { samples: 0, ..sampled });
@@ -183,7 +188,7 @@ impl<K: Kernel> Worker<K> {
             self.span.1 += 1;
             self.look(sampled.key, false);
         }
-        let large = if looks == 0 { self.large.pop() } else { None };
+        let large = self.large.iter().max_by_key(|(_, samples)| **samples).map(|(key, _)| *key).filter(|_| looks == 0);
         large.into_iter().for_each(|key| self.look(key, true));
         if now.duration_since(self.swept) > SWEEP {
             self.swept = now;
@@ -202,9 +207,9 @@ impl<K: Kernel> Worker<K> {
             Looked::Same | Looked::Failed => (before * 2).min(WAIT_MAX),
         };
         self.looked.insert(key, (Instant::now(), wait));
-        self.large.retain(|k| *k != key);
-        if self.store.has_more(key) {
-            self.large.push(key);
+        match self.store.has_more(key) {
+            true => drop(self.large.entry(key).or_default()),
+            false => drop(self.large.remove(&key)),
         }
     }
 

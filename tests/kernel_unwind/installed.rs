@@ -42,3 +42,30 @@ fn node() {
     let dir = tempfile::tempdir().unwrap();
     watch(Command::new("node").args(["--perf-basic-prof", "-e", SCRIPT]).current_dir(dir.path()), 4.0).assert_complete("node");
 }
+
+#[test]
+#[ignore = "root"]
+fn java() {
+    const PROGRAM: &str = "public class Hot {
+        static long fib(int n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
+        public static void main(String[] a) { long x = 0; while (true) x += fib(24); }
+    }";
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("Hot.java"), PROGRAM).unwrap();
+    assert!(Command::new("javac").arg("Hot.java").current_dir(dir.path()).status().unwrap().success());
+    let args = ["-XX:+PreserveFramePointer", "-Xint", "Hot"];
+    watch(Command::new("java").args([args[0], args[2]]).current_dir(dir.path()), 4.0).assert_complete("java");
+    watch(Command::new("java").args(args).current_dir(dir.path()), 4.0).assert_complete("java, interpreted");
+}
+
+#[test]
+#[ignore = "root"]
+fn go() {
+    const PROGRAM: &str = "package main\nfunc f(n int) int { if n < 2 { return n }; return f(n-1) + f(n-2) }\nvar s []int\nfunc main() { for { s = append(s[:0], f(25)) } }\n";
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("hot");
+    std::fs::write(dir.path().join("hot.go"), PROGRAM).unwrap();
+    let env = [("GOCACHE", dir.path()), ("HOME", dir.path())];
+    assert!(Command::new("go").envs(env).args(["build", "-o", "hot", "hot.go"]).current_dir(dir.path()).status().unwrap().success());
+    watch(&mut Command::new(program), 4.0).assert_complete("Go");
+}
