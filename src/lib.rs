@@ -10,6 +10,7 @@
 //! │ cumulative   │    │ ProcFs (Replay)      │     │ app: sort, filter, selection   │     └─────────┘
 //! └──────────────┘    └──────────▲───────────┘     └───┬──────────────────────▲─────┘
 //!                                └──── Command ────────┘                      │
+//!                                              control: changes processes     │
 //!                                                  symbol thread: address → name
 //! ```
 
@@ -21,13 +22,18 @@ pub mod batch;
 pub mod bpf;
 pub mod cli;
 pub mod collect;
+pub mod control;
 pub mod delay;
 pub mod export;
+pub mod files;
 pub mod interrupt;
+pub mod man;
 pub mod model;
 pub mod record;
+pub mod rights;
 pub mod run;
 pub mod sample;
 pub mod symbols;
 pub mod ui;
 pub mod unwind;
+pub mod users;

@@ -1,9 +1,10 @@
 //! The only loop: waits for keys, samples and names, lets [`App`] take them in, draws.
 
+use std::collections::VecDeque;
 use std::io;
 
 use anyhow::Context;
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, never, select};
+use crossbeam_channel::{Receiver, TryRecvError, TrySendError, never, select};
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
@@ -11,8 +12,9 @@ use ratatui::layout::{Position, Rect};
 
 use crate::app::{App, Effect, Event, Start};
 use crate::collect::Collector;
+use crate::control;
 use crate::sample::Update;
-use crate::symbols::{Answer, Request};
+use crate::symbols::{Answer, Symbols};
 use crate::ui;
 use crate::ui::input::{self, Input};
 use crate::ui::terminal::{FrameWriter, Guard, panicked};
@@ -33,9 +35,6 @@ pub struct RunOptions {
     /// End after so many samples.
     pub iterations: Option<u64>,
 }
-
-/// Requests to the symbol thread, and its answers.
-pub type Symbols = (Sender<Request>, Receiver<Answer>);
 
 /// Stops the job and continues it.
 pub trait Job {
@@ -108,7 +107,8 @@ where
                 }
                 Woken::Nothing => Vec::new(),
             };
-            for effect in effects {
+            let mut effects = VecDeque::from(effects);
+            while let Some(effect) = effects.pop_front() {
                 match effect {
                     Effect::Command(command) => collector.send(command),
                     Effect::Request(request) => {
@@ -116,6 +116,7 @@ where
                             app.update(Event::NamesNotSent(request));
                         }
                     }
+                    Effect::Errand(errand) => effects.extend(app.update(Event::Outcome(control::run(errand)))),
                     Effect::Redraw => redraw(terminal, &mut app)?,
                     Effect::Suspend => {
                         job.suspend()?;

@@ -5,6 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::column::Column;
 use super::stacks::StackAction;
 use super::view::View;
+use crate::control::Question;
 
 /// What a key, a click or a hint asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,12 @@ pub enum Action {
     Pause,
     /// Ask for the time between samples.
     Delay,
+    /// Choose a signal for the process.
+    Signal,
+    /// Choose a nice value, a step from where it is.
+    Nice(i8),
+    /// Choose an I/O priority, or CPUs to run on.
+    Setting(Question),
     /// Something in the stacks.
     Stack(StackAction),
 }
@@ -184,7 +191,13 @@ pub static BINDINGS: &[Binding] = {
     use Place::{Anywhere, Processes, Searching, Stacks, Tables};
     use StackAction as S;
     &[
-        bind(&[key(K::Enter)], Enter, Processes, "why", "Show why: the stacks of the process; in Network its sockets; unfold the exited"),
+        bind(
+            &[key(K::Enter)],
+            Enter,
+            Processes,
+            "why",
+            "Show why: the stacks of the process; in Network its sockets; the stacks of what exited",
+        ),
         bind(&[letter('s')], Action::Sockets, Processes, "sockets", "Sockets of the selected process; in Network the sockets of all"),
         bind(
             &[key(K::Enter), letter('s')],
@@ -201,13 +214,35 @@ pub static BINDINGS: &[Binding] = {
             "Only the chosen frame and what it calls; from the table, the function in the flame graph",
         ),
         bind(&[letter('f')], Stack(S::NextMode), Stacks, "flame/table/tree", "Flame graph, hottest functions, tree"),
-        bind(&[letter('w')], Stack(S::NextSpan), Stacks, "span", "Last 5 s, 30 s, all"),
+        bind(&[letter('w')], Stack(S::Span(true)), Stacks, "span", "Samples of the last 5 s, 30 s, 2 min, or all there are"),
+        bind(&[letter('c')], Stack(S::Callers), Stacks, "callers", "Who calls the chosen function, and who calls them; again goes back"),
+        bind(
+            &[letter('b')],
+            Stack(S::Compare),
+            Stacks,
+            "compare",
+            "What grew and what shrank against the time before the span; again ends it",
+        ),
+        bind(&[letter('m')], Stack(S::Mark), Stacks, "mark", "Compare from now on with what is shown now"),
+        bind(&[letter('H')], Stack(S::Threads), Stacks, "threads", "Threads apart, or together"),
+        bind(
+            &[letter('p')],
+            Stack(S::Processes),
+            Stacks,
+            "processes",
+            "List the processes with samples, also those that have exited; Enter opens one",
+        ),
         bind(&[letter('s')], Action::Sockets, Stacks, "sockets", "Sockets of the process"),
         bind(&[letter('/'), key(K::F(3))], Search, Anywhere, "search", "Search while you type; Enter keeps it, Esc ends it"),
         bind(&[letter('n')], FindNext(true), Anywhere, "", "Next one found"),
         bind(&[letter('N')], FindNext(false), Searching, "", "The one found before (while a search is on; else sorts by PID)"),
         bind(&[Key { code: K::F(3), modifiers: KeyModifiers::SHIFT }], FindNext(false), Anywhere, "", "The one found before"),
         bind(&[letter('\\'), key(K::F(4))], Filter, Tables, "filter", "Show only lines that match; applied while you type"),
+        bind(&[letter('k'), key(K::F(9))], Action::Signal, Tables, "signal", "Choose a signal for the process and send it"),
+        bind(&[letter(']'), key(K::F(7))], Action::Nice(-1), Tables, "", "Nice value: choose one, from a step lower on (favoured)"),
+        bind(&[letter('['), key(K::F(8))], Action::Nice(1), Tables, "", "Nice value: choose one, from a step higher on (stands back)"),
+        bind(&[letter('X')], Action::Setting(Question::Io), Tables, "", "I/O priority of the process"),
+        bind(&[letter('C')], Action::Setting(Question::Cpus), Tables, "", "CPUs that the process may run on"),
         bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),
         bind(&[letter('d')], Delay, Anywhere, "delay", "Set the time between samples: 1, 0.5, 500ms, 5s"),
         bind(&[letter('p')], Action::Paths, Tables, "", "Show programs with or without the directories they are in"),
@@ -223,8 +258,11 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter(' ')], Unfold, Processes, "", "Show or hide the commands of the exited row"),
         bind(&[key(K::Up)], Stack(S::Up), Stacks, "", "Flame graph: the caller; else a row up"),
         bind(&[key(K::Down)], Stack(S::Down), Stacks, "", "Flame graph: the hottest callee; else a row down"),
-        bind(&[key(K::Left)], Stack(S::Left), Stacks, "", "Flame graph: the frame on the left; tree: the caller"),
-        bind(&[key(K::Right)], Stack(S::Right), Stacks, "", "Flame graph: the frame on the right; tree: the hottest callee"),
+        bind(&[key(K::Left)], Stack(S::Left), Stacks, "", "Flame graph: the frame on the left; tree: fold, then the caller"),
+        bind(&[key(K::Right)], Stack(S::Right), Stacks, "", "Flame graph: the frame on the right; tree: unfold, then the hottest callee"),
+        bind(&[letter('+'), letter('=')], Stack(S::UnfoldAll), Stacks, "", "Tree: unfold everything below the chosen frame"),
+        bind(&[letter('-')], Stack(S::FoldBelow), Stacks, "", "Tree: fold what the chosen frame calls"),
+        bind(&[letter('W')], Stack(S::Span(false)), Stacks, "", "A shorter span"),
         bind(&[key(K::PageUp)], Stack(S::PageUp), Stacks, "", "Ten rows up"),
         bind(&[key(K::PageDown)], Stack(S::PageDown), Stacks, "", "Ten rows down"),
         bind(&[key(K::Home)], Stack(S::First), Stacks, "", "The first row, or the zoomed frame"),

@@ -246,6 +246,7 @@ fn parse_cpu_list(text: &str) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn cpu_lists() {
@@ -275,5 +276,13 @@ mod tests {
     #[test]
     fn off_opens_nothing() {
         assert!(Stacks::open(0).is_err_and(|why| why.contains("--hz 0")));
+    }
+
+    proptest! {
+        #[test]
+        fn odd_cpu_lists_are_bounded(text in "([0-9]{0,11}[-, ]?){0,8}|\\PC{0,20}") {
+            let cpus = parse_cpu_list(&text);
+            prop_assert!(cpus.len() <= 8 * 8193 && cpus.is_sorted());
+        }
     }
 }

@@ -24,6 +24,14 @@ pub enum StackQuality {
     Jit,
 }
 
+impl StackQuality {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [StackQuality; 6] = {
+        use StackQuality::*;
+        [Complete, Cut, Deep, NoTable, Unreadable, Jit]
+    };
+}
+
 /// What a stack stands for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Weight {

@@ -185,11 +185,15 @@ fn parse_mapping(line: &[u8]) -> Option<Mapping> {
         return None;
     }
     let (start, end) = range.split_once('-')?;
+    let (start, end) = (u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?);
+    if start >= end {
+        return None;
+    }
     let path = rest.trim_ascii_start();
     let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
     Some(Mapping {
-        start: u64::from_str_radix(start, 16).ok()?,
-        end: u64::from_str_radix(end, 16).ok()?,
+        start,
+        end,
         offset: u64::from_str_radix(offset, 16).ok()?,
         inode: inode.parse().ok()?,
         path: Path::new(std::ffi::OsStr::from_bytes(path)).into(),
@@ -247,6 +251,18 @@ mod tests {
         fn any_line_parses(line in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse_mapping(&line);
             prop_assert!(start_ticks(&line).is_none_or(|_| line.contains(&b')')));
+        }
+
+        #[test]
+        fn what_looks_like_a_mapping_is_one(
+            line in "[0-9a-f]{0,17}-[0-9a-f]{0,17} r-xp [0-9a-f]{0,17} [0-9]{2}:[0-9]{2} [0-9]{0,21} {0,3}(/\\PC{0,20}|\\[vdso\\]|)",
+            address: u64,
+        ) {
+            if let Some(mapping) = parse_mapping(line.as_bytes()) {
+                prop_assert!(mapping.start < mapping.end);
+                mapping.file_offset(address);
+                prop_assert!(!mapping.module().chars().any(char::is_control));
+            }
         }
     }
 }
