@@ -13,6 +13,7 @@ use ebtop::app::filter::{Filter, parse};
 use ebtop::app::view::View as Screen;
 use ebtop::batch::{self, BatchOptions, View};
 use ebtop::cli::{Cli, Collect, Commands, Pace, Show};
+use ebtop::collect::stacks::UNWIND_BYTES;
 use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check};
 use ebtop::record::{Replay, keep};
@@ -79,7 +80,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn live(pace: Pace, collect: Collect) -> anyhow::Result<Collector> {
-    let started = start(StartOptions { interval: pace.delay, hz: collect.hz, bpf: !collect.no_bpf });
+    let started = start(StartOptions { interval: pace.delay, hz: collect.hz, unwind_bytes: collect.unwind_memory << 20, bpf: !collect.no_bpf });
     Ok(started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?)
 }
 
@@ -191,7 +192,7 @@ fn who(source: &str, readonly: bool) -> String {
 
 /// Tries every domain for real, then says what works.
 fn report(json: bool) -> anyhow::Result<ExitCode> {
-    let collector = start(StartOptions { interval: Duration::from_secs(3600), hz: 49, bpf: true })?;
+    let collector = start(StartOptions { interval: Duration::from_secs(3600), hz: 49, unwind_bytes: UNWIND_BYTES, bpf: true })?;
     let status = match collector.updates.recv()? {
         Update::Sample(sample) => sample.status.clone(),
         _ => Vec::new(),

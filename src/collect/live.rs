@@ -32,7 +32,7 @@ pub struct Live {
 
 impl Live {
     /// Loads and attaches every domain. Only the task list is indispensable: its refusal is the error, in one line with the fix.
-    pub fn open(hz: u32) -> Result<Live, String> {
+    pub fn open(hz: u32, unwind_bytes: u64) -> Result<Live, String> {
         // Its words would spoil the screen; each refusal is told as the reason of its domain.
         libbpf_rs::set_print(None);
         memory::before_loading();
@@ -40,7 +40,7 @@ impl Live {
         let (tasks, stacks, net, mem) = std::thread::scope(|scope| {
             let net = scope.spawn(Net::open);
             let mem = scope.spawn(Mem::open);
-            (Tasks::open(), open_stacks(hz), joined(net), joined(mem))
+            (Tasks::open(), open_stacks(hz, unwind_bytes), joined(net), joined(mem))
         });
         memory::after_loading();
         let tasks = tasks?;
@@ -144,10 +144,10 @@ impl Source for Live {
     }
 }
 
-fn open_stacks(hz: u32) -> Result<Stacks, String> {
+fn open_stacks(hz: u32, unwind_bytes: u64) -> Result<Stacks, String> {
     match hz {
         0 => Err("sampling is off: start without --hz 0".to_owned()),
-        hz => Stacks::open(hz),
+        hz => Stacks::with_memory(hz, unwind_bytes),
     }
 }
 

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::maps::{Live, TableMaps};
 use super::store::{Kernel, Looked, Store};
 use crate::bpf::memory;
+use crate::rights::{Work, narrow};
 use crate::sample::ProcKey;
 
 /// What the walks of a process lacked (`enum eb_miss`).
@@ -49,6 +50,8 @@ pub struct Status {
     pub rows: u64,
     /// Bytes of kernel memory that tables and mappings take.
     pub table_bytes: u64,
+    /// Files whose table found no room.
+    pub left_out: usize,
     /// CPU time that it took, ns.
     pub cpu_ns: u64,
 }
@@ -74,7 +77,11 @@ impl Unwinder {
         let (messages, inbox) = crossbeam_channel::bounded(64);
         let status = Arc::new(Mutex::new(Status::default()));
         let told = Arc::clone(&status);
-        let work = move || Worker::new(Store::new(Live::new(maps), memory_bytes / 2), told).run(&inbox);
+        let work = move || {
+            // Where the kernel refuses, it works with the rights it has.
+            let _ = narrow(Work::Collect);
+            Worker::new(Store::new(Live::new(maps), memory_bytes / 2), told).run(&inbox);
+        };
         std::thread::Builder::new().name("unwind".into()).spawn(work)?;
         Ok(Unwinder { messages, status })
     }
@@ -124,7 +131,15 @@ struct Worker<K> {
 impl<K: Kernel> Worker<K> {
     fn new(store: Store<K>, status: Arc<Mutex<Status>>) -> Worker<K> {
         let now = Instant::now();
-        Worker { store, wanted: FxHashMap::default(), large: FxHashMap::default(), looked: FxHashMap::default(), swept: now, span: (now, 0), status }
+        Worker {
+            store,
+            wanted: FxHashMap::default(),
+            large: FxHashMap::default(),
+            looked: FxHashMap::default(),
+            swept: now,
+            span: (now, 0),
+            status,
+        }
     }
 
     fn run(mut self, inbox: &Receiver<Message>) {
@@ -214,15 +229,15 @@ impl<K: Kernel> Worker<K> {
     }
 
     fn tell(&self) {
-        let (processes, tables, rows, table_bytes) = self.store.count();
+        let counted = self.store.count();
         let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
         let cpu_ns = cpu.tv_sec as u64 * 1_000_000_000 + cpu.tv_nsec as u64;
         let Ok(mut status) = self.status.lock() else { return };
-        if status.rows != rows {
+        if status.rows != counted.rows {
             // Reading a table takes megabytes for a moment.
             memory::give_back();
         }
-        *status = Status { processes, tables, rows, table_bytes, cpu_ns };
+        *status = Status { cpu_ns, ..counted };
     }
 }
 
