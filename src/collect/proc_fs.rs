@@ -89,7 +89,7 @@ impl ProcFs {
     pub(super) fn read_tasks(&mut self) -> Result<TaskReading, SourceError> {
         self.walk()?;
         let tasks = self.known.iter().map(|known| known.task).collect();
-        Ok(TaskReading { at_ns: clock_ns(ClockId::Boottime), tasks, exits: Vec::new() })
+        Ok(TaskReading { at_ns: clock::boottime_ns(), tasks, exits: Vec::new() })
     }
 
     /// The instant as coarse as /proc tells it.
