@@ -10,6 +10,7 @@
 //! │ cumulative   │    │ ProcFs (Replay)      │     │ app: sort, filter, selection   │     └─────────┘
 //! └──────────────┘    └──────────▲───────────┘     └───┬──────────────────────▲─────┘
 //!                                └──── Command ────────┘                      │
+//!                                              control: changes processes     │
 //!                                                  symbol thread: address → name
 //! ```
 
@@ -21,12 +22,16 @@ pub mod batch;
 pub mod bpf;
 pub mod cli;
 pub mod collect;
+pub mod control;
 pub mod delay;
 pub mod export;
+pub mod files;
 pub mod interrupt;
 pub mod model;
 pub mod record;
+pub mod rights;
 pub mod run;
 pub mod sample;
 pub mod symbols;
 pub mod ui;
+pub mod users;

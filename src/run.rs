@@ -1,5 +1,6 @@
 //! The only loop: waits for keys, samples and names, lets [`App`] take them in, draws.
 
+use std::collections::VecDeque;
 use std::io;
 
 use anyhow::Context;
@@ -11,6 +12,7 @@ use ratatui::layout::{Position, Rect};
 
 use crate::app::{App, Effect, Event, Start};
 use crate::collect::Collector;
+use crate::control;
 use crate::sample::Update;
 use crate::symbols::{Answer, Request};
 use crate::ui;
@@ -108,7 +110,8 @@ where
                 }
                 Woken::Nothing => Vec::new(),
             };
-            for effect in effects {
+            let mut effects = VecDeque::from(effects);
+            while let Some(effect) = effects.pop_front() {
                 match effect {
                     Effect::Command(command) => collector.send(command),
                     Effect::Request(request) => {
@@ -116,6 +119,7 @@ where
                             app.update(Event::NamesNotSent(request));
                         }
                     }
+                    Effect::Errand(errand) => effects.extend(app.update(Event::Outcome(control::run(errand)))),
                     Effect::Redraw => redraw(terminal, &mut app)?,
                     Effect::Suspend => {
                         job.suspend()?;

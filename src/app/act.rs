@@ -49,6 +49,9 @@ impl App {
             Action::Paths => self.program_paths = !self.program_paths,
             Action::Pause => self.pause(),
             Action::Delay => self.ask(Purpose::Delay),
+            Action::Signal => self.ask_signal(),
+            Action::Nice(step) => self.ask_nice(step),
+            Action::Setting(question) => self.ask_setting(question, effects),
             Action::Stack(action) => self.act_in_stacks(action),
         }
     }

@@ -5,6 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::column::Column;
 use super::stacks::StackAction;
 use super::view::View;
+use crate::control::Question;
 
 /// What a key, a click or a hint asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,12 @@ pub enum Action {
     Pause,
     /// Ask for the time between samples.
     Delay,
+    /// Choose a signal for the process.
+    Signal,
+    /// Choose a nice value, a step from where it is.
+    Nice(i8),
+    /// Choose an I/O priority, or CPUs to run on.
+    Setting(Question),
     /// Something in the stacks.
     Stack(StackAction),
 }
@@ -231,6 +238,11 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter('N')], FindNext(false), Searching, "", "The one found before (while a search is on; else sorts by PID)"),
         bind(&[Key { code: K::F(3), modifiers: KeyModifiers::SHIFT }], FindNext(false), Anywhere, "", "The one found before"),
         bind(&[letter('\\'), key(K::F(4))], Filter, Tables, "filter", "Show only lines that match; applied while you type"),
+        bind(&[letter('k'), key(K::F(9))], Action::Signal, Tables, "signal", "Choose a signal for the process and send it"),
+        bind(&[letter(']'), key(K::F(7))], Action::Nice(-1), Tables, "", "Nice value: choose one, from a step lower on (favoured)"),
+        bind(&[letter('['), key(K::F(8))], Action::Nice(1), Tables, "", "Nice value: choose one, from a step higher on (stands back)"),
+        bind(&[letter('X')], Action::Setting(Question::Io), Tables, "", "I/O priority of the process"),
+        bind(&[letter('C')], Action::Setting(Question::Cpus), Tables, "", "CPUs that the process may run on"),
         bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),
         bind(&[letter('d')], Delay, Anywhere, "delay", "Set the time between samples: 1, 0.5, 500ms, 5s"),
         bind(&[letter('p')], Action::Paths, Tables, "", "Show programs with or without the directories they are in"),

@@ -7,6 +7,7 @@ pub mod help;
 pub mod keys;
 pub mod layout;
 pub mod lines;
+pub mod menu;
 pub mod names;
 pub mod order;
 pub mod prompt;
@@ -16,6 +17,7 @@ pub mod table;
 pub mod view;
 
 mod act;
+mod changes;
 mod find;
 mod mouse;
 mod typing;
@@ -25,6 +27,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 
+use crate::control::{Errand, Outcome};
 use crate::model::Model;
 use crate::model::exited::Exited;
 use crate::model::stacks::StackHistory;
@@ -35,9 +38,10 @@ use details::DetailsBook;
 use filter::Filter;
 use find::Search;
 use help::Help;
-use keys::{Key, Place};
+use keys::{Action, Key, Place};
 use layout::Layout;
 use lines::{Line, LineKey, SocketKey};
+use menu::{Menu, Pressed};
 use names::Names;
 use prompt::Prompt;
 use stacks::StacksView;
@@ -64,6 +68,8 @@ pub enum Event {
     Names(Answer),
     /// A request for names found no room in the channel.
     NamesNotSent(Request),
+    /// An errand was run.
+    Outcome(Outcome),
     /// Somebody asked for the job to be stopped.
     Suspend,
     /// Somebody asked for an end.
@@ -77,6 +83,8 @@ pub enum Effect {
     Command(Command),
     /// Ask the symbol thread.
     Request(Request),
+    /// Change a process, or look how it is set.
+    Errand(Errand),
     /// Forget what is on the terminal and draw everything.
     Redraw,
     /// Stop the job.
@@ -100,6 +108,8 @@ pub struct Start {
     pub filter: Filter,
     /// Who runs ebtop, in a word for the header: `root`, a user's name, `replay`.
     pub who: String,
+    /// Refuse everything that changes the system.
+    pub readonly: bool,
 }
 
 /// A table of processes.
@@ -119,6 +129,7 @@ struct Message {
 pub struct App {
     interval: Duration,
     who: String,
+    readonly: bool,
     size: (u16, u16),
     view: View,
     /// Views to go back to.
@@ -148,6 +159,7 @@ pub struct App {
     search: Option<Search>,
     prompt: Option<Prompt>,
     help: Option<Help>,
+    menu: Option<Menu>,
     message: Option<Message>,
     details: DetailsBook,
     /// What the collector was last told.
@@ -169,6 +181,7 @@ impl App {
         App {
             interval: start.interval,
             who: start.who,
+            readonly: start.readonly,
             size,
             view: start.view,
             trail: Vec::new(),
@@ -190,6 +203,7 @@ impl App {
             search: None,
             prompt: None,
             help: None,
+            menu: None,
             message: None,
             details: DetailsBook::default(),
             wants: Wants::default(),
@@ -211,6 +225,7 @@ impl App {
             Event::Update(Update::Sample(sample)) => self.take(sample),
             Event::Update(Update::Details(answer)) => self.learn(answer),
             Event::Update(Update::End(error)) => self.end = Some(error),
+            Event::Outcome(outcome) => self.hear(outcome),
             Event::Names(answer) => self.names.answer(answer),
             Event::NamesNotSent(request) => {
                 self.names.not_sent(&request);
@@ -263,7 +278,7 @@ impl App {
             self.press(&KeyEvent::from(KeyCode::Esc), effects);
             return self.press(&next.event(), effects);
         }
-        if self.type_into_prompt(event, effects) {
+        if self.type_into_prompt(event, effects) || self.press_in_menu(event, effects) {
             return;
         }
         match keys::action(key, self.places()) {
@@ -272,11 +287,31 @@ impl App {
         }
     }
 
+    /// Gives a key to the open list. False if there is none, or the key is not for it.
+    fn press_in_menu(&mut self, event: &KeyEvent, effects: &mut Vec<Effect>) -> bool {
+        let Some(menu) = &mut self.menu else { return false };
+        match menu.press(event) {
+            Pressed::Accepted => {
+                if let Some(menu) = self.menu.take() {
+                    self.accept_change(menu, effects);
+                }
+            }
+            Pressed::Cancelled => self.menu = None,
+            Pressed::Moved | Pressed::Toggled => {}
+            Pressed::Foreign => return !matches!(keys::action(Key::of(event), self.places()), Some(Action::Redraw | Action::Suspend)),
+        }
+        true
+    }
+
     /// Brings what depends on everything else up to date, and asks others for what is missing.
     fn settle(&mut self, effects: &mut Vec<Effect>) {
         let height = self.layout().map_or(1, |l| usize::from(l.body.height.max(1)));
+        let canvas = self.layout().map(|l| l.canvas());
         if let Some(list) = self.list() {
             list.follow(height);
+        }
+        if let Some((menu, canvas)) = self.menu.as_mut().zip(canvas) {
+            menu.follow(canvas);
         }
         if self.view == View::Stacks {
             let history = self.held_history.as_ref().unwrap_or(&self.history);
@@ -373,6 +408,11 @@ impl App {
         &self.who
     }
 
+    /// Whatever would change the system (a signal, a nice value) is to be refused.
+    pub fn readonly(&self) -> bool {
+        self.readonly
+    }
+
     /// The screen holds still.
     pub fn paused(&self) -> bool {
         self.paused
@@ -391,6 +431,11 @@ impl App {
     /// The help that is open.
     pub fn help(&self) -> Option<&Help> {
         self.help.as_ref()
+    }
+
+    /// The list that is open.
+    pub fn menu(&self) -> Option<&Menu> {
+        self.menu.as_ref()
     }
 
     /// A line for the user.

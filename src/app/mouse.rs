@@ -19,7 +19,10 @@ impl App {
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) => {
                 self.message = None;
-                self.click(&layout, at, effects);
+                match self.menu {
+                    Some(_) => self.click_in_menu(&layout, at),
+                    None => self.click(&layout, at, effects),
+                }
             }
             MouseEventKind::ScrollUp => self.wheel(-NOTCH, effects),
             MouseEventKind::ScrollDown => self.wheel(NOTCH, effects),
@@ -55,6 +58,17 @@ impl App {
         }
     }
 
+    /// A click chooses; only a key accepts, so that none too many changes a process. Outside it closes the list.
+    fn click_in_menu(&mut self, layout: &Layout, at: Position) {
+        let Some(menu) = &mut self.menu else { return };
+        let placed = menu.place(layout.canvas());
+        if placed.list.contains(at) {
+            menu.click(placed.offset + usize::from(at.y - placed.list.y));
+        } else if !placed.frame.contains(at) {
+            self.menu = None;
+        }
+    }
+
     fn close_chip(&mut self, effects: &mut Vec<Effect>) {
         match self.filter_text().is_empty() {
             true => self.act(Action::Back, effects),
@@ -63,7 +77,9 @@ impl App {
     }
 
     fn wheel(&mut self, lines: isize, effects: &mut Vec<Effect>) {
-        if self.help().is_some() {
+        if let Some(menu) = &mut self.menu {
+            menu.move_by(lines);
+        } else if self.help().is_some() {
             self.act(Action::Move(lines), effects);
         } else if self.view() == View::Stacks {
             self.act(Action::Stack(if lines < 0 { StackAction::Up } else { StackAction::Down }), effects);

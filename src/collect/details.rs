@@ -70,7 +70,7 @@ impl DetailsReader {
 
 /// The directory of a process, checked to be that process. It stays bound to it: once the process is gone reads fail, even if the
 /// pid is used again, and so one check is enough.
-fn open_process(key: ProcKey) -> Option<OwnedFd> {
+pub(crate) fn open_process(key: ProcKey) -> Option<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let process = rustix::fs::open(format!("/proc/{}", key.pid), flags, Mode::empty()).ok()?;
     is_same(&process, key)?.then_some(process)

@@ -16,5 +16,6 @@ pub mod start;
 pub mod tasks;
 mod thread;
 
+pub(crate) use details::open_process;
 pub use source::{Source, SourceError};
 pub use thread::Collector;

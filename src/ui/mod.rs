@@ -10,6 +10,7 @@ pub mod theme;
 mod footer;
 mod header;
 mod help;
+mod menu;
 mod meters;
 mod table;
 mod text;
@@ -41,6 +42,9 @@ pub fn draw(frame: &mut Frame, app: &App, theme: Theme) {
                 stacks::draw(frame, layout.canvas(), app.stacks(), theme);
             } else {
                 table::draw(buffer, &layout, app, pen);
+            }
+            if let Some(list) = app.menu() {
+                menu::draw(frame.buffer_mut(), layout.canvas(), list, pen);
             }
             footer::draw(frame, layout.footer, app, pen);
         }

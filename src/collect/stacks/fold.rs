@@ -11,7 +11,7 @@ const HEADER: usize = 56;
 /// Bytes that may differ between equal stacks of one thread: its name, what the sample weighs, and how the walk ended.
 const UNKEYED: usize = 28;
 /// Most frames of one stack (`EB_DEPTH`).
-const DEPTH: usize = 127;
+const DEPTH: usize = 128;
 /// Bytes of distinct stacks held when nobody reads: hours of an ordinary machine.
 const BYTES_MAX: usize = 4 << 20;
 /// Bookkeeping of one entry, about: the map's slot and the allocation.
@@ -76,7 +76,7 @@ fn check(record: &[u8]) -> Option<(Comm, u64, StackQuality)> {
         return None;
     }
     weight_of(record.get(UNKEYED..)?)?;
-    let quality = match u32::from_ne_bytes(*record[24..].first_chunk()?) {
+    let quality = match *record.get(24)? {
         0 => StackQuality::Complete,
         2 => StackQuality::Deep,
         3 => StackQuality::NoTable,
@@ -180,7 +180,7 @@ mod tests {
         fold.add(&good[..good.len() - 8]);
         fold.add(&good[..HEADER - 1]);
         fold.add(&[]);
-        let deep: Vec<u64> = (0..128).collect();
+        let deep: Vec<u64> = (0..129).collect();
         fold.add(&record(8, "a", 0, &deep, &[]));
         assert_eq!((fold.take().len(), fold.lost()), (0, 4));
     }

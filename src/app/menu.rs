@@ -1,0 +1,291 @@
+//! A list to choose from, in a box over the view. Typing narrows it.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+pub use super::changes::Topic;
+
+/// Cells of a box at most; longer lines are cut.
+const MAX_WIDTH: usize = 78;
+/// Lines that a page key moves.
+const PAGE: isize = 10;
+/// Letters that narrow a list at most.
+const MAX_TYPED: usize = 40;
+
+/// Something to choose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Item {
+    /// In a word or two; this is what typing finds.
+    pub label: String,
+    /// What is said about it.
+    pub note: String,
+    /// Chosen among several; only where several can be.
+    pub is_checked: bool,
+}
+
+impl Item {
+    /// An item with a remark.
+    pub fn new(label: impl Into<String>, note: impl Into<String>) -> Item {
+        Item { label: label.into(), note: note.into(), is_checked: false }
+    }
+}
+
+/// What a key did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pressed {
+    /// Take what is chosen.
+    Accepted,
+    /// Close it.
+    Cancelled,
+    /// Another line is chosen, or the list is another.
+    Moved,
+    /// A box was checked or cleared.
+    Toggled,
+    /// Not a key of lists; the screen may use it.
+    Foreign,
+}
+
+/// A list that is open.
+#[derive(Clone, Debug)]
+pub struct Menu {
+    /// What the choice is for.
+    pub topic: Topic,
+    /// Stands in the frame.
+    pub title: String,
+    /// Said above the list, line by line.
+    pub about: Vec<String>,
+    /// What Enter does, in a word.
+    pub verb: &'static str,
+    /// Several can be checked.
+    pub is_checklist: bool,
+    items: Vec<Item>,
+    typed: String,
+    /// Indices of the items that the typed letters leave.
+    shown: Vec<usize>,
+    cursor: usize,
+    /// First line on screen; `None` until it was shown.
+    offset: Option<usize>,
+}
+
+/// Where its parts stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The box with its frame.
+    pub frame: Rect,
+    /// What is said above the list.
+    pub about: Rect,
+    /// The list.
+    pub list: Rect,
+    /// First shown line of the list.
+    pub offset: usize,
+}
+
+impl Menu {
+    /// A list with its `first` item chosen.
+    pub fn new(topic: Topic, title: impl Into<String>, items: Vec<Item>, first: usize) -> Menu {
+        let shown = (0..items.len()).collect();
+        let cursor = first.min(items.len().saturating_sub(1));
+        let (typed, about, title) = (String::new(), Vec::new(), title.into());
+        Menu { topic, title, about, verb: "choose", is_checklist: false, items, typed, shown, cursor, offset: None }
+    }
+
+    /// Letters that narrow the list.
+    pub fn typed(&self) -> &str {
+        &self.typed
+    }
+
+    /// All items, shown or not.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// The items that are left, each with whether it is chosen.
+    pub fn shown(&self) -> impl Iterator<Item = (bool, &Item)> {
+        self.shown.iter().enumerate().map(|(line, &index)| (line == self.cursor, &self.items[index]))
+    }
+
+    /// Index of the chosen item among all; `None` where no item is left.
+    pub fn chosen(&self) -> Option<usize> {
+        self.shown.get(self.cursor).copied()
+    }
+
+    /// Replaces the items, which stay as many and mean the same.
+    pub fn set_items(&mut self, items: Vec<Item>) {
+        if items.len() == self.items.len() {
+            self.items = items;
+        }
+    }
+
+    /// Moves the choice by lines.
+    pub fn move_by(&mut self, lines: isize) {
+        self.cursor = self.cursor.saturating_add_signed(lines).min(self.shown.len().saturating_sub(1));
+    }
+
+    /// Chooses a line of the list as it is shown; false where there is none.
+    pub fn click(&mut self, line: usize) -> bool {
+        let there = line < self.shown.len();
+        if there {
+            self.cursor = line;
+        }
+        there
+    }
+
+    /// Takes a key.
+    pub fn press(&mut self, key: &KeyEvent) -> Pressed {
+        match (key.code, key.modifiers - KeyModifiers::SHIFT) {
+            (KeyCode::Enter, _) => return Pressed::Accepted,
+            (KeyCode::Esc, _) => return Pressed::Cancelled,
+            (KeyCode::Char('c' | 'g'), KeyModifiers::CONTROL) => return Pressed::Cancelled,
+            (KeyCode::Backspace, _) if self.typed.is_empty() => return Pressed::Cancelled,
+            (KeyCode::Up | KeyCode::BackTab, _) => self.move_by(-1),
+            (KeyCode::Down | KeyCode::Tab, _) => self.move_by(1),
+            (KeyCode::PageUp, _) => self.move_by(-PAGE),
+            (KeyCode::PageDown, _) => self.move_by(PAGE),
+            (KeyCode::Home, _) => self.cursor = 0,
+            (KeyCode::End, _) => self.move_by(isize::MAX),
+            (KeyCode::Char(' '), KeyModifiers::NONE) if self.is_checklist => return self.toggle(),
+            (KeyCode::Char(c), KeyModifiers::NONE) if !c.is_control() => self.narrow(Some(c)),
+            (KeyCode::Backspace, _) => self.narrow(None),
+            _ => return Pressed::Foreign,
+        }
+        Pressed::Moved
+    }
+
+    fn toggle(&mut self) -> Pressed {
+        if let Some(item) = self.chosen().and_then(|index| self.items.get_mut(index)) {
+            item.is_checked = !item.is_checked;
+        }
+        Pressed::Toggled
+    }
+
+    /// A letter more, or the last one less. The choice goes to the best match.
+    fn narrow(&mut self, letter: Option<char>) {
+        match letter {
+            Some(letter) if self.typed.chars().count() < MAX_TYPED => self.typed.push(letter),
+            Some(_) => return,
+            None => drop(self.typed.pop()),
+        }
+        let chosen = self.chosen();
+        let matches: Vec<(usize, u8)> =
+            self.items.iter().enumerate().filter_map(|(i, item)| Some((i, likeness(&item.label, &self.typed)?))).collect();
+        self.shown = matches.iter().map(|(i, _)| *i).collect();
+        let best = matches.iter().enumerate().min_by_key(|(_, (_, likeness))| *likeness).map(|(line, _)| line);
+        let same = self.shown.iter().position(|i| Some(*i) == chosen).filter(|_| self.typed.is_empty());
+        self.cursor = same.or(best).unwrap_or(0);
+    }
+
+    /// Moves its window so that the choice is in it; in the middle at first.
+    pub fn follow(&mut self, canvas: Rect) {
+        let height = usize::from(self.place(canvas).list.height.max(1));
+        let last = self.shown.len().saturating_sub(height);
+        let offset = self.offset.unwrap_or(self.cursor.saturating_sub(height / 2));
+        self.offset = Some(offset.clamp((self.cursor + 1).saturating_sub(height), self.cursor).min(last));
+    }
+
+    /// Where it stands within `canvas`: in the middle, as large as it must be.
+    pub fn place(&self, canvas: Rect) -> Placement {
+        let widest = self.items.iter().map(|item| self.line_width(item)).chain(self.about.iter().map(|a| a.width()));
+        let inner = widest.chain([self.title.width() + 2, 36]).max().unwrap_or(0).min(MAX_WIDTH) as u16;
+        let width = (inner + 4).min(canvas.width);
+        let room = canvas.height.saturating_sub(2);
+        let about = (self.about.len() as u16).min(room.saturating_sub(1));
+        let list = (self.items.len() as u16).clamp(1, room.saturating_sub(about).max(1)).min(room);
+        let frame = Rect {
+            x: canvas.x + (canvas.width - width) / 2,
+            y: canvas.y + (canvas.height.saturating_sub(about + list + 2)) / 2,
+            width,
+            height: (about + list + 2).min(canvas.height),
+        };
+        let inside = Rect { x: frame.x + 2, y: frame.y + 1, width: width.saturating_sub(4), height: list };
+        let offset = self.offset.unwrap_or(0);
+        Placement { frame, about: Rect { height: about, ..inside }, list: Rect { y: inside.y + about, ..inside }, offset }
+    }
+
+    /// Cells of the labels' column.
+    pub fn label_width(&self) -> usize {
+        self.items.iter().map(|item| item.label.width()).max().unwrap_or(0)
+    }
+
+    fn line_width(&self, item: &Item) -> usize {
+        let checkbox = if self.is_checklist { 4 } else { 0 };
+        let note = if item.note.is_empty() { 0 } else { 2 + item.note.width() };
+        checkbox + self.label_width() + note
+    }
+}
+
+/// How well the typed letters are found in a label, case aside: 0 = they are all of it, 1 = one of its words, 2 = the beginning of one,
+/// 3 = somewhere in it; 4 = one by one, in this order.
+fn likeness(label: &str, typed: &str) -> Option<u8> {
+    let (label, typed) = (label.to_lowercase(), typed.to_lowercase());
+    let mut words = label.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    if typed.is_empty() || label.trim() == typed {
+        return Some(0);
+    }
+    if words.clone().any(|word| word == typed) {
+        return Some(1);
+    }
+    if words.any(|word| word.starts_with(&typed)) {
+        return Some(2);
+    }
+    if label.contains(&typed) {
+        return Some(3);
+    }
+    let mut letters = label.chars();
+    typed.chars().all(|wanted| letters.any(|c| c == wanted)).then_some(4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn menu() -> Menu {
+        let items = ["1 HUP", "9 KILL", "15 TERM", "19 STOP"].map(|label| Item::new(label, ""));
+        Menu::new(Topic::Signal(Vec::new()), "Signal", items.to_vec(), 2)
+    }
+
+    fn press(menu: &mut Menu, code: KeyCode) -> Pressed {
+        menu.press(&KeyEvent::new(code, KeyModifiers::NONE))
+    }
+
+    #[test]
+    fn typing_narrows_and_goes_to_the_best() {
+        let mut menu = menu();
+        assert_eq!(menu.chosen(), Some(2));
+        press(&mut menu, KeyCode::Char('9'));
+        assert_eq!((menu.shown().count(), menu.chosen()), (2, Some(1)));
+        press(&mut menu, KeyCode::Char('x'));
+        assert_eq!((menu.shown().count(), menu.chosen()), (0, None));
+        press(&mut menu, KeyCode::Backspace);
+        press(&mut menu, KeyCode::Backspace);
+        assert_eq!((menu.shown().count(), menu.chosen()), (4, Some(1)), "the choice stays when the letters go");
+        for letter in "tm".chars() {
+            press(&mut menu, KeyCode::Char(letter));
+        }
+        assert_eq!(menu.chosen(), Some(2));
+        assert_eq!(press(&mut menu, KeyCode::Enter), Pressed::Accepted);
+    }
+
+    #[test]
+    fn a_whole_number_is_not_taken_for_its_opposite() {
+        assert!(likeness(" 12", "12") < likeness("-12", "12"));
+        assert_eq!(likeness("-12", "-12"), Some(0));
+    }
+
+    #[test]
+    fn it_fits_any_canvas_and_shows_the_choice() {
+        let mut menu = menu();
+        menu.about = vec!["to nginx (1)".into(); 3];
+        menu.move_by(isize::MAX);
+        for (width, height) in [(60, 8), (200, 40), (1, 1), (0, 0), (3, 2)] {
+            let canvas = Rect::new(0, 5, width, height);
+            menu.follow(canvas);
+            let placed = menu.place(canvas);
+            assert_eq!(placed.frame.intersection(canvas), placed.frame, "{placed:?}");
+            if height >= 8 {
+                assert!((placed.offset..placed.offset + usize::from(placed.list.height)).contains(&3), "{placed:?}");
+                assert_eq!(placed.list.intersection(placed.frame), placed.list);
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A process held fast, so that what is done to it cannot hit another one that got its pid.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Dir, Mode, OFlags, openat};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::collect::open_process;
+use crate::sample::ProcKey;
+
+/// A living process.
+pub(super) struct Pinned {
+    pidfd: OwnedFd,
+    directory: OwnedFd,
+    /// Its id.
+    pub(super) pid: Pid,
+}
+
+impl Pinned {
+    /// Takes hold of a process. The pidfd comes first and the look at the start time after it: the key was read off the living process
+    /// before either, so a pid that still has that start time has had one owner all the while.
+    pub(super) fn hold(key: ProcKey) -> io::Result<Pinned> {
+        let gone = || io::Error::from(rustix::io::Errno::SRCH);
+        let pid = i32::try_from(key.pid).ok().and_then(Pid::from_raw).ok_or_else(gone)?;
+        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+        let directory = open_process(key).ok_or_else(gone)?;
+        Ok(Pinned { pidfd, directory, pid })
+    }
+
+    /// Sends a signal, to this process and no other.
+    pub(super) fn send(&self, signal: u8) -> io::Result<()> {
+        let signal = Signal::from_named_raw(signal.into()).ok_or_else(|| io::Error::from(rustix::io::Errno::INVAL))?;
+        Ok(pidfd_send_signal(&self.pidfd, signal)?)
+    }
+
+    /// Whether it still runs: as long as it does, its ids are nobody else's.
+    pub(super) fn is_alive(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        matches!(poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&now)), Ok(0))
+    }
+
+    /// The ids of its threads. Read through the directory of the process, which fails once it is gone.
+    pub(super) fn threads(&self) -> io::Result<Vec<Pid>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let tasks = openat(&self.directory, "task", flags, Mode::empty())?;
+        let mut threads = Vec::new();
+        for entry in Dir::read_from(&tasks)? {
+            let entry = entry?;
+            threads.extend(entry.file_name().to_str().ok().and_then(|name| name.parse().ok()).and_then(Pid::from_raw));
+        }
+        Ok(threads)
+    }
+}

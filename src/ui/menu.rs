@@ -1,0 +1,61 @@
+//! A list to choose from, in a box over the view.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use super::paint_line;
+use super::text::Pen;
+use super::theme::Role;
+use crate::app::menu::Menu;
+
+/// Draws it.
+pub fn draw(buffer: &mut Buffer, canvas: Rect, menu: &Menu, pen: Pen) {
+    let placed = menu.place(canvas);
+    frame(buffer, placed.frame, menu, pen);
+    for (line, y) in menu.about.iter().zip(placed.about.y..placed.about.bottom()) {
+        pen.put(buffer, (placed.about.x, y), line, placed.about.width, Role::Sorted);
+    }
+    let list = placed.list;
+    let labels = menu.label_width() as u16;
+    for ((chosen, item), y) in menu.shown().skip(placed.offset).zip(list.y..list.bottom()) {
+        let mut x = list.x;
+        if menu.is_checklist {
+            x = pen.put(buffer, (x, y), if item.is_checked { "[x] " } else { "[ ] " }, list.width, Role::Key);
+        }
+        pen.put(buffer, (x, y), &item.label, list.right().saturating_sub(x), Role::Text);
+        x = x.saturating_add(labels + 2);
+        pen.put(buffer, (x, y), &item.note, list.right().saturating_sub(x), Role::Dim);
+        if chosen {
+            paint_line(buffer, Rect { x: list.x - 1, width: list.width + 2, ..list }, y, pen, Role::Selected);
+        }
+    }
+    if menu.shown().next().is_none() && list.height > 0 {
+        pen.put(buffer, (list.x, list.y), "nothing like this; Backspace widens", list.width, Role::Dim);
+    }
+}
+
+/// The border: title above, keys below.
+fn frame(buffer: &mut Buffer, area: Rect, menu: &Menu, pen: Pen) {
+    if area.width < 4 || area.height < 2 {
+        return;
+    }
+    let between = "─".repeat(usize::from(area.width - 2));
+    let blank = " ".repeat(usize::from(area.width - 2));
+    let put = |buffer: &mut Buffer, y, text: String| pen.put(buffer, (area.x, y), &text, area.width, Role::Accent);
+    put(buffer, area.y, format!("┌{between}┐"));
+    for y in area.y + 1..area.bottom() - 1 {
+        // The blanks hide what is below, colours included.
+        buffer.set_style(Rect { y, height: 1, ..area }, ratatui::style::Style::reset());
+        put(buffer, y, format!("│{blank}│"));
+    }
+    put(buffer, area.bottom() - 1, format!("└{between}┘"));
+    pen.put(buffer, (area.x + 2, area.y), &format!(" {} ", menu.title), area.width - 4, Role::Accent);
+    let keys = match (menu.typed(), menu.is_checklist) {
+        ("", true) => format!(" Space check  Enter {}  Esc cancel ", menu.verb),
+        ("", false) => format!(" Enter {}  Esc cancel  or type ", menu.verb),
+        (typed, _) => format!(" {typed}_ "),
+    };
+    let width = (keys.width() as u16).min(area.width - 4);
+    pen.put(buffer, (area.right() - 2 - width, area.bottom() - 1), &keys, width, Role::Label);
+}

@@ -1,0 +1,78 @@
+//! Changes to processes, from the key to the kernel. Only processes that the test started are touched.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
+
+use crate::ebtop;
+use crate::session::Session;
+
+/// A process that sleeps, killed when dropped.
+struct Sleeper(Child);
+
+impl Sleeper {
+    fn start() -> Sleeper {
+        Sleeper(Command::new("/bin/sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap())
+    }
+
+    fn nice(&self) -> i32 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+        stat.rsplit_once(") ").unwrap().1.split(' ').nth(16).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// ebtop with nothing but these processes on its screen.
+fn looking_at(sleepers: &[&Sleeper]) -> Session {
+    let pids: Vec<String> = sleepers.iter().map(|s| s.0.id().to_string()).collect();
+    let session = ebtop((100, 30), &["-d", "200ms", "-p", &pids.join(",")]);
+    session.wait_for("their rows", |screen| screen.matches("sleep 1000").count() == pids.len());
+    session
+}
+
+#[test]
+fn a_process_is_killed_from_the_signal_menu() {
+    let mut sleeper = Sleeper::start();
+    let session = looking_at(&[&sleeper]);
+    session.keys("k");
+    session.wait_for_text(&format!("sleep ({})", sleeper.0.id()));
+    session.keys("\x1b");
+    session.wait_for("the dialog to close", |screen| !screen.contains("Send a signal"));
+    assert!(sleeper.0.try_wait().unwrap().is_none(), "Esc sends nothing");
+    session.keys("k");
+    session.wait_for_text("Send a signal");
+    session.keys("9\r");
+    session.wait_for_text(&format!("SIGKILL sent to sleep ({})", sleeper.0.id()));
+    assert_eq!(sleeper.0.wait().unwrap().signal(), Some(9));
+}
+
+#[test]
+fn a_process_is_reniced() {
+    let sleeper = Sleeper::start();
+    let session = looking_at(&[&sleeper]);
+    session.keys("[");
+    session.wait_for_text("Nice value");
+    session.keys("17\r");
+    session.wait_for_text(&format!("nice 17 set for sleep ({})", sleeper.0.id()));
+    assert_eq!(sleeper.nice(), 17);
+}
+
+#[test]
+fn io_priority_and_cpus_are_shown_as_they_are() {
+    let sleeper = Sleeper::start();
+    let session = looking_at(&[&sleeper]);
+    session.keys("X");
+    session.wait_for_text("I/O priority");
+    session.keys("idle\r");
+    session.wait_for_text("I/O priority idle set for sleep");
+    session.keys("X");
+    session.wait_for("idle as the present", |screen| screen.lines().any(|line| line.contains("idle") && line.contains("now")));
+    session.keys("\x1bC");
+    session.wait_for_text("[x] CPU 0");
+}
