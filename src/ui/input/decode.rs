@@ -112,11 +112,11 @@ fn character(bytes: &[u8], is_all: bool) -> Step {
     let there = &bytes[..length.min(bytes.len())];
     match std::str::from_utf8(there) {
         Ok(text) => {
-            let letters = text.chars().map(|letter| {
+            let letter = text.chars().next().map(|letter| {
                 let shift = if letter.is_uppercase() { KeyModifiers::SHIFT } else { KeyModifiers::NONE };
                 key_event(KeyCode::Char(letter), shift)
             });
-            Step::Took(length, letters.last())
+            Step::Took(length, letter)
         }
         Err(error) if error.error_len().is_none() && !is_all => Step::Wait,
         Err(_) => Step::Took(1, None),
