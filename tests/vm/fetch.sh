@@ -96,7 +96,7 @@ fetch_kernel() {
     basename "$(dirname "$release")"
 }
 
-# fetch_qemu ARCH: sets $qemu. Version 7 crashes new kernels at random, so the system's is taken from 10 on; else that of bookworm-backports.
+# fetch_qemu: sets $qemu. Version 7 crashes new kernels at random, so the system's is taken from 10 on; else that of bookworm-backports.
 fetch_qemu() {
     program=qemu-system-x86_64 package=qemu-system-x86
     if have $program && version_ge "$($program --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p')" 10; then
