@@ -37,4 +37,5 @@ pub mod run;
 pub mod sample;
 pub mod symbols;
 pub mod ui;
+pub mod unwind;
 pub mod users;

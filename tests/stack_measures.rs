@@ -82,7 +82,7 @@ fn two_in_cgroups() -> (World, Sample) {
     let mut world = world();
     world.add(OTHER, "main;other", 30);
     let mut sample = world.sample(1);
-    for task in &mut sample.tasks {
+    for task in sample.tasks.iter_mut() {
         task.cgroup_id = if task.key == NGINX { 5 } else { 6 };
     }
     (world, sample)
@@ -95,7 +95,7 @@ fn a_scope_covers_its_processes_alone() {
     let value = |scope: Scope| history.window(&scope, Measure::OnCpu, S).value;
     let stranger = ProcKey { pid: 1, start_ns: 1 };
     assert_eq!(
-        [Scope::Machine, Scope::Process(OTHER), Scope::Set(vec![OTHER, stranger]), Scope::Set(vec![OTHER, NGINX])].map(value),
+        [Scope::Machine, Scope::Process(OTHER), Scope::Set([OTHER, stranger].into()), Scope::Set([OTHER, NGINX].into())].map(value),
         [79, 30, 30, 79]
     );
     assert_eq!(

@@ -1,5 +1,7 @@
 //! What each action does.
 
+use std::collections::BTreeSet;
+
 use super::column::{Column, Columns};
 use super::help::{self, Help};
 use super::keys::Action;
@@ -8,8 +10,8 @@ use super::prompt::{Prompt, Purpose};
 use super::stacks::{After, StackAction};
 use super::view::View;
 use super::{App, Effect, table_width, title};
-use crate::model::stacks::Scope;
-use crate::sample::ProcKey;
+use crate::model::stacks::{Measure, Scope};
+use crate::sample::{Comm, ProcKey};
 
 impl App {
     /// Does what a key, a click or a hint asks for.
@@ -149,7 +151,8 @@ impl App {
             Some((LineKey::Process(key), _)) if self.view == View::Network => self.show_sockets(Some(key)),
             Some((LineKey::Process(key), Line::Process(row))) => self.show_stacks(key, row),
             Some((LineKey::Exited, _)) => self.unfold(),
-            Some(_) => self.say("These have exited; their stacks are in 5 Stacks".into()),
+            Some((LineKey::Command(name), _)) => self.show_stacks_of_exited(name),
+            Some(_) => {}
             None => {}
         }
     }
@@ -158,6 +161,20 @@ impl App {
         let Some(row) = self.model.rows.get(row as usize) else { return };
         let name = self.model.task(row).comm.to_string();
         self.stacks.open(Scope::Process(key), &name);
+        let from = self.view;
+        self.change_view(View::Stacks);
+        self.trail.push(from);
+    }
+
+    /// The stacks of all processes of a name that exited in the last minutes.
+    fn show_stacks_of_exited(&mut self, name: Comm) {
+        let processes = self.history.processes(Measure::OnCpu);
+        let keys: BTreeSet<ProcKey> = processes.iter().filter(|p| p.is_gone && p.name == name).map(|p| p.key).collect();
+        if keys.is_empty() {
+            return self.say(format!("No samples of {name}: it used next to no CPU"));
+        }
+        let title = format!("{name}, {} exited", keys.len());
+        self.stacks.open(Scope::Set(keys), &title);
         let from = self.view;
         self.change_view(View::Stacks);
         self.trail.push(from);
@@ -247,6 +264,8 @@ impl App {
 
     fn pause(&mut self) {
         self.paused = !self.paused;
+        // Its own, so that what is looked at does not run out of the history while somebody looks at it.
+        self.held_history = self.paused.then(|| self.history.clone());
         if !self.paused
             && let Some(sample) = self.held.take()
         {

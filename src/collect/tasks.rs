@@ -13,7 +13,7 @@ mod row;
 use std::os::fd::BorrowedFd;
 
 use crate::clock::boottime_ns;
-use crate::sample::{Domain, DomainStatus, Exit, Health, Task};
+use crate::sample::{Domain, DomainStatus, Exit, Health, Task, TaskList};
 use fold::Fold;
 use kernel::Kernel;
 pub use kernel::Rung;
@@ -92,6 +92,13 @@ impl Tasks {
             }
         };
         TaskReading { at_ns, tasks, exits }
+    }
+
+    /// To be told what became of the processes read last, so that the next totals are held above them.
+    pub fn remember(&mut self, tasks: TaskList) {
+        if self.fault.is_none() {
+            self.fold.remember(tasks);
+        }
     }
 
     /// Readable when the last words fill a quarter of their ring: call [`Tasks::drain`] then.

@@ -7,13 +7,14 @@ mod elf;
 mod kernel;
 mod namer;
 mod perf_map;
-mod process;
+pub(crate) mod process;
 
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::rights::{Work, narrow};
 use crate::sample::{Origin, ProcKey};
 use namer::Namer;
+pub(crate) use namer::copy_vdso;
 
 /// Where a frame's code came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
