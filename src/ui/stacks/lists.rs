@@ -8,9 +8,9 @@ use unicode_width::UnicodeWidthStr;
 use super::text::{amount, changed, fit_end, fit_name, heading_of, letter, percent, put, rate};
 use crate::app::stacks::places::first_line;
 use crate::app::stacks::{Change, StacksView, TreeRow};
+use crate::format;
 use crate::model::stacks::{HotFunction, Label, Sampled};
 use crate::ui::flame::role_of;
-use crate::ui::format;
 use crate::ui::theme::{Role, Theme};
 
 /// Cells of ` SELF% TOTAL%  SAMPLES ` and of `  CHANGE   BEFORE      NOW `.

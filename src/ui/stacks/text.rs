@@ -8,10 +8,10 @@ use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::app::stacks::{Change, StackSpan, StacksView, Summary};
+use crate::format;
 use crate::model::stacks::{Label, Measure, Unit};
 use crate::sample::StackQuality;
 use crate::symbols::FrameKind;
-use crate::ui::format;
 
 /// Writes a line of text, cut to the area; nothing where there is no room.
 pub fn put(buf: &mut Buffer, area: Rect, text: &str, style: Style) {
