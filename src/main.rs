@@ -74,6 +74,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "ebtop", &mut script);
             print(&script)
         }
+        Some(Commands::Man) => print(&ebtop::man::page()?),
     }
 }
 
@@ -114,9 +115,11 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
         return Err(Failure::Usage("--view disk is for batch output: add -b, or press D on the screen".into()).into());
     }
     let collector = collector()?;
+    // That thread needs other rights than this one, which it can only have from before.
+    let names = symbols::spawn(collector.origin);
+    settle(!screen || options.readonly);
     if !screen {
-        settle(true);
-        let outcome = batch::run(&collector, &batch, &mut BufWriter::new(std::io::stdout().lock()))?;
+        let outcome = batch::run_with(&collector, names, &batch, &mut BufWriter::new(std::io::stdout().lock()))?;
         return Ok(if outcome.partial { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS });
     }
     let start = Start {

@@ -154,7 +154,7 @@ prop_compose! {
         Sample {
             at_ns,
             unix_ms,
-            tasks,
+            tasks: tasks.into(),
             exits: exits.into_iter().map(exit).collect(),
             sockets,
             stacks: Stacks { hz, counts, interpreted: Vec::new() },

@@ -381,7 +381,7 @@ fn names_outlive_their_process_but_not_its_program() {
     let (mut view, history, mut names) = view_of(&world);
     let alive = |at_s: u64, exec_id| {
         let tasks = vec![Task { key: NGINX, exec_id, ..Task::default() }];
-        Sample { at_ns: at_s * S, tasks, ..Sample::default() }
+        Sample { at_ns: at_s * S, tasks: tasks.into(), ..Sample::default() }
     };
     names.tick(&alive(100, 1));
     names.tick(&Sample { at_ns: 500 * S, ..Sample::default() });

@@ -12,6 +12,7 @@ use crate::app::lines::LineKey;
 use crate::app::status::instead_of_lines;
 use crate::app::table::{Placed, Table, place};
 use crate::app::{App, ProcessTable, SocketTable, table_width};
+use crate::model::Row;
 
 /// Draws the table of the view on screen; in place of its lines, where there are none, why.
 pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
@@ -36,7 +37,7 @@ pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
 fn processes(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): (&ProcessTable, &[Placed<Column>]), pen: Pen) {
     for (y, selected, (key, line)) in on_screen(layout, table) {
         let Some(row) = app.row(line) else { continue };
-        let is_new = row.row().is_some_and(|r| r.is_new);
+        let is_new = row.row().is_some_and(Row::is_new);
         let role = match (row.is_exited(), is_new) {
             (true, _) => Role::Exited,
             (_, true) => Role::New,

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use super::Value;
 use crate::model::exited::Group;
+use crate::model::growth::Growth;
 use crate::model::sockets::SocketRow;
 use crate::model::{Departed, Model, Row};
-use crate::sample::{Comm, Counter, Counters, Details, Exit, Memory, Socket, Task};
+use crate::sample::{Comm, Counter, Details, Exit, Memory, Socket, Task};
 
 /// Who a line is about.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,7 @@ pub struct RowView<'a> {
     /// Who.
     pub subject: Subject<'a>,
     /// Growth over the tick.
-    pub delta: &'a Counters,
+    pub delta: Growth<'a>,
     /// Length of the tick; 0 = no rates.
     pub elapsed_ns: u64,
     /// When the sample was taken.
@@ -41,20 +42,20 @@ pub struct RowView<'a> {
 impl<'a> RowView<'a> {
     /// A live process of the model.
     pub fn live(model: &'a Model, row: &'a Row, details: Option<&'a Details>) -> Self {
-        Self::new(model, Subject::Live(model.task(row), row), &row.delta, details)
+        Self::new(model, Subject::Live(model.task(row), row), model.growth(row), details)
     }
 
     /// A process that ended.
     pub fn departed(model: &'a Model, departed: &'a Departed) -> Self {
-        Self::new(model, Subject::Departed(&departed.exit), &departed.delta, None)
+        Self::new(model, Subject::Departed(&departed.exit), Growth::Sum(&departed.delta), None)
     }
 
     /// Exited processes folded into one line.
     pub fn exited(model: &'a Model, group: &'a Group) -> Self {
-        Self::new(model, Subject::Exited(group), &group.delta, None)
+        Self::new(model, Subject::Exited(group), Growth::Sum(&group.delta), None)
     }
 
-    fn new(model: &Model, subject: Subject<'a>, delta: &'a Counters, details: Option<&'a Details>) -> Self {
+    fn new(model: &Model, subject: Subject<'a>, delta: Growth<'a>, details: Option<&'a Details>) -> Self {
         RowView { subject, delta, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, details, cores: 1, paths: true }
     }
 
@@ -167,9 +168,9 @@ impl<'a> RowView<'a> {
         Some(self.per_sec(Counter::WaitNs)? / 1e7)
     }
 
-    /// Growth of a gauge of a live process, a second; negative when it shrank.
-    pub fn growth_per_sec(&self, growth: fn(&Row) -> Option<i64>) -> Option<f64> {
-        let growth = growth(self.row()?).filter(|_| self.elapsed_ns > 0)?;
+    /// Growth of a gauge of a live process's memory, bytes a second; negative when it shrank.
+    pub fn growth_per_sec(&self, gauge: fn(&Memory) -> u64) -> Option<f64> {
+        let growth = self.delta.of_memory(gauge).filter(|_| self.elapsed_ns > 0)?;
         Some(growth as f64 * 1e9 / self.elapsed_ns as f64)
     }
 
