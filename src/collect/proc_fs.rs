@@ -17,6 +17,7 @@ use rustix::time::ClockId;
 
 use super::machine::{MachineReader, clock_ns, tick_ns};
 use super::proc_file::read_once;
+use super::tasks::TaskReading;
 use super::{Source, SourceError};
 use crate::sample::{Comm, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, Wants};
 use stat::{SchedStat, Stat, Status};
@@ -83,6 +84,18 @@ impl ProcFs {
         self.known = now;
         self.round = self.round.wrapping_add(1);
         Ok(())
+    }
+
+    /// One round as a reading of the task list: without exits, which /proc does not tell.
+    pub(super) fn read_tasks(&mut self) -> Result<TaskReading, SourceError> {
+        self.walk()?;
+        let tasks = self.known.iter().map(|known| known.task).collect();
+        Ok(TaskReading { at_ns: clock_ns(ClockId::Boottime), tasks, exits: Vec::new() })
+    }
+
+    /// The instant as coarse as /proc tells it.
+    pub(super) fn coarse(&self, key: ProcKey) -> ProcKey {
+        ProcKey { start_ns: key.start_ns - key.start_ns % self.tick_ns.max(1), ..key }
     }
 
     /// `None` when the process is gone.

@@ -1,5 +1,6 @@
 //! Draws what [`App`] holds. No state, no decisions; colours come from [`theme`], numbers from [`format`].
 
+pub mod backend;
 pub mod flame;
 pub mod format;
 pub mod input;
