@@ -160,7 +160,12 @@ impl App {
     fn show_stacks(&mut self, key: ProcKey, row: u32) {
         let Some(row) = self.model.rows.get(row as usize) else { return };
         let name = self.model.task(row).comm.to_string();
-        self.stacks.open(Scope::Process(key), &name);
+        self.open_stacks(Scope::Process(key), &name);
+    }
+
+    /// The stacks of some processes; one step back leads here.
+    fn open_stacks(&mut self, scope: Scope, name: &str) {
+        self.stacks.open(scope, name);
         let from = self.view;
         self.change_view(View::Stacks);
         self.trail.push(from);
@@ -174,10 +179,7 @@ impl App {
             return self.say(format!("No samples of {name}: it used next to no CPU"));
         }
         let title = format!("{name}, {} exited", keys.len());
-        self.stacks.open(Scope::Set(keys), &title);
-        let from = self.view;
-        self.change_view(View::Stacks);
-        self.trail.push(from);
+        self.open_stacks(Scope::Set(keys), &title);
     }
 
     fn current_line(&self) -> Option<(LineKey, Line)> {
