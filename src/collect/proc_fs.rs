@@ -10,14 +10,14 @@ pub(super) mod stat;
 
 use std::fmt::Write;
 use std::os::fd::OwnedFd;
-use std::time::SystemTime;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::time::ClockId;
 
-use super::machine::{MachineReader, clock_ns, tick_ns};
+use super::machine::MachineReader;
 use super::proc_file::read_once;
+use super::tasks::TaskReading;
 use super::{Source, SourceError};
+use crate::clock::{self, tick_ns};
 use crate::sample::{Comm, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, Wants};
 use stat::{SchedStat, Stat, Status};
 
@@ -85,6 +85,18 @@ impl ProcFs {
         Ok(())
     }
 
+    /// One round as a reading of the task list: without exits, which /proc does not tell.
+    pub(super) fn read_tasks(&mut self) -> Result<TaskReading, SourceError> {
+        self.walk()?;
+        let tasks = self.known.iter().map(|known| known.task).collect();
+        Ok(TaskReading { at_ns: clock::boottime_ns(), tasks, exits: Vec::new() })
+    }
+
+    /// The instant as coarse as /proc tells it.
+    pub(super) fn coarse(&self, key: ProcKey) -> ProcKey {
+        ProcKey { start_ns: key.start_ns - key.start_ns % self.tick_ns.max(1), ..key }
+    }
+
     /// `None` when the process is gone.
     fn read_process(&mut self, pid: u32, earlier: Option<Known>) -> Option<Known> {
         let sched = self.read(pid, "schedstat").and_then(stat::schedstat);
@@ -138,15 +150,14 @@ impl ProcFs {
 impl Source for ProcFs {
     fn sample(&mut self) -> Result<Sample, SourceError> {
         self.walk()?;
-        let at_ns = clock_ns(ClockId::Boottime);
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let at_ns = clock::boottime_ns();
         Ok(Sample {
             at_ns,
-            unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+            unix_ms: clock::unix_ms(),
             tasks: self.known.iter().map(|known| known.task).collect(),
             machine: self.machine.read(),
             status: self.status(),
-            own_cpu_ns: clock_ns(ClockId::ProcessCPUTime),
+            own_cpu_ns: clock::own_cpu_ns(),
             ..Sample::default()
         })
     }
