@@ -113,7 +113,7 @@ impl Watched {
         if complete < 100.0 {
             println!("{}", self.report());
         }
-        assert!(self.samples() > 150, "{what}: only {} samples", self.samples());
+        assert!(self.samples() > 80, "{what}: only {} samples", self.samples());
         assert!(complete >= 98.0, "{what}: {complete} % complete");
     }
 }
