@@ -40,7 +40,8 @@ fn watch(stacks: &mut Stacks, child: Child) -> Watched {
     while child.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(200));
         let new: Vec<_> = stacks.read().counts.into_iter().filter(|c| c.key.pid == pid).collect();
-        let mut request = Request { key: new.first().map_or(ProcKey::default(), |c| c.key), user: vec![], kernel: vec![] };
+        let mut request =
+            Request { key: new.first().map_or(ProcKey::default(), |c| c.key), user: vec![], kernel: vec![], ..Request::default() };
         for stack in &new {
             request.user.extend(stack.user.iter().filter(|a| !names.contains_key(*a)));
             request.kernel.extend(stack.kernel.iter().filter(|a| !names.contains_key(*a)));

@@ -70,7 +70,7 @@ fn ask(request: Request) -> Answer {
 
 fn name(names: &Names) -> (HashMap<String, Vec<Frame>>, Option<String>) {
     let user: Vec<u64> = names.addresses.values().copied().collect();
-    let answer = ask(Request { key: names.key(), user, kernel: vec![] });
+    let answer = ask(Request { key: names.key(), user, kernel: vec![], ..Request::default() });
     let by_address: HashMap<u64, Vec<Frame>> = answer.user.into_iter().collect();
     (names.addresses.iter().map(|(kind, address)| (kind.clone(), by_address[address].clone())).collect(), answer.reason)
 }
@@ -139,7 +139,7 @@ fn a_process_that_exited() {
     let names = Names::start(&build(dir.path(), &[]), false);
     let (key, address) = (names.key(), names.addresses["f"]);
     let (requests, answers) = spawn(Origin::Here);
-    let request = Request { key, user: vec![address], kernel: vec![] };
+    let request = Request { key, user: vec![address], kernel: vec![], ..Request::default() };
     requests.send(request.clone()).unwrap();
     let before = answers.recv().unwrap();
     drop(names);
@@ -154,11 +154,30 @@ fn a_process_that_exited() {
 
 /// Its samples of the last moments are named after it ended, and often before its parent took note.
 #[test]
+fn a_process_that_nobody_asked_about_is_named_after_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = build(dir.path(), &[]);
+    let names = Names::start(&program, false);
+    let (key, address) = (names.key(), names.addresses["f"]);
+    let (requests, answers) = spawn(Origin::Here);
+    let request = Request { key, user: vec![address], ..Request::default() };
+    requests.send(Request { only_keep: true, ..request.clone() }).unwrap();
+    // The one that is answered tells that the one before was heard.
+    requests.send(Request::default()).unwrap();
+    assert!(answers.recv().unwrap().user.is_empty());
+    drop(names);
+    std::fs::remove_file(&program).unwrap();
+    requests.send(request).unwrap();
+    let answer = answers.recv().unwrap();
+    assert_eq!(functions(&answer.user[0].1), [Some("f")], "{:?}", answer.reason);
+}
+
+#[test]
 fn a_zombie_keeps_its_names() {
     let dir = tempfile::tempdir().unwrap();
     let mut names = Names::start(&build(dir.path(), &[]), false);
     let (requests, answers) = spawn(Origin::Here);
-    let request = Request { key: names.key(), user: vec![names.addresses["f"]], kernel: vec![] };
+    let request = Request { key: names.key(), user: vec![names.addresses["f"]], kernel: vec![], ..Request::default() };
     requests.send(request.clone()).unwrap();
     let before = answers.recv().unwrap();
     drop(names.child.stdin.take());
@@ -178,7 +197,7 @@ fn a_reused_pid_is_never_named() {
     let names = Names::start(&build(dir.path(), &[]), false);
     let mut key = names.key();
     key.start_ns -= 10_000_000;
-    let answer = ask(Request { key, user: vec![names.addresses["f"]], kernel: vec![] });
+    let answer = ask(Request { key, user: vec![names.addresses["f"]], kernel: vec![], ..Request::default() });
     assert_eq!(answer.user[0].1[0].function, None);
 }
 
@@ -188,7 +207,7 @@ fn a_program_replaced_in_place_gets_its_new_names() {
     let program = build(dir.path(), &[]);
     let (requests, answers) = spawn(Origin::Here);
     let ask = |names: &Names| {
-        requests.send(Request { key: names.key(), user: vec![names.addresses["f"]], kernel: vec![] }).unwrap();
+        requests.send(Request { key: names.key(), user: vec![names.addresses["f"]], kernel: vec![], ..Request::default() }).unwrap();
         answers.recv().unwrap().user[0].1[0].function.clone()
     };
     assert_eq!(ask(&Names::start(&program, false)).as_deref(), Some("f"));
@@ -216,7 +235,7 @@ fn kernel_names() {
         u64::from_str_radix(&line[..16], 16).unwrap()
     };
     let kernel = vec![address("vfs_read") + 8, address("schedule") + 4, address("_stext") - 4096];
-    let answer = ask(Request { key: ProcKey::default(), user: vec![], kernel: kernel.clone() });
+    let answer = ask(Request { key: ProcKey::default(), user: vec![], kernel: kernel.clone(), ..Request::default() });
     let names: Vec<_> = answer.kernel.iter().map(|(_, frames)| frames[0].function.as_deref()).collect();
     assert_eq!(names[..2], [Some("vfs_read"), Some("schedule")]);
     let frame = &answer.kernel[0].1[0];
@@ -229,7 +248,7 @@ fn kernel_names() {
 fn addresses_of_another_machine_get_no_names_of_this_one() {
     let (requests, answers) = spawn(Origin::Elsewhere);
     let here = addresses_of_another_machine_get_no_names_of_this_one as fn() as usize as u64;
-    let request = Request { key: key_of(std::process::id()), user: vec![here], kernel: vec![0xffff_ffff_8100_0000] };
+    let request = Request { key: key_of(std::process::id()), user: vec![here], kernel: vec![0xffff_ffff_8100_0000], ..Request::default() };
     requests.send(request).unwrap();
     let answer = answers.recv_timeout(Duration::from_secs(10)).unwrap();
     let frames: Vec<&Frame> = answer.user.iter().chain(&answer.kernel).flat_map(|(_, frames)| frames).collect();

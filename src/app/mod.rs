@@ -222,7 +222,10 @@ impl App {
             Event::Mouse(mouse) => self.mouse(mouse, &mut effects),
             Event::Paste(text) => self.paste(&text),
             Event::Resize(columns, rows) => self.size = (columns, rows),
-            Event::Update(Update::Sample(sample)) => self.take(sample),
+            Event::Update(Update::Sample(sample)) => {
+                effects.extend(self.names.note(&sample).into_iter().map(Effect::Request));
+                self.take(sample);
+            }
             Event::Update(Update::Details(answer)) => self.learn(answer),
             Event::Update(Update::End(error)) => self.end = Some(error),
             Event::Outcome(outcome) => self.hear(outcome),

@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender};
 use rustc_hash::FxHashMap;
 
 use crate::export::stack::NameStacks;
-use crate::sample::{ProcKey, StackCount};
+use crate::sample::{INTERPRETED, ProcKey, StackCount, Stacks};
 use crate::symbols::{Answer, Frame, FrameKind, Request, Symbols};
 
 /// How long a tick may wait for names; what has none by then is written as an address.
@@ -16,11 +16,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct SymbolThread {
     requests: Sender<Request>,
     answers: Receiver<Answer>,
+    /// Lines of interpreted code in the stacks at hand.
+    lines: FxHashMap<u64, Vec<Frame>>,
 }
 
 impl SymbolThread {
     pub(super) fn new((requests, answers): Symbols) -> Self {
-        SymbolThread { requests, answers }
+        SymbolThread { requests, answers, lines: FxHashMap::default() }
+    }
+
+    /// The stacks to be named next come from these.
+    pub(super) fn turn_to(&mut self, stacks: &Stacks) {
+        self.lines = stacks.interpreted.iter().map(|(number, line)| (*number, vec![line.into()])).collect();
     }
 
     /// Asks about one process and waits.
@@ -49,23 +56,26 @@ impl NameStacks for SymbolThread {
         let mut processes: FxHashMap<ProcKey, Names> = FxHashMap::default();
         for stack in stacks {
             let names = processes.entry(stack.key).or_default();
-            names.user.extend(stack.user.iter().map(|&address| (address, Vec::new())));
+            names.user.extend(stack.user.iter().filter(|a| **a < INTERPRETED).map(|&address| (address, Vec::new())));
             names.kernel.extend(stack.kernel.iter().map(|&address| (address, Vec::new())));
         }
         for (key, names) in &mut processes {
-            let request = Request { key: *key, user: names.user.keys().copied().collect(), kernel: names.kernel.keys().copied().collect() };
+            let addresses = |of: &FxHashMap<u64, Vec<Frame>>| of.keys().copied().collect();
+            let request = Request { key: *key, user: addresses(&names.user), kernel: addresses(&names.kernel), ..Request::default() };
             if let Some(answer) = self.ask(request, until) {
                 names.user.extend(answer.user);
                 names.kernel.extend(answer.kernel);
             }
         }
-        stacks.iter().map(|stack| processes.get(&stack.key).map_or_else(Vec::new, |names| frames(stack, names))).collect()
+        let frames = |stack: &StackCount| processes.get(&stack.key).map_or_else(Vec::new, |names| frames(stack, names, &self.lines));
+        stacks.iter().map(frames).collect()
     }
 }
 
 /// Outermost first: user code, then kernel code.
-fn frames(stack: &StackCount, names: &Names) -> Vec<Frame> {
-    let user = stack.user.iter().rev().map(|address| (address, names.user.get(address), FrameKind::Native));
+fn frames(stack: &StackCount, names: &Names, lines: &FxHashMap<u64, Vec<Frame>>) -> Vec<Frame> {
+    let name = |address: &u64| if *address < INTERPRETED { names.user.get(address) } else { lines.get(address) };
+    let user = stack.user.iter().rev().map(|address| (address, name(address), FrameKind::Native));
     let kernel = stack.kernel.iter().rev().map(|address| (address, names.kernel.get(address), FrameKind::Kernel));
     let mut frames = Vec::new();
     for (&address, found, kind) in user.chain(kernel) {

@@ -55,6 +55,7 @@ impl Sample {
     #[must_use]
     pub fn keep_events_of(&mut self, mut earlier: Sample) -> [(Domain, u64); 3] {
         let exits = prepend(earlier.exits, &mut self.exits, |_| 1);
+        self.stacks.keep_lines_of(earlier.stacks.interpreted);
         let stacks = prepend(earlier.stacks.counts, &mut self.stacks.counts, |stack| stack.count.into());
         earlier.sockets.retain(|socket| socket.closed);
         let (mut closed, live): (Vec<_>, Vec<_>) = self.sockets.drain(..).partition(|socket| socket.closed);

@@ -11,6 +11,7 @@ use rustix::fs::MemfdFlags;
 
 use super::elf::{ElfFiles, Place};
 use super::kernel::{self, Kernel};
+use super::opened::OpenFiles;
 use super::perf_map::{self, PerfMap, Version};
 use super::process::{Backing, FileId, Mapping, Process};
 use super::{Answer, Frame, FrameKind, Request};
@@ -39,9 +40,19 @@ pub(super) struct Namer {
 /// Names of code in files, whoever maps them.
 #[derive(Default)]
 struct Code {
+    opened: OpenFiles,
     files: ElfFiles,
     frames: FxHashMap<(FileId, u64), Vec<Frame>>,
     vdso: Option<FileId>,
+}
+
+/// What a look at a process is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// To name addresses now.
+    Names,
+    /// To be able to name them once it is gone. Perf maps are left alone: they may be large.
+    Files,
 }
 
 /// An address space as last seen.
@@ -58,6 +69,19 @@ struct Mapped {
 }
 
 impl Namer {
+    /// Learns where the addresses of a process lie while it lives.
+    pub(super) fn keep(&mut self, request: &Request) {
+        self.code.opened.tidy();
+        let known = self.forget(request.key);
+        let now = Process::find(request.key).and_then(|process| {
+            let (space, _) = Space::of(&process, &request.user, known.as_ref(), &mut self.code, Depth::Files);
+            space
+        });
+        if let Some(space) = now.or(known) {
+            self.remember(request.key, space);
+        }
+    }
+
     /// Names every address asked for.
     pub(super) fn answer(&mut self, request: &Request) -> Answer {
         let mut answer = Answer { key: request.key, ..Answer::default() };
@@ -73,10 +97,9 @@ impl Namer {
     }
 
     fn user(&mut self, key: ProcKey, addresses: &[u64]) -> (Vec<(u64, Vec<Frame>)>, Option<String>) {
-        let known = self.processes.iter().position(|(k, _)| *k == key).and_then(|i| self.processes.remove(i));
-        let known = known.map(|(_, space)| space);
+        let known = self.forget(key);
         let (now, reason) = match Process::find(key) {
-            Some(process) => Space::of(&process, addresses, known.as_ref(), &mut self.code),
+            Some(process) => Space::of(&process, addresses, known.as_ref(), &mut self.code, Depth::Names),
             None => (None, Some(EXITED.into())),
         };
         let Some(space) = now.or(known) else {
@@ -85,6 +108,11 @@ impl Namer {
         let frames = addresses.iter().map(|&address| (address, self.frames(&space, address))).collect();
         self.remember(key, space);
         (frames, reason)
+    }
+
+    fn forget(&mut self, key: ProcKey) -> Option<Space> {
+        let known = self.processes.iter().position(|(k, _)| *k == key).and_then(|i| self.processes.remove(i));
+        known.map(|(_, space)| space)
     }
 
     fn remember(&mut self, key: ProcKey, space: Space) {
@@ -117,7 +145,8 @@ impl Code {
             return frames.clone();
         }
         if !self.files.holds(file) {
-            return vec![native(None, module, offset)];
+            let Some(opened) = self.opened.get(file) else { return vec![native(None, module, offset)] };
+            self.files.hold(file, opened);
         }
         let places = self.files.places(file, offset);
         let frames = match places.is_empty() {
@@ -129,13 +158,6 @@ impl Code {
         }
         self.frames.insert((file, offset), frames.clone());
         frames
-    }
-
-    /// Opens `file` if one of the offsets has no name yet.
-    fn prepare(&mut self, id: FileId, file: File, mut offsets: impl Iterator<Item = u64>) {
-        if offsets.any(|offset| !self.frames.contains_key(&(id, offset))) {
-            self.files.hold(id, file);
-        }
     }
 
     /// Every 64-bit process has the same vDSO: ours is read once, into memory that looks like a file.
@@ -153,9 +175,9 @@ impl Code {
 
 impl Space {
     /// Looks at a process; `None` if its pid may have changed hands meanwhile. The text says why names will be missing.
-    fn of(process: &Process, addresses: &[u64], known: Option<&Space>, code: &mut Code) -> (Option<Space>, Option<String>) {
+    fn of(process: &Process, addresses: &[u64], known: Option<&Space>, code: &mut Code, depth: Depth) -> (Option<Space>, Option<String>) {
         let mut space = Space { perf_map: known.and_then(|k| k.perf_map.clone()), ..Space::default() };
-        let reason = space.look(process, addresses, code);
+        let reason = space.look(process, addresses, code, depth);
         // The mappings of a zombie are gone before it is; those that cannot be read have a reason.
         if !process.is_alive() || (space.mappings.is_empty() && reason.is_none()) {
             return (None, Some(EXITED.into()));
@@ -165,7 +187,7 @@ impl Space {
     }
 
     /// Reads the mappings, and opens the files that hold `addresses`.
-    fn look(&mut self, process: &Process, addresses: &[u64], code: &mut Code) -> Option<String> {
+    fn look(&mut self, process: &Process, addresses: &[u64], code: &mut Code, depth: Depth) -> Option<String> {
         match process.mappings() {
             Ok(mappings) => self.mappings = mappings.into_iter().map(|mapping| Mapped { mapping, file: None }).collect(),
             Err(error) => return Some(format!("its memory map cannot be read: {error}; run as root")),
@@ -179,15 +201,13 @@ impl Space {
             }
             match process.open(&mapped.mapping) {
                 Ok((file, id)) => {
-                    let mapping = &mapped.mapping;
-                    let inside = addresses.iter().filter(|a| (mapping.start..mapping.end).contains(a));
-                    code.prepare(id, file, inside.map(|&a| mapping.file_offset(a)));
+                    code.opened.keep(id, file);
                     mapped.file = Some(id);
                 }
                 Err(error) => reason = Some(format!("{} cannot be read: {error}", mapped.mapping.module())),
             }
         }
-        if asked.iter().any(|&i| self.mappings[i].mapping.backing == Backing::Anonymous) {
+        if depth == Depth::Names && asked.iter().any(|&i| self.mappings[i].mapping.backing == Backing::Anonymous) {
             reason = self.look_at_perf_map(process).or(reason);
         }
         reason
@@ -216,7 +236,7 @@ impl Space {
                 }
                 Err(error) => Some(format!("its perf map cannot be read: {error}")),
             },
-            Ok(None) => Some("code written at run time has no names: the runtime left no /tmp/perf-PID.map".into()),
+            Ok(None) => Some(perf_map::how_to_get(process.pid(), self.mappings.iter().map(|m| m.mapping.module()))),
             Err(reason) => Some(reason),
         }
     }

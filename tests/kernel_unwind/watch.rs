@@ -43,7 +43,8 @@ pub fn watch_child(mut child: Child, seconds: f64) -> Watched {
         std::thread::sleep(Duration::from_millis(100));
         exited = child.try_wait().unwrap().is_some();
         let new: Vec<_> = stacks.read().counts.into_iter().filter(|c| c.key.pid == pid).collect();
-        let mut request = Request { key: new.first().map_or(ProcKey::default(), |c| c.key), user: vec![], kernel: vec![] };
+        let mut request =
+            Request { key: new.first().map_or(ProcKey::default(), |c| c.key), user: vec![], kernel: vec![], ..Request::default() };
         for stack in &new {
             request.user.extend(stack.user.iter().filter(|a| !names.contains_key(*a)));
         }
