@@ -3,6 +3,7 @@
 pub mod column;
 pub mod details;
 pub mod filter;
+pub mod forest;
 pub mod help;
 pub mod keys;
 pub mod layout;
@@ -11,25 +12,29 @@ pub mod menu;
 pub mod names;
 pub mod order;
 pub mod prompt;
+pub mod shape;
 pub mod stacks;
 pub mod status;
 pub mod table;
 pub mod view;
 
 mod act;
+mod arrange;
 mod changes;
 mod find;
 mod mouse;
+mod shapes;
+mod tags;
 mod typing;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
+use rustc_hash::FxHashSet;
 
 use crate::control::{Errand, Outcome};
 use crate::model::Model;
-use crate::model::exited::Exited;
 use crate::model::stacks::StackHistory;
 use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants};
 use crate::symbols::{Answer, Request};
@@ -40,10 +45,11 @@ use find::Search;
 use help::Help;
 use keys::{Action, Key, Place};
 use layout::Layout;
-use lines::{Line, LineKey, SocketKey};
-use menu::{Menu, Pressed};
+use lines::{Line, LineKey, Lines, SocketKey};
+use menu::{Menu, Pressed, Topic};
 use names::Names;
 use prompt::Prompt;
+use shape::Shape;
 use stacks::StacksView;
 use table::{List, Table};
 use view::View;
@@ -147,9 +153,14 @@ pub struct App {
     shows_sockets: bool,
     /// The only process whose sockets are shown.
     socket_owner: Option<ProcKey>,
-    /// The exited that pass the filter.
-    exited: Exited,
-    unfolded: bool,
+    /// What the lines on screen are made from.
+    lines: Lines,
+    shape: Shape,
+    /// Lines folded that begin unfolded, and the other way round.
+    toggled: FxHashSet<LineKey>,
+    hides_kernel_threads: bool,
+    /// Processes that actions are for.
+    tags: FxHashSet<ProcKey>,
     /// Programs are shown with the directories they were started from.
     program_paths: bool,
     /// How many lines there were before the filter.
@@ -192,8 +203,11 @@ impl App {
             sockets: SocketTable::new(sets::SOCKETS, SocketColumn::Rx),
             shows_sockets: start.sockets,
             socket_owner: None,
-            exited: Exited::default(),
-            unfolded: false,
+            lines: Lines::default(),
+            shape: Shape::default(),
+            toggled: FxHashSet::default(),
+            hides_kernel_threads: false,
+            tags: FxHashSet::default(),
             program_paths: false,
             unfiltered: 0,
             filter_text: start.filter.to_string(),
@@ -251,6 +265,7 @@ impl App {
         self.model = Model::default();
         self.model = Model::between(self.base.as_deref(), Arc::clone(&sample));
         self.details.tick(&sample);
+        self.forget_gone();
         self.base = Some(sample);
         self.message.take_if(|m| {
             m.ticks += 1;
@@ -290,7 +305,7 @@ impl App {
         match menu.press(event) {
             Pressed::Accepted => {
                 if let Some(menu) = self.menu.take() {
-                    self.accept_change(menu, effects);
+                    self.accept(menu, effects);
                 }
             }
             Pressed::Cancelled => self.menu = None,
@@ -298,6 +313,14 @@ impl App {
             Pressed::Foreign => return !matches!(keys::action(Key::of(event), self.places()), Some(Action::Redraw | Action::Suspend)),
         }
         true
+    }
+
+    /// Takes what is chosen in a list.
+    fn accept(&mut self, menu: Menu, effects: &mut Vec<Effect>) {
+        match menu.topic {
+            Topic::Group => self.group_by(menu.chosen()),
+            _ => self.accept_change(menu, effects),
+        }
     }
 
     /// Brings what depends on everything else up to date, and asks others for what is missing.

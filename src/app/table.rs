@@ -34,7 +34,18 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
 
     /// Takes a tick's lines, ascending by key. Returns the selected key if it is not among them; the selection then moves to its neighbour.
     pub fn arrange(&mut self, entries: &[Entry<'_, K, L>]) -> Option<K> {
-        self.lines = order::sort(entries, self.descending, &mut self.ranks);
+        let lines = self.sort(entries);
+        self.show(lines)
+    }
+
+    /// Brings entries, ascending by key, in the order that somebody asked for.
+    pub fn sort<M: Copy>(&mut self, entries: &[Entry<'_, K, M>]) -> Vec<(K, M)> {
+        order::sort(entries, self.descending, &mut self.ranks)
+    }
+
+    /// Takes lines as they are to stand; see [`Table::arrange`].
+    pub fn show(&mut self, lines: Vec<(K, L)>) -> Option<K> {
+        self.lines = lines;
         self.find_selected()
     }
 

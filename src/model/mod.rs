@@ -5,6 +5,7 @@ pub mod ledger;
 pub mod machine;
 pub mod sockets;
 pub mod stacks;
+pub mod sum;
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::sample::{Counter, Counters, Domain, Exit, Health, ProcKey, Sample, Ta
 const MISSED_BIRTH_NS: u64 = 100_000_000;
 
 /// A live process and its growth over the tick.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Row {
     /// Index of the process in `sample.tasks`.
     pub task: u32,

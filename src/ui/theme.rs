@@ -33,6 +33,8 @@ pub enum Role {
     New,
     /// What exited.
     Exited,
+    /// A process that is tagged.
+    Tagged,
     /// User time; memory in use.
     User,
     /// Niced user time.
@@ -96,7 +98,7 @@ impl Theme {
             Role::Selected if self.colour => return plain.fg(Color::Reset).remove_modifier(Modifier::DIM).add_modifier(Modifier::REVERSED),
             Role::Selected => return plain.add_modifier(Modifier::REVERSED),
             Role::Good | Role::New | Role::User => (Color::Green, Modifier::empty()),
-            Role::Warning => (Color::Yellow, Modifier::BOLD),
+            Role::Warning | Role::Tagged => (Color::Yellow, Modifier::BOLD),
             Role::Bad | Role::Hot => (Color::Red, Modifier::BOLD),
             Role::Exited => (Color::Red, Modifier::DIM),
             Role::Kernel | Role::Swap => (Color::Red, Modifier::empty()),

@@ -22,7 +22,7 @@ columns! {
         => Text(state(row).into());
     Threads: num("THR", "threads", &["threads"], 4, 58).also(&["thr"]),
         "Threads alive."
-        => known(row.running(), |t| Exact(t.threads.into()));
+        => known(row.threads(), |threads| Exact(threads.into()));
     Nice: num("NI", "nice", &["nice"], 3, 56).also(&["ni"]),
         "Nice value, -20 (favoured) to 19."
         => known(row.running(), |t| Exact(t.nice.into()));
@@ -137,12 +137,16 @@ columns! {
 fn user<'a>(row: &RowView<'a>) -> Value<'a> {
     match row.subject {
         Subject::Exited(group) => Text(format!("({})", group.count).into()),
+        Subject::Group(group) => Text(format!("({})", group.sum.count).into()),
         _ => row.user().map_or(Unknown, Text),
     }
 }
 
 /// The letter of ps; `X` for the exited.
 fn state(row: &RowView<'_>) -> &'static str {
+    if matches!(row.subject, Subject::Group(_)) {
+        return "";
+    }
     match row.running().map_or(b'X', |t| t.state) {
         b'R' => "R",
         b'S' => "S",

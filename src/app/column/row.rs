@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use super::Value;
+use crate::app::lines::GroupLine;
 use crate::model::exited::Group;
 use crate::model::sockets::SocketRow;
+use crate::model::sum::Sum;
 use crate::model::{Departed, Model, Row};
 use crate::sample::{Comm, Counter, Counters, Details, Exit, Memory, Socket, Task};
 
@@ -17,6 +19,8 @@ pub enum Subject<'a> {
     Departed(&'a Exit),
     /// Exited processes as one.
     Exited(&'a Group),
+    /// Processes that have something in common.
+    Group(&'a GroupLine),
 }
 
 /// A line of a process table.
@@ -54,6 +58,16 @@ impl<'a> RowView<'a> {
         Self::new(model, Subject::Exited(group), &group.delta, None)
     }
 
+    /// A process with all below it: who it is is its own, the figures are those of all.
+    pub fn sum(model: &'a Model, sum: &'a Sum, details: Option<&'a Details>) -> Self {
+        Self::new(model, Subject::Live(&sum.task, &sum.row), sum.delta(), details)
+    }
+
+    /// Processes that have something in common.
+    pub fn group(model: &'a Model, group: &'a GroupLine) -> Self {
+        Self::new(model, Subject::Group(group), group.sum.delta(), None)
+    }
+
     fn new(model: &Model, subject: Subject<'a>, delta: &'a Counters, details: Option<&'a Details>) -> Self {
         RowView { subject, delta, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, details, cores: 1, paths: true }
     }
@@ -81,7 +95,7 @@ impl<'a> RowView<'a> {
         match self.subject {
             Subject::Live(task, _) => Some(task),
             Subject::Departed(exit) => Some(&exit.task),
-            Subject::Exited(_) => None,
+            Subject::Exited(_) | Subject::Group(_) => None,
         }
     }
 
@@ -93,17 +107,18 @@ impl<'a> RowView<'a> {
         }
     }
 
-    /// Its figures on this tick, for a live process.
+    /// Its figures on this tick, for the living.
     pub fn row(&self) -> Option<&'a Row> {
         match self.subject {
             Subject::Live(_, row) => Some(row),
+            Subject::Group(group) => Some(&group.sum.row),
             _ => None,
         }
     }
 
     /// It ended within the tick.
     pub fn is_exited(&self) -> bool {
-        !matches!(self.subject, Subject::Live(..))
+        matches!(self.subject, Subject::Departed(_) | Subject::Exited(_))
     }
 
     /// A kernel thread.
@@ -115,6 +130,7 @@ impl<'a> RowView<'a> {
     pub fn memory(&self) -> Option<&'a Memory> {
         match self.subject {
             Subject::Live(task, _) => task.memory.as_ref(),
+            Subject::Group(group) => group.sum.task.memory.as_ref(),
             _ => None,
         }
     }
@@ -126,6 +142,7 @@ impl<'a> RowView<'a> {
             (_, Subject::Live(task, _)) => comm_text(&task.comm),
             (_, Subject::Departed(exit)) => comm_text(&exit.task.comm),
             (_, Subject::Exited(group)) => Cow::Borrowed(&group.name),
+            (_, Subject::Group(group)) => Cow::Borrowed(&group.name),
         }
     }
 
@@ -178,14 +195,25 @@ impl<'a> RowView<'a> {
         let end_ns = match self.subject {
             Subject::Live(..) => self.at_ns,
             Subject::Departed(exit) => exit.at_ns,
-            Subject::Exited(_) => return None,
+            Subject::Exited(_) | Subject::Group(_) => return None,
         };
         Some(end_ns.saturating_sub(self.task()?.key.start_ns))
     }
 
     /// A counter since the start of the process.
     pub fn total(&self, counter: Counter) -> Option<u64> {
-        self.task()?.counters.get(counter)
+        match self.subject {
+            Subject::Group(group) => group.sum.task.counters.get(counter),
+            _ => self.task()?.counters.get(counter),
+        }
+    }
+
+    /// Threads alive.
+    pub fn threads(&self) -> Option<u32> {
+        match self.subject {
+            Subject::Group(group) => Some(group.sum.task.threads),
+            _ => self.running().map(|task| task.threads),
+        }
     }
 }
 

@@ -75,6 +75,26 @@ impl Value<'_> {
         }
     }
 
+    /// Both together where such values add up (rates, bytes, times, shares); else this one. Nothing known adds nothing.
+    #[must_use]
+    pub fn plus(&self, other: &Value<'_>) -> Self {
+        match (self, other) {
+            (Value::Percent(a), Value::Percent(b)) => Value::Percent(a + b),
+            (Value::Bytes(a), Value::Bytes(b)) => Value::Bytes(a + b),
+            (Value::BytesPerSec(a), Value::BytesPerSec(b)) => Value::BytesPerSec(a + b),
+            (Value::Count(a), Value::Count(b)) => Value::Count(a + b),
+            (Value::PerSec(a), Value::PerSec(b)) => Value::PerSec(a + b),
+            (Value::CpuTime(a), Value::CpuTime(b)) => Value::CpuTime(a.saturating_add(*b)),
+            (Value::Unknown, Value::Percent(b)) => Value::Percent(*b),
+            (Value::Unknown, Value::Bytes(b)) => Value::Bytes(*b),
+            (Value::Unknown, Value::BytesPerSec(b)) => Value::BytesPerSec(*b),
+            (Value::Unknown, Value::Count(b)) => Value::Count(*b),
+            (Value::Unknown, Value::PerSec(b)) => Value::PerSec(*b),
+            (Value::Unknown, Value::CpuTime(b)) => Value::CpuTime(*b),
+            _ => self.clone(),
+        }
+    }
+
     /// Text for a column that wide; words are left whole, to be cut by who knows the width of characters.
     pub fn cell(&self, width: usize) -> Cell {
         let text = match *self {
