@@ -153,6 +153,7 @@ prop_compose! {
             at_ns,
             unix_ms,
             tasks,
+            threads: Vec::new(),
             exits: exits.into_iter().map(exit).collect(),
             sockets,
             stacks: Stacks { hz, counts },

@@ -282,3 +282,44 @@ fn memory_of_a_group_is_the_sum_of_its_members() {
     assert_eq!(8 * MIB, 2 * (3 * MIB + MIB));
     assert!(row(&lines(&app), "▸db").contains("8.0M"), "{:#?}", lines(&app));
 }
+
+/// A process with two threads beside its leader, which use 30 and 40 of its 100 %; and one with none.
+fn with_threads(at: u64) -> Sample {
+    let ms = |percent: u64| percent * 10 * 1_000_000 * (at - 10);
+    let mut sample = sample(at * SECOND, [task(10, "java").with(Counter::CpuNs, ms(100)), task(20, "sh").with(Counter::CpuNs, ms(5))]);
+    sample.tasks[0].threads = 3;
+    let key = sample.tasks[0].key;
+    let thread = |tid, name: &[u8], percent| Thread {
+        key,
+        tid,
+        comm: Comm::new(name),
+        state: b'R',
+        counters: Counters::default().with(Counter::CpuNs, ms(percent)),
+        ..Thread::default()
+    };
+    sample.threads = vec![thread(11, b"gc", 30), thread(12, b"worker", 40)];
+    sample
+}
+
+#[test]
+fn threads_add_up_to_their_process() {
+    let mut app = fresh(120, 40);
+    show(&mut app, with_threads(10));
+    show(&mut app, with_threads(11));
+    assert!(cpu(row(&lines(&app), " 10 ")) == 100.0);
+    assert!(keys(&mut app, "H").contains(&Effect::Command(Command::Want(Wants { threads: true, ..Wants::NONE }))));
+    show(&mut app, with_threads(12));
+    let all = lines(&app);
+    assert_eq!(["java", "gc", "worker", " 20 "].map(|word| cpu(row(&all, word))), [30.0, 30.0, 40.0, 5.0], "{all:#?}");
+    assert_snapshot!(screen(&app));
+    assert_eq!(targets(keys(&mut app, "k\n")), [10], "a thread's signal goes to its process");
+    keys(&mut app, "t");
+    assert!(commands(&app).iter().any(|c| c == "├─ worker") && commands(&app).iter().any(|c| c == "└─ gc"), "{:#?}", commands(&app));
+    select(&mut app, "java");
+    keys(&mut app, "-");
+    let folded = lines(&app);
+    assert_eq!((folded.len(), cpu(row(&folded, "▸"))), (2, 100.0), "{folded:#?}");
+    keys(&mut app, "H");
+    show(&mut app, with_threads(13));
+    assert!(!screen(&app).contains("worker"));
+}

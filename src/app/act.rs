@@ -37,6 +37,7 @@ impl App {
                 self.hides_kernel_threads = !self.hides_kernel_threads;
                 self.rearrange();
             }
+            Action::Threads => self.toggle_threads(),
             Action::Follow => self.follow_selected(),
             Action::Tag => self.tag(),
             Action::TagChildren => self.tag_children(),
@@ -157,8 +158,8 @@ impl App {
     /// From a row to its cause.
     fn enter(&mut self) {
         match self.current_line() {
-            Some((LineKey::Process(key), _)) if self.view == View::Network => self.show_sockets(Some(key)),
-            Some((LineKey::Process(key), _)) => self.show_stacks(key),
+            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if self.view == View::Network => self.show_sockets(Some(key)),
+            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) => self.show_stacks(key),
             Some((LineKey::Exited | LineKey::Group(_), _)) => self.fold(),
             Some((LineKey::Command(_), _)) => self.say("These have exited; their stacks are in 5 Stacks".into()),
             None => {}

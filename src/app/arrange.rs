@@ -15,7 +15,7 @@ use super::{App, ProcessTable};
 use crate::model::exited::Exited;
 use crate::model::sum::Sum;
 use crate::model::{Departed, Model, Row};
-use crate::sample::{Comm, ProcKey, Task};
+use crate::sample::{Comm, Details, ProcKey, Task};
 
 /// Reads the processes of a model for a table.
 struct Reader<'a> {
@@ -23,44 +23,87 @@ struct Reader<'a> {
     details: &'a DetailsBook,
     filter: &'a Filter,
     sort: Column,
+    shows_threads: bool,
     hides_kernel_threads: bool,
     all_pass: bool,
     reads_details: bool,
 }
 
+/// A line of a process or a thread, before it has its place.
+struct Found<'a> {
+    key: LineKey,
+    line: Line,
+    /// Index of the process in the model.
+    process: u32,
+    passes: bool,
+    value: Value<'a>,
+}
+
+impl<'a> Found<'a> {
+    fn below(self, parent: Option<u32>) -> Node<'a, LineKey> {
+        Node { key: self.key, parent, value: self.value, passes: self.passes }
+    }
+}
+
 impl<'a> Reader<'a> {
-    /// Index in the model, process, whether it passes the filter, what it is sorted by. Kernel threads are left out where they are hidden.
-    fn processes(&self) -> impl Iterator<Item = (usize, &'a Row, bool, Value<'a>)> {
-        self.model.rows.iter().enumerate().filter(|(_, row)| !self.hides_kernel_threads || !self.model.task(row).kernel_thread).map(
-            |(index, row)| {
-                let details = if self.reads_details { self.details.get(self.model.task(row).key) } else { None };
-                let view = RowView::live(self.model, row, details);
-                (index, row, self.all_pass || self.filter.matches(&view), self.sort.value(&view))
-            },
-        )
+    /// Every process; where threads are shown, its leader. Kernel threads are left out where they are hidden.
+    fn processes(&self) -> impl Iterator<Item = Found<'a>> {
+        let leaders = if self.shows_threads { &self.model.threads.leaders[..] } else { &[] };
+        let mut leaders = (0..).zip(leaders).peekable();
+        (0..).zip(&self.model.rows).filter_map(move |(process, row)| {
+            let leader = leaders.next_if(|(_, part)| part.row.task == process);
+            let task = self.model.task(row);
+            if self.hides(task) {
+                return None;
+            }
+            let details = self.details_of(task.key);
+            let (line, view) = match leader {
+                Some((index, part)) => (Line::Leader(index), RowView::thread(self.model, part, details)),
+                None => (Line::Process(process), RowView::live(self.model, row, details)),
+            };
+            Some(self.found(LineKey::Process(task.key), line, process, &view))
+        })
     }
 
-    fn key(&self, row: &Row) -> LineKey {
-        LineKey::Process(self.model.task(row).key)
+    /// Every thread that is not a leader, where threads are shown.
+    fn threads(&self) -> impl Iterator<Item = Found<'a>> {
+        let others = if self.shows_threads { &self.model.threads.others[..] } else { &[] };
+        (0..).zip(others).filter(|(_, part)| !self.hides(&part.task)).map(|(index, part)| {
+            let view = RowView::thread(self.model, part, self.details_of(part.key));
+            self.found(LineKey::Thread(part.key, part.tid), Line::Thread(index), part.row.task, &view)
+        })
     }
 
-    /// Each process below its parent, then the exited.
-    fn tree(&self, exited: Option<Value<'a>>) -> (Vec<Node<'a, LineKey>>, Vec<Line>) {
+    fn found(&self, key: LineKey, line: Line, process: u32, view: &RowView<'a>) -> Found<'a> {
+        Found { key, line, process, passes: self.all_pass || self.filter.matches(view), value: self.sort.value(view) }
+    }
+
+    fn hides(&self, task: &Task) -> bool {
+        self.hides_kernel_threads && task.kernel_thread
+    }
+
+    fn details_of(&self, key: ProcKey) -> Option<&'a Details> {
+        if self.reads_details { self.details.get(key) } else { None }
+    }
+
+    /// Each process below its parent, threads below their process; then the exited.
+    fn tree(&self, exited: Option<Value<'a>>) -> Forest<'a> {
         let mut node_of = vec![None; self.model.rows.len()];
-        let (mut nodes, mut lines) = (Vec::new(), Vec::new());
-        for (index, row, passes, value) in self.processes() {
-            node_of[index] = Some(nodes.len() as u32);
-            nodes.push(Node { key: self.key(row), parent: self.parent_of(row), value, passes });
-            lines.push(Line::Process(index as u32));
+        let mut forest = Forest::default();
+        for found in self.processes() {
+            node_of[found.process as usize] = Some(forest.nodes.len() as u32);
+            let parent = self.parent_of(&self.model.rows[found.process as usize]);
+            forest.push(found, parent);
         }
-        for node in &mut nodes {
+        for node in &mut forest.nodes {
             node.parent = node.parent.and_then(|index| node_of[index as usize]);
         }
-        if let Some(value) = exited {
-            nodes.push(Node { key: LineKey::Exited, parent: None, value, passes: true });
-            lines.push(Line::Exited);
+        for found in self.threads() {
+            let parent = node_of[found.process as usize];
+            forest.push(found, parent);
         }
-        (nodes, lines)
+        forest.push_exited(exited);
+        forest
     }
 
     /// Index of the parent in the model. Whoever started later is not a parent, so that no links of a hostile recording make a circle.
@@ -71,42 +114,73 @@ impl<'a> Reader<'a> {
         (tasks[index].key.pid == task.ppid && age(tasks[index].key) < age(task.key)).then_some(index as u32)
     }
 
-    /// Each process below its group, and the groups with the sums of those that pass.
-    fn groups(&self, by: Grouping, exited: Option<Value<'a>>) -> (Vec<Node<'a, LineKey>>, Vec<Line>, Vec<GroupLine>) {
-        let mut found: FxHashMap<String, u32> = FxHashMap::default();
-        let mut groups: Vec<GroupLine> = Vec::new();
-        let (mut nodes, mut lines) = (Vec::new(), Vec::new());
-        for (index, row, passes, value) in self.processes() {
+    /// Each process below its group, threads below their process; the exited; and the groups with the sums of those that pass.
+    fn groups(&self, by: Grouping, exited: Option<Value<'a>>) -> Forest<'a> {
+        let mut found_groups: FxHashMap<String, u32> = FxHashMap::default();
+        let mut node_of = vec![None; self.model.rows.len()];
+        let mut forest = Forest::default();
+        for found in self.processes() {
+            let row = &self.model.rows[found.process as usize];
             let task = self.model.task(row);
-            let name = by.group_of(task, self.details.get(task.key));
-            let group = *found.entry(name).or_insert_with_key(|name| {
+            let groups = &mut forest.groups;
+            let group = *found_groups.entry(by.group_of(task, self.details.get(task.key))).or_insert_with_key(|name| {
                 groups.push(GroupLine { name: name.clone(), sum: Sum::default() });
                 groups.len() as u32 - 1
             });
-            if passes {
+            if found.passes {
                 groups[group as usize].sum.add(task, row);
             }
-            nodes.push(Node { key: self.key(row), parent: Some(group), value, passes });
-            lines.push(Line::Process(index as u32));
+            node_of[found.process as usize] = Some(forest.nodes.len() as u32);
+            forest.push(found, Some(group));
         }
-        let mut order: Vec<u32> = (0..groups.len() as u32).collect();
-        order.sort_by_key(|&group| group_id(&groups[group as usize].name));
-        let first = nodes.len() as u32 + u32::from(exited.is_some());
-        let mut place = vec![0; groups.len()];
-        order.iter().zip(first..).for_each(|(&group, node)| place[group as usize] = node);
-        nodes.iter_mut().for_each(|node| node.parent = node.parent.map(|group| place[group as usize]));
-        if let Some(value) = exited {
-            nodes.push(Node { key: LineKey::Exited, parent: None, value, passes: true });
-            lines.push(Line::Exited);
+        let members = forest.nodes.len();
+        for found in self.threads() {
+            let parent = node_of[found.process as usize];
+            forest.push(found, parent);
+        }
+        forest.push_exited(exited);
+        forest.push_groups(members, self.sort);
+        forest
+    }
+}
+
+/// Nodes, what each of them is, and the groups among them.
+#[derive(Default)]
+struct Forest<'a> {
+    nodes: Vec<Node<'a, LineKey>>,
+    lines: Vec<Line>,
+    groups: Vec<GroupLine>,
+}
+
+impl<'a> Forest<'a> {
+    fn push(&mut self, found: Found<'a>, parent: Option<u32>) {
+        self.lines.push(found.line);
+        self.nodes.push(found.below(parent));
+    }
+
+    fn push_exited(&mut self, value: Option<Value<'a>>) {
+        if let Some(value) = value {
+            self.nodes.push(Node { key: LineKey::Exited, parent: None, value, passes: true });
+            self.lines.push(Line::Exited);
+        }
+    }
+
+    /// Puts the groups behind all others, by their numbers. The first `members` nodes have the index of their group for a parent.
+    fn push_groups(&mut self, members: usize, sort: Column) {
+        let mut order: Vec<u32> = (0..self.groups.len() as u32).collect();
+        order.sort_by_key(|&group| group_id(&self.groups[group as usize].name));
+        let mut place = vec![0; self.groups.len()];
+        order.iter().zip(self.nodes.len() as u32..).for_each(|(&group, node)| place[group as usize] = node);
+        for node in &mut self.nodes[..members] {
+            node.parent = node.parent.map(|group| place[group as usize]);
         }
         for group in order {
-            let line = &mut groups[group as usize];
+            let line = &mut self.groups[group as usize];
             line.sum = line.sum.nameless();
-            let value = if self.sort.descends() { Value::Unknown } else { Value::Text(Cow::Owned(line.name.clone())) };
-            nodes.push(Node { key: LineKey::Group(group_id(&line.name)), parent: None, value, passes: false });
-            lines.push(Line::Group(group));
+            let value = if sort.descends() { Value::Unknown } else { Value::Text(Cow::Owned(line.name.clone())) };
+            self.nodes.push(Node { key: LineKey::Group(group_id(&line.name)), parent: None, value, passes: false });
+            self.lines.push(Line::Group(group));
         }
-        (nodes, lines, groups)
     }
 }
 
@@ -138,6 +212,7 @@ impl App {
             details: &self.details,
             filter: &self.filter,
             sort: table.sort,
+            shows_threads: self.shows_threads,
             hides_kernel_threads: self.hides_kernel_threads,
             all_pass,
             reads_details: !table.sort.descends() || !all_pass,
@@ -160,10 +235,10 @@ fn exited_value<'a>(reader: &Reader<'a>, lines: &'a Lines) -> Option<Value<'a>> 
 }
 
 fn flat(reader: &Reader<'_>, table: &mut ProcessTable, lines: &Lines, unfolded: bool) -> Option<LineKey> {
-    let live = reader.processes().filter(|(_, _, passes, _)| *passes);
-    let live = live.map(|(index, row, _, value)| Entry { key: reader.key(row), line: Line::Process(index as u32), value });
+    let live = reader.processes().chain(reader.threads()).filter(|found| found.passes);
+    let live = live.map(|found| Entry { key: found.key, line: found.line, value: found.value });
     let exited = exited_value(reader, lines).map(|value| Entry { key: LineKey::Exited, line: Line::Exited, value });
-    let mut entries = Vec::with_capacity((reader.model.rows.len() + 1).next_multiple_of(512));
+    let mut entries = Vec::with_capacity((reader.model.rows.len() + reader.model.threads.others.len() + 1).next_multiple_of(512));
     entries.extend(live.chain(exited));
     let gone = table.arrange(&entries);
     if unfolded {
@@ -182,19 +257,16 @@ fn shaped(
     toggled: &FxHashSet<LineKey>,
 ) -> (Lines, Option<LineKey>) {
     let exited = exited_value(reader, lines);
-    let (nodes, kinds, groups) = match shape {
+    let Forest { nodes, lines: kinds, groups } = match shape {
         Shape::Groups(by) => reader.groups(by, exited),
-        _ => {
-            let (nodes, kinds) = reader.tree(exited);
-            (nodes, kinds, Vec::new())
-        }
+        Shape::Tree | Shape::Flat => reader.tree(exited),
     };
     let places = forest::arrange(&nodes, |key| key.starts_folded() != toggled.contains(&key), |entries| table.sort(entries));
     let mut made = Lines { groups, ..Lines::default() };
     let mut shown = Vec::with_capacity(places.len());
     for place in places {
         let (key, mut line) = (nodes[place.node as usize].key, kinds[place.node as usize]);
-        if !place.within.is_empty() && matches!(line, Line::Process(_)) {
+        if !place.within.is_empty() && !matches!(line, Line::Group(_)) {
             let members = place.within.iter().filter_map(|&node| process(reader.model, kinds[node as usize]));
             made.sums.push(Sum::of(members));
             line = Line::Sum(made.sums.len() as u32 - 1);
@@ -213,6 +285,8 @@ fn shaped(
 fn process(model: &Model, line: Line) -> Option<(&Task, &Row)> {
     match line {
         Line::Process(index) => model.rows.get(index as usize).map(|row| (model.task(row), row)),
+        Line::Leader(index) => model.threads.leaders.get(index as usize).map(|part| (&part.task, &part.row)),
+        Line::Thread(index) => model.threads.others.get(index as usize).map(|part| (&part.task, &part.row)),
         _ => None,
     }
 }

@@ -60,7 +60,7 @@ impl Spec {
 
 /// A column of numbers.
 const fn num(title: &'static str, name: &'static str, fields: &'static [&'static str], width: u16, weight: u8) -> Spec {
-    let wants = Wants { sockets: false, page_allocs: false };
+    let wants = Wants::NONE;
     Spec { title, name, fields, aliases: &[], help: "", width, weight, align: Align::Right, wants }
 }
 
@@ -191,8 +191,9 @@ pub fn sort<'a, C: Columns>(rows: &mut [C::Row<'a>], column: C, descending: bool
 
 /// What all of these columns need collected.
 pub fn wants<C: Columns>(columns: &[C]) -> Wants {
-    columns
-        .iter()
-        .map(|c| c.spec().wants)
-        .fold(Wants::default(), |a, b| Wants { sockets: a.sockets || b.sockets, page_allocs: a.page_allocs || b.page_allocs })
+    columns.iter().map(|c| c.spec().wants).fold(Wants::NONE, |a, b| Wants {
+        sockets: a.sockets || b.sockets,
+        page_allocs: a.page_allocs || b.page_allocs,
+        ..Wants::NONE
+    })
 }

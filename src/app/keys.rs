@@ -42,6 +42,8 @@ pub enum Action {
     Tree,
     /// Choose what lines are grouped by.
     Group,
+    /// Show threads one by one, or as their processes.
+    Threads,
     /// Show or hide kernel threads.
     KernelThreads,
     /// Hold on to the selected line, or let go of it.
@@ -279,6 +281,7 @@ pub static BINDINGS: &[Binding] = {
         ),
         bind(&[letter('*')], Action::FoldAll, Processes, "", "Fold or unfold all"),
         bind(&[letter('g')], Action::Group, Processes, "", "Group by command, user, cgroup, unit or container, with sums"),
+        bind(&[letter('H')], Action::Threads, Processes, "", "Show threads one by one, or as their processes"),
         bind(&[letter('K')], Action::KernelThreads, Processes, "", "Show or hide kernel threads"),
         bind(&[letter('F')], Action::Follow, Processes, "", "Hold on to the selected process wherever it goes; again to let go"),
         bind(&[key(K::Up)], Stack(S::Up), Stacks, "", "Flame graph: the caller; else a row up"),

@@ -11,13 +11,16 @@ use super::{App, List};
 use crate::model::Model;
 use crate::model::exited::Exited;
 use crate::model::sum::Sum;
+use crate::model::threads::Part;
 use crate::sample::{Comm, ProcKey, Task};
 
 /// Who a line of a process table is about, for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LineKey {
-    /// A process.
+    /// A process, or its leader where threads are shown.
     Process(ProcKey),
+    /// Another thread of a process, by its id.
+    Thread(ProcKey, u32),
     /// All that exited within the tick.
     Exited,
     /// Those of them with one name.
@@ -38,6 +41,10 @@ impl LineKey {
 pub enum Line {
     /// Index of the row in the model.
     Process(u32),
+    /// Index among the leaders of [`Model::threads`].
+    Leader(u32),
+    /// Index among the other threads there.
+    Thread(u32),
     /// The total of the exited.
     Exited,
     /// Index of the group of exited.
@@ -86,6 +93,8 @@ pub(super) fn view_of<'a>(model: &'a Model, lines: &'a Lines, details: &'a Detai
             let row = model.rows.get(row as usize)?;
             Some(RowView::live(model, row, details.get(model.task(row).key)))
         }
+        Line::Leader(index) => Some(thread_of(model, details, model.threads.leaders.get(index as usize)?)),
+        Line::Thread(index) => Some(thread_of(model, details, model.threads.others.get(index as usize)?)),
         Line::Exited => Some(RowView::exited(model, &lines.exited.total)),
         Line::Command(group) => Some(RowView::exited(model, lines.exited.groups.get(group as usize)?)),
         Line::Sum(index) => {
@@ -94,6 +103,10 @@ pub(super) fn view_of<'a>(model: &'a Model, lines: &'a Lines, details: &'a Detai
         }
         Line::Group(index) => Some(RowView::group(model, lines.groups.get(index as usize)?)),
     }
+}
+
+fn thread_of<'a>(model: &'a Model, details: &'a DetailsBook, part: &'a Part) -> RowView<'a> {
+    RowView::thread(model, part, details.get(part.key))
 }
 
 impl App {
@@ -197,7 +210,7 @@ impl App {
             (view, _) => {
                 let lines = self.processes.get(view as usize).map_or(&[][..], |t| t.visible(height).1);
                 let process = |(key, _): &(LineKey, Line)| match key {
-                    LineKey::Process(key) => task(*key),
+                    LineKey::Process(key) | LineKey::Thread(key, _) => task(*key),
                     _ => None,
                 };
                 lines.iter().filter_map(process).collect()

@@ -158,6 +158,7 @@ pub struct App {
     shape: Shape,
     /// Lines folded that begin unfolded, and the other way round.
     toggled: FxHashSet<LineKey>,
+    shows_threads: bool,
     hides_kernel_threads: bool,
     /// Processes that actions are for.
     tags: FxHashSet<ProcKey>,
@@ -206,6 +207,7 @@ impl App {
             lines: Lines::default(),
             shape: Shape::default(),
             toggled: FxHashSet::default(),
+            shows_threads: false,
             hides_kernel_threads: false,
             tags: FxHashSet::default(),
             program_paths: false,
@@ -349,8 +351,8 @@ impl App {
 
     fn wants_now(&self) -> Wants {
         match self.layout().zip(self.process_table()) {
-            Some((layout, table)) => column::wants(&table.columns(table_width(&layout))),
-            None => Wants { sockets: self.shows_sockets(), page_allocs: false },
+            Some((layout, table)) => Wants { threads: self.shows_threads, ..column::wants(&table.columns(table_width(&layout))) },
+            None => Wants { sockets: self.shows_sockets(), ..Wants::NONE },
         }
     }
 

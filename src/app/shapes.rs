@@ -16,6 +16,12 @@ impl App {
         self.rearrange();
     }
 
+    /// Shows threads one by one, or as their processes.
+    pub(super) fn toggle_threads(&mut self) {
+        self.shows_threads = !self.shows_threads;
+        self.rearrange();
+    }
+
     /// Opens the list of what lines may be grouped by.
     pub(super) fn ask_group(&mut self) {
         let items = [Item::new("nothing", "all processes one by one")].into_iter();
@@ -110,8 +116,10 @@ impl App {
             Shape::Tree => Some("tree".to_string()),
             Shape::Groups(by) => Some(format!("by {}", by.name())),
         };
+        let told = if self.model.threads.leaders.is_empty() { "threads …" } else { "threads" };
+        let threads = self.shows_threads.then(|| told.to_string());
         let hidden = self.hides_kernel_threads.then(|| "no kernel threads".to_string());
         let tags = (!self.tags.is_empty()).then(|| format!("{} tagged", self.tags.len()));
-        shape.into_iter().chain(hidden).chain(tags).collect()
+        shape.into_iter().chain(threads).chain(hidden).chain(tags).collect()
     }
 }

@@ -23,7 +23,7 @@ impl App {
     /// The processes of the selected line: one, the members of a group, the owner of a socket.
     pub(super) fn chosen_processes(&self) -> Vec<ProcKey> {
         match self.current_line() {
-            Some((LineKey::Process(key), _)) => vec![key],
+            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) => vec![key],
             Some((LineKey::Group(_), Line::Group(group))) => self.members(group),
             Some(_) => Vec::new(),
             None => self.socket_table().and_then(|t| t.current()).and_then(|(key, _)| key.owner).into_iter().collect(),

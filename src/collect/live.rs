@@ -111,6 +111,7 @@ impl Source for Live {
             at_ns: reading.at_ns,
             unix_ms: unix_ms(),
             tasks: reading.tasks,
+            threads: reading.threads,
             exits: reading.exits,
             sockets,
             stacks,
@@ -122,6 +123,7 @@ impl Source for Live {
 
     fn want(&mut self, wants: Wants) {
         self.wants = wants;
+        self.tasks.want_threads(wants.threads);
         if let Ok(mem) = &mut self.mem {
             mem.want(wants.page_allocs);
         }

@@ -6,6 +6,7 @@ pub mod machine;
 pub mod sockets;
 pub mod stacks;
 pub mod sum;
+pub mod threads;
 
 use std::sync::Arc;
 
@@ -56,6 +57,8 @@ pub struct Model {
     pub ledger: ledger::Ledger,
     /// Rates of what belongs to no process.
     pub machine: machine::MachineRates,
+    /// Threads one by one, where the sample tells of them.
+    pub threads: threads::Threads,
     /// One for each of `sample.sockets`, same order.
     pub sockets: Vec<sockets::SocketRow>,
 }
@@ -72,6 +75,7 @@ impl Model {
             exited: exited::Exited::fold(&departed),
             ledger: ledger::Ledger::of(prev, &next, &rows, &departed),
             machine: machine::MachineRates::between(prev.map(|p| &p.machine), &next.machine, elapsed_ns),
+            threads: threads::Threads::between(prev, &next, &rows),
             sockets: sockets::rows(prev, &next),
             rows,
             departed,

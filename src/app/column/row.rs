@@ -7,6 +7,7 @@ use crate::app::lines::GroupLine;
 use crate::model::exited::Group;
 use crate::model::sockets::SocketRow;
 use crate::model::sum::Sum;
+use crate::model::threads::Part;
 use crate::model::{Departed, Model, Row};
 use crate::sample::{Comm, Counter, Counters, Details, Exit, Memory, Socket, Task};
 
@@ -15,6 +16,8 @@ use crate::sample::{Comm, Counter, Counters, Details, Exit, Memory, Socket, Task
 pub enum Subject<'a> {
     /// A process that runs.
     Live(&'a Task, &'a Row),
+    /// A thread of one that has several.
+    Thread(&'a Task, &'a Row),
     /// A process that ended within the tick.
     Departed(&'a Exit),
     /// Exited processes as one.
@@ -63,6 +66,13 @@ impl<'a> RowView<'a> {
         Self::new(model, Subject::Live(&sum.task, &sum.row), sum.delta(), details)
     }
 
+    /// A thread, with the slow facts of its process; the leader goes by the process's command line.
+    pub fn thread(model: &'a Model, part: &'a Part, details: Option<&'a Details>) -> Self {
+        let is_leader = part.tid == part.key.pid;
+        let subject = if is_leader { Subject::Live(&part.task, &part.row) } else { Subject::Thread(&part.task, &part.row) };
+        Self::new(model, subject, &part.row.delta, details)
+    }
+
     /// Processes that have something in common.
     pub fn group(model: &'a Model, group: &'a GroupLine) -> Self {
         Self::new(model, Subject::Group(group), group.sum.delta(), None)
@@ -93,7 +103,7 @@ impl<'a> RowView<'a> {
     /// The single process it is about; `None` for groups.
     pub fn task(&self) -> Option<&'a Task> {
         match self.subject {
-            Subject::Live(task, _) => Some(task),
+            Subject::Live(task, _) | Subject::Thread(task, _) => Some(task),
             Subject::Departed(exit) => Some(&exit.task),
             Subject::Exited(_) | Subject::Group(_) => None,
         }
@@ -102,7 +112,7 @@ impl<'a> RowView<'a> {
     /// The process, if it still runs.
     pub fn running(&self) -> Option<&'a Task> {
         match self.subject {
-            Subject::Live(task, _) => Some(task),
+            Subject::Live(task, _) | Subject::Thread(task, _) => Some(task),
             _ => None,
         }
     }
@@ -110,7 +120,7 @@ impl<'a> RowView<'a> {
     /// Its figures on this tick, for the living.
     pub fn row(&self) -> Option<&'a Row> {
         match self.subject {
-            Subject::Live(_, row) => Some(row),
+            Subject::Live(_, row) | Subject::Thread(_, row) => Some(row),
             Subject::Group(group) => Some(&group.sum.row),
             _ => None,
         }
@@ -138,6 +148,7 @@ impl<'a> RowView<'a> {
     /// Command line where known, else the name; fit for a terminal.
     pub fn command(&self) -> Cow<'a, str> {
         match (self.details, self.subject) {
+            (_, Subject::Thread(task, _)) => comm_text(&task.comm),
             (Some(details), _) if !details.cmdline.is_empty() => Cow::Borrowed(&details.cmdline),
             (_, Subject::Live(task, _)) => comm_text(&task.comm),
             (_, Subject::Departed(exit)) => comm_text(&exit.task.comm),
@@ -195,7 +206,7 @@ impl<'a> RowView<'a> {
         let end_ns = match self.subject {
             Subject::Live(..) => self.at_ns,
             Subject::Departed(exit) => exit.at_ns,
-            Subject::Exited(_) | Subject::Group(_) => return None,
+            Subject::Exited(_) | Subject::Group(_) | Subject::Thread(..) => return None,
         };
         Some(end_ns.saturating_sub(self.task()?.key.start_ns))
     }
