@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use ebtop::app::names::Names;
 use ebtop::app::stacks::{StackSpan, StacksView};
-use ebtop::model::stacks::StackHistory;
+use ebtop::model::stacks::{Measure, Scope, StackHistory};
 use ebtop::sample::{Comm, ProcKey, Sample, StackCount, StackQuality, Stacks};
 use ebtop::symbols::{Answer, Frame, FrameKind, Request};
 
@@ -28,9 +28,11 @@ fn stack(seed: u64) -> StackCount {
         tid: 1,
         comm: Comm::new(b"bench"),
         count: 1 + (seed % 5) as u32,
+        value: 1 + seed % 5,
         kernel: (30..36).rev().map(address).collect(),
         user: (0..30).rev().map(address).collect(),
         quality: StackQuality::Complete,
+        ..StackCount::default()
     }
 }
 
@@ -50,7 +52,7 @@ fn answer(request: Request) -> Answer {
 
 fn tick(at_s: u64, seeds: std::ops::Range<u64>) -> Sample {
     let counts = seeds.map(stack).collect();
-    Sample { at_ns: at_s * 1_000_000_000, stacks: Stacks { hz: 49, counts }, ..Sample::default() }
+    Sample { at_ns: at_s * 1_000_000_000, stacks: Stacks { hz: 49, counts, interpreted: Vec::new() }, ..Sample::default() }
 }
 
 /// Seconds until the same stacks come again.
@@ -66,7 +68,7 @@ fn busy_tick(at_s: u64) -> Sample {
 fn named_view() -> (StacksView, StackHistory, Names) {
     let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::new(64 << 20, 300_000_000_000), Names::default());
     (1..=30).for_each(|at| history.push(&busy_tick(at)));
-    view.open(Some(KEY), "bench");
+    view.open(Scope::Process(KEY), "bench");
     loop {
         let requests = view.refresh(&history, &mut names);
         if requests.is_empty() {
@@ -74,7 +76,7 @@ fn named_view() -> (StacksView, StackHistory, Names) {
         }
         requests.into_iter().for_each(|request| names.answer(answer(request)));
     }
-    assert_eq!(history.of(Some(KEY), StackSpan::Medium.ns()).len() as u64, DISTINCT);
+    assert_eq!(history.window(&Scope::Process(KEY), Measure::OnCpu, StackSpan::Medium.ns()).stacks.len() as u64, DISTINCT);
     (view, history, names)
 }
 
@@ -102,7 +104,7 @@ fn stacks(criterion: &mut Criterion) {
     criterion.bench_function("first refresh, 10 000 stacks", |bench| {
         let opened = || {
             let mut view = StacksView::default();
-            view.open(Some(KEY), "bench");
+            view.open(Scope::Process(KEY), "bench");
             (view, names.clone())
         };
         bench.iter_batched(opened, |(mut view, mut names)| (view.refresh(&history, &mut names), view), BatchSize::LargeInput);

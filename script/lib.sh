@@ -49,3 +49,15 @@ rust_ok() {
 }
 
 target_dir=${CARGO_TARGET_DIR:-target}
+
+# build_static SUBCOMMAND CARGO_ARGUMENTS...: runs cargo so that the binaries need no library of the system, not even libc: they run on
+# any userland. The target is named, or procedural macros would be static, too, and not load. Artefacts: $target_dir/$STATIC_TARGET.
+STATIC_TARGET=x86_64-unknown-linux-gnu
+build_static() {
+    subcommand=$1
+    shift
+    # The directory of libelf.a and libz.a.
+    archives=$(dirname "$(cc -print-file-name=libelf.a)")
+    as_user env RUSTFLAGS="-C target-feature=+crt-static" LIBBPF_SYS_LIBRARY_PATH="$archives" \
+        cargo "$subcommand" --locked --features static --target "$STATIC_TARGET" "$@"
+}

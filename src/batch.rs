@@ -20,7 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::model::exited::Exited;
 use crate::model::sockets::SocketRow;
 use crate::model::{Departed, Model, Row};
-use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants};
+use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants, Weight};
 pub use options::{BatchOptions, Format, OptionsError, View, known_names};
 
 /// How long a tick waits for details; a process that hangs must not hold up the others.
@@ -226,7 +226,8 @@ impl<'a> Batch<'a> {
             .filter(|row| self.options.filter.matches(row))
             .filter_map(|row| row.task().map(|t| t.key))
             .collect();
-        let counts: Vec<_> = model.sample.stacks.counts.iter().filter(|s| shown.contains(&s.key)).cloned().collect();
+        let counts: Vec<_> =
+            model.sample.stacks.counts.iter().filter(|s| s.weight == Weight::OnCpu && shown.contains(&s.key)).cloned().collect();
         let named = NamedStack::all(&counts, &mut names);
         self.names = Some(names);
         Some(named)

@@ -150,6 +150,10 @@ pub struct Show {
     #[arg(long, value_name = "VIEW", value_enum, default_value_t = View::Processes)]
     pub view: View,
 
+    /// Refuse everything that changes the system, such as signals and nice values
+    #[arg(long)]
+    pub readonly: bool,
+
     /// Draw with ASCII only
     #[arg(long)]
     pub ascii: bool,
@@ -179,6 +183,7 @@ mod tests {
         let cli = parse("ebtop").unwrap();
         assert_eq!(cli.command, None);
         assert_eq!((cli.pace.delay, cli.collect.hz, cli.show.batch), (Duration::from_secs(1), 49, false));
+        assert!(!cli.show.readonly && parse("ebtop --readonly").unwrap().show.readonly);
     }
 
     #[test]

@@ -16,11 +16,12 @@ use ebtop::cli::{Cli, Collect, Commands, Pace, Show};
 use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check};
 use ebtop::record::{Replay, keep};
+use ebtop::rights::{Work, files_as_invoker, narrow};
 use ebtop::run::{self, RunOptions};
 use ebtop::sample::{Command, Update};
 use ebtop::symbols;
 use ebtop::ui::theme::Theme;
-use nix::unistd::{Uid, User};
+use ebtop::users;
 
 /// The first rates are counted over this, so that the screen is whole at once; all others over the interval.
 const FIRST_RATES: Duration = Duration::from_millis(50);
@@ -62,7 +63,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         None => show(&cli.show, cli.pace, "", || live(cli.pace, cli.collect)),
         Some(Commands::Replay { file, pace, show: options }) => show(&options, pace, "replay", || replay(pace, &file)),
         Some(Commands::Record { output, iterations, pace, collect }) => {
-            keep(&live(pace, collect)?, &output, iterations)?;
+            let collector = live(pace, collect)?;
+            settle(true);
+            keep(&collector, &output, iterations)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Commands::Check { json }) => report(json),
@@ -79,9 +82,19 @@ fn live(pace: Pace, collect: Collect) -> anyhow::Result<Collector> {
     Ok(started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?)
 }
 
+/// Everything is attached: from here on this thread has no more rights than it needs, and makes files as the user behind sudo.
+fn settle(readonly: bool) {
+    for refusal in [files_as_invoker(), narrow(Work::Screen { readonly })].into_iter().filter_map(Result::err) {
+        eprintln!("ebtop: warning: {refusal}");
+    }
+}
+
 fn replay(pace: Pace, file: &Path) -> anyhow::Result<Collector> {
     let recording = Replay::open(file)?;
-    Collector::start(pace.delay, move || Ok(recording))
+    Collector::start(pace.delay, move || {
+        let _ = narrow(Work::Name);
+        Ok(recording)
+    })
 }
 
 /// Options are checked before anything is loaded into the kernel.
@@ -102,6 +115,7 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
     }
     let collector = collector()?;
     if !screen {
+        settle(true);
         let outcome = batch::run(&collector, &batch, &mut BufWriter::new(std::io::stdout().lock()))?;
         return Ok(if outcome.partial { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS });
     }
@@ -111,18 +125,18 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
         sockets: options.view == View::Sockets,
         sort: options.sort.is_some().then_some(batch.sort.0),
         filter,
-        readonly: !source.is_empty(),
-        who: if source.is_empty() { user_name() } else { source.to_owned() },
+        who: who(source, options.readonly),
+        // The processes of a recording are not those of this machine.
+        readonly: options.readonly || !source.is_empty(),
     };
     if source.is_empty() {
         collector.send(Command::SampleSoon(FIRST_RATES));
     }
     let theme = Theme { colour: std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()), ascii: options.ascii };
-    run::run(
-        &collector,
-        symbols::spawn(collector.origin),
-        RunOptions { start, mouse: !options.no_mouse, theme, iterations: options.iterations },
-    )?;
+    // That thread needs other rights than this one, which it can only have from before.
+    let names = symbols::spawn(collector.origin);
+    settle(start.readonly);
+    run::run(&collector, names, RunOptions { start, mouse: !options.no_mouse, theme, iterations: options.iterations })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -156,15 +170,20 @@ fn any_of(terms: &[String]) -> Option<String> {
 /// Name of a user given by name or number; a number without a name stands for itself.
 fn name_of(user: &str) -> anyhow::Result<String> {
     if let Ok(uid) = user.parse() {
-        return Ok(User::from_uid(Uid::from_raw(uid)).ok().flatten().map_or(user.to_owned(), |u| u.name));
+        return Ok(users::name_of(uid).unwrap_or(user.to_owned()));
     }
-    let known = User::from_name(user).with_context(|| format!("cannot look up user {user}"))?;
-    known.map(|u| u.name).ok_or_else(|| Failure::Usage(format!("there is no user `{user}`: give a name or a number")).into())
+    let known = users::uid_of(user).and_then(users::name_of);
+    known.ok_or_else(|| Failure::Usage(format!("there is no user `{user}`: give a name or a number")).into())
 }
 
-fn user_name() -> String {
-    let uid = Uid::effective();
-    User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
+/// Who runs ebtop, for the header.
+fn who(source: &str, readonly: bool) -> String {
+    if !source.is_empty() {
+        return source.to_owned();
+    }
+    let uid = rustix::process::geteuid().as_raw();
+    let name = users::name_of(uid).unwrap_or(uid.to_string());
+    if readonly { name + ", read-only" } else { name }
 }
 
 /// Tries every domain for real, then says what works.

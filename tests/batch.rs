@@ -35,7 +35,7 @@ fn samples() -> Vec<Sample> {
                 Socket { tx_bytes: MIB * i, ..socket(7, Some(key), "10.0.0.1:443", "10.0.0.9:51000") },
                 Socket { state: 10, owner: None, ..socket(8, None, "[::]:22", "[::]:0") },
             ];
-            s.stacks = Stacks { hz: 49, counts: vec![] };
+            s.stacks = Stacks { hz: 49, counts: vec![], interpreted: Vec::new() };
             s
         })
         .collect()
@@ -247,7 +247,9 @@ fn stacks_in_every_format() {
         key: ProcKey { pid: 80, start_ns: SECOND },
         tid,
         comm: Comm::new(b"nginx"),
+        weight: Weight::OnCpu,
         count,
+        value: count.into(),
         kernel: [0x33].into(),
         user: [0x99, 0x11].into(),
         quality,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ebtop::app::names::Names;
 use ebtop::app::stacks::{After, StackAction, StackMode, StacksView};
-use ebtop::model::stacks::{Missing, Naming, NodeId, StackHistory, StackTree};
+use ebtop::model::stacks::{Measure, Missing, Naming, NodeId, Scope, StackHistory, StackTree};
 use ebtop::sample::{Comm, Health, ProcKey, Sample, StackQuality, Task};
 use ebtop::symbols::{FrameKind, Request};
 use stack_world::{NGINX, World, refresh, view_of};
@@ -106,7 +106,7 @@ fn a_cut_stack_says_that_its_callers_are_unknown() {
     world.add(NGINX, "lost", 2).quality = StackQuality::Cut;
     let (view, ..) = view_of(&world);
     assert_eq!(outline(view.tree()), "all 5/0\n main 3/0\n  work 3/3\n [callers unknown] 2/0\n  lost 2/2\n");
-    assert_eq!((view.summary().samples, view.summary().complete), (5, 3));
+    assert_eq!((view.summary().value, view.summary().by_quality), (5, [3, 2, 0, 0, 0, 0]));
     assert_eq!(hottest_of(&view), ["work 3/3", "lost 2/2", "main 0/3"]);
 }
 
@@ -123,7 +123,7 @@ fn before_names_come_there_are_addresses_and_afterwards_names() {
     let world = World::of(&[("main;work;K:fault", 3)]);
     let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::default(), Names::default());
     history.push(&world.sample(1));
-    view.open(Some(NGINX), "nginx");
+    view.open(Scope::Process(NGINX), "nginx");
     let requests = view.refresh(&history, &mut names);
     let [work, main] = world.stacks[0].user[..] else { panic!() };
     let fault = world.stacks[0].kernel[0];
@@ -156,7 +156,7 @@ fn the_machine_has_processes_below_the_root() {
 fn an_updated_tree_is_the_tree_built_anew() {
     let (mut history, mut names) = (StackHistory::new(4 << 20, 20 * S), Names::default());
     let mut view = StacksView::default();
-    view.open(Some(NGINX), "nginx");
+    view.open(Scope::Process(NGINX), "nginx");
     let all = [("main;a;x", 9), ("main;b", 4), ("main;a;y;z", 2), ("main;c>d;K:e", 7), ("other", 1)];
     for tick in 0..60 {
         let mut world = World::of(&all);
@@ -164,7 +164,7 @@ fn an_updated_tree_is_the_tree_built_anew() {
         history.push(&world.sample(tick as u64 + 1));
         refresh(&mut view, &history, &mut names, &world);
         let mut fresh = StacksView::default();
-        fresh.open(Some(NGINX), "nginx");
+        fresh.open(Scope::Process(NGINX), "nginx");
         refresh(&mut fresh, &history, &mut names, &world);
         assert_eq!(sorted_outline(view.tree()), sorted_outline(fresh.tree()), "tick {tick}");
         assert_eq!((view.functions(), view.summary()), (fresh.functions(), fresh.summary()), "tick {tick}");
@@ -176,7 +176,7 @@ fn near_equal_siblings_keep_their_places() {
     let mut history = StackHistory::default();
     let mut names = Names::default();
     let mut view = StacksView::default();
-    view.open(Some(NGINX), "nginx");
+    view.open(Scope::Process(NGINX), "nginx");
     for (at, (a, b)) in [(100, 99), (90, 112), (95, 111), (90, 400)].into_iter().enumerate() {
         let world = World::of(&[("main;a", a), ("main;b", b)]);
         history.push(&world.sample(100 * at as u64 + 1));
@@ -260,7 +260,7 @@ fn an_exec_drops_the_samples_of_the_program_before() {
         let mut sample = world.sample(at_s);
         sample.tasks.iter_mut().filter(|t| t.key == NGINX).for_each(|t| t.exec_id = exec_id);
         history.push(&sample);
-        [Some(NGINX), None].map(|key| history.window(key, u64::MAX).samples)
+        [Scope::Process(NGINX), Scope::Machine].map(|scope| history.window(&scope, Measure::OnCpu, u64::MAX).value)
     };
     assert_eq!([push(1, 5), push(2, 5)], [[2, 9], [4, 18]]);
     assert_eq!(push(3, 6), [0, 21], "this tick's may be of either program");
@@ -290,14 +290,14 @@ fn history_counts_only_the_span_and_the_process() {
         history.push(&world.sample(at));
     }
     history.push(&world.sample(40));
-    let samples = |key, span_s| history.window(key, span_s * S).samples;
-    assert_eq!([samples(Some(NGINX), 1), samples(Some(NGINX), 5), samples(Some(NGINX), 30), samples(Some(NGINX), 300)], [2, 10, 60, 80]);
-    assert_eq!(samples(None, 5), 45);
-    assert_eq!(history.window(None, 5 * S).covered_ns, 5 * S);
-    assert_eq!(history.window(None, 300 * S).covered_ns, 39 * S);
-    let folded = history.of(Some(NGINX), 30 * S);
-    assert_eq!(folded.iter().map(|s| (s.count, s.user.len())).collect::<Vec<_>>(), [(60, 1)]);
-    assert_eq!(samples(Some(ProcKey { pid: 4112, start_ns: 8 }), 300), 0);
+    let samples = |scope: Scope, span_s| history.window(&scope, Measure::OnCpu, span_s * S).value;
+    assert_eq!([1, 5, 30, 300].map(|span_s| samples(Scope::Process(NGINX), span_s)), [2, 10, 60, 80]);
+    assert_eq!(samples(Scope::Machine, 5), 45);
+    assert_eq!(history.window(&Scope::Machine, Measure::OnCpu, 5 * S).covered_ns, 5 * S);
+    assert_eq!(history.window(&Scope::Machine, Measure::OnCpu, 300 * S).covered_ns, 39 * S);
+    let folded = history.window(&Scope::Process(NGINX), Measure::OnCpu, 30 * S);
+    assert_eq!(folded.stacks.iter().map(|s| (s.count, s.stack.user.len())).collect::<Vec<_>>(), [(60, 1)]);
+    assert_eq!(samples(Scope::Process(ProcKey { pid: 4112, start_ns: 8 }), 300), 0);
 }
 
 #[test]
@@ -307,9 +307,9 @@ fn history_forgets_after_five_minutes_and_when_time_runs_back() {
     for at in 1..=1000 {
         history.push(&world.sample(at));
     }
-    assert_eq!(history.window(None, u64::MAX).samples, 300);
+    assert_eq!(history.window(&Scope::Machine, Measure::OnCpu, u64::MAX).value, 300);
     history.push(&world.sample(3));
-    assert_eq!(history.window(None, u64::MAX).samples, 1);
+    assert_eq!(history.window(&Scope::Machine, Measure::OnCpu, u64::MAX).value, 1);
 }
 
 #[test]
@@ -325,20 +325,23 @@ fn history_stays_in_its_budget_and_says_how_far_it_reaches() {
         history.push(&world.sample(at));
         assert!(history.bytes() <= budget, "{} bytes at {at}", history.bytes());
     }
-    let window = history.window(None, u64::MAX);
+    let window = history.window(&Scope::Machine, Measure::OnCpu, u64::MAX);
     assert!((5 * S..20 * S).contains(&window.covered_ns), "{} ns", window.covered_ns);
-    assert_eq!(window.samples, 23 * window.covered_ns / S);
+    assert_eq!(window.value, 23 * window.covered_ns / S);
 }
 
 #[test]
-fn a_steady_burner_costs_little() {
-    let mut history = StackHistory::default();
-    let world = World::of(&[("main;burn", 49), ("main;burn;leaf", 49)]);
-    history.push(&world.sample(1));
-    let first = history.bytes();
-    (2..=100).for_each(|at| history.push(&world.sample(at)));
-    let each = (history.bytes() - first) / 99;
-    assert!(each <= 64, "{each} bytes a tick");
+fn a_steady_burner_costs_eight_bytes_a_tick() {
+    let bytes_a_tick = |stacks: &[(&str, u32)]| {
+        let (mut history, world) = (StackHistory::default(), World::of(stacks));
+        history.push(&world.sample(1));
+        let first = history.bytes();
+        (2..=100).for_each(|at| history.push(&world.sample(at)));
+        (history.bytes() - first) / 99
+    };
+    let (one, three) = (bytes_a_tick(&[("main;burn", 49)]), bytes_a_tick(&[("main;burn", 49), ("main;burn;leaf", 49), ("idle", 1)]));
+    assert_eq!(three - one, 2 * 8);
+    assert!(one <= 80, "{one} bytes a tick");
 }
 
 #[test]
@@ -349,8 +352,8 @@ fn losses_are_those_of_the_span() {
         sample.status[0].lost = lost;
         history.push(&sample);
     }
-    assert_eq!(history.window(None, 5 * S).lost, 3);
-    assert_eq!(history.window(None, u64::MAX).lost, 8);
+    assert_eq!(history.window(&Scope::Machine, Measure::OnCpu, 5 * S).lost, 3);
+    assert_eq!(history.window(&Scope::Machine, Measure::OnCpu, u64::MAX).lost, 8);
     assert_eq!(history.status().map(|s| &s.health), Some(&Health::Live));
 }
 
@@ -362,7 +365,7 @@ fn requests_come_in_chunks_hottest_first_and_again_if_not_sent() {
     }
     let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::default(), Names::default());
     history.push(&world.sample(1));
-    view.open(Some(NGINX), "nginx");
+    view.open(Scope::Process(NGINX), "nginx");
     let requests = view.refresh(&history, &mut names);
     assert_eq!(requests.iter().map(|r| r.user.len()).collect::<Vec<_>>(), [256; 8]);
     assert_eq!(requests[0].user[0], world.stacks[2999].user[0]);
@@ -394,9 +397,9 @@ fn control_characters_never_come_through() {
     let mut world = World::of(&[("ma\u{1b}[31min@li\u{7}b.so", 1)]);
     world.add(NGINX, "?@\u{202e}evil", 1);
     let (mut view, history, mut names) = view_of(&world);
-    view.open(Some(ProcKey { pid: 9, start_ns: 1 }), "\u{1b}]0;x");
+    view.open(Scope::Process(ProcKey { pid: 9, start_ns: 1 }), "\u{1b}]0;x");
     assert!(!view.title().contains('\u{1b}'));
-    view.open(Some(NGINX), "nginx");
+    view.open(Scope::Process(NGINX), "nginx");
     refresh(&mut view, &history, &mut names, &world);
     let text =
         format!("{}{:?}", outline(view.tree()).replace('\n', ""), view.functions().iter().map(|f| f.source.clone()).collect::<Vec<_>>());

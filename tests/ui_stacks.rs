@@ -4,7 +4,7 @@ mod stack_world;
 
 use ebtop::app::names::Names;
 use ebtop::app::stacks::{StackAction, StacksView};
-use ebtop::model::stacks::StackHistory;
+use ebtop::model::stacks::{Scope, StackHistory};
 use ebtop::sample::{Health, ProcKey, Sample, StackQuality};
 use ebtop::ui;
 use ebtop::ui::flame::{self, FlameBox};
@@ -103,7 +103,7 @@ fn view_after(world: &World, change: impl Fn(&mut Sample)) -> StacksView {
         change(&mut sample);
         history.push(&sample);
     }
-    view.open(Some(NGINX), "nginx");
+    view.open(Scope::Process(NGINX), "nginx");
     refresh(&mut view, &history, &mut names, world);
     view
 }
@@ -113,7 +113,7 @@ fn empty_states_say_why() {
     let idle = World::default();
     let off = Health::Off { reason: "needs CAP_BPF: start ebtop with sudo".into() };
     let mut view = StacksView::default();
-    view.open(Some(NGINX), "nginx");
+    view.open(Scope::Process(NGINX), "nginx");
     let states = [
         text(&view, 70, 12),
         text(&view_after(&idle, |_| {}), 70, 12),
@@ -139,7 +139,7 @@ fn remarks_tell_what_is_missing() {
     let mut view = view_after(&world, |sample| sample.status[0].health = degraded.clone());
     let mut lines = vec![text(&view, 100, 8)];
     view = StacksView::default();
-    view.open(Some(NGINX), "nginx");
+    view.open(Scope::Process(NGINX), "nginx");
     let mut history = StackHistory::default();
     let mut sample = nginx().sample(1);
     sample.status[0].lost = 12;
@@ -172,7 +172,7 @@ fn nothing_is_drawn_raw_or_panics_at_any_size() {
     let mut world = nginx();
     world.add(NGINX, "main;\u{1b}[2Jevil\u{202e}@\u{7}.so;日本語の関数;a::b<c>::d(e)", 400);
     let (mut view, ..) = view_of(&world);
-    view.open(Some(NGINX), "\u{1b}]0;title\u{7}");
+    view.open(Scope::Process(NGINX), "\u{1b}]0;title\u{7}");
     view.set_search("\u{1b}[31m");
     for _ in 0..3 {
         for (width, height) in (0..90).map(|size| (size, 30)).chain((0..40).map(|size| (70, size))) {
@@ -211,7 +211,7 @@ proptest! {
         }
         for FlameBox { node, width: cells, .. } in rows.iter().flatten() {
             let Some(id) = node else { continue };
-            let worth = tree.node(*id).total as f64 * f64::from(width) / tree.samples() as f64;
+            let worth = tree.node(*id).total as f64 * f64::from(width) / tree.total() as f64;
             // Each row rounds within its caller's cells, so errors add up with depth.
             prop_assert!((f64::from(*cells) - worth).abs() <= tree.node(*id).depth() as f64, "{} cells, worth {}", cells, worth);
         }

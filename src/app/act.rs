@@ -9,6 +9,7 @@ use super::shape::Shape;
 use super::stacks::{After, StackAction};
 use super::view::View;
 use super::{App, Effect, table_width, title};
+use crate::model::stacks::Scope;
 use crate::sample::ProcKey;
 
 impl App {
@@ -133,7 +134,7 @@ impl App {
     pub(super) fn go_to(&mut self, view: View) {
         self.trail.clear();
         if view == View::Stacks {
-            self.stacks.open(None, "");
+            self.stacks.open(Scope::Machine, "");
         }
         self.change_view(view);
     }
@@ -169,7 +170,7 @@ impl App {
     fn show_stacks(&mut self, key: ProcKey) {
         let Some(row) = self.model.find(key) else { return };
         let name = self.model.task(row).comm.to_string();
-        self.stacks.open(Some(key), &name);
+        self.stacks.open(Scope::Process(key), &name);
         let from = self.view;
         self.change_view(View::Stacks);
         self.trail.push(from);

@@ -114,7 +114,7 @@ pub struct Start {
     pub filter: Filter,
     /// Who runs ebtop, in a word for the header: `root`, a user's name, `replay`.
     pub who: String,
-    /// No process can be changed.
+    /// Refuse everything that changes the system.
     pub readonly: bool,
 }
 
@@ -427,6 +427,11 @@ impl App {
     /// Who runs ebtop.
     pub fn who(&self) -> &str {
         &self.who
+    }
+
+    /// Whatever would change the system (a signal, a nice value) is to be refused.
+    pub fn readonly(&self) -> bool {
+        self.readonly
     }
 
     /// The screen holds still.

@@ -5,8 +5,10 @@ mod moves;
 use std::sync::Arc;
 
 use super::names::Names;
-use crate::model::stacks::{HotFunction, Hottest, Label, Missing, Naming, NodeId, StackHistory, StackTree};
-use crate::sample::{Health, ProcKey};
+use crate::model::stacks::{
+    ByProcess, HotFunction, Hottest, Label, Measure, Missing, Naming, NodeId, Scope, Shape, StackHistory, StackTree,
+};
+use crate::sample::{Health, ProcKey, StackQuality};
 use crate::symbols::Request;
 
 pub use moves::{After, StackAction, TreeRow};
@@ -57,10 +59,12 @@ impl StackSpan {
 /// Facts about the samples shown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// Samples.
+    /// Times that something was sampled.
     pub samples: u64,
-    /// Of which the stack is whole.
-    pub complete: u64,
+    /// What they add up to, in the unit of the measure.
+    pub value: u64,
+    /// The same by `StackQuality`: why stacks are cut.
+    pub by_quality: [u64; StackQuality::ALL.len()],
     /// Samples lost on the machine in this span.
     pub lost: u64,
     /// How much of the span there is, ns.
@@ -82,7 +86,8 @@ pub struct Summary {
 /// The Stacks view.
 #[derive(Clone, Debug)]
 pub struct StacksView {
-    whose: Option<ProcKey>,
+    scope: Scope,
+    measure: Measure,
     title: String,
     span: StackSpan,
     mode: StackMode,
@@ -91,8 +96,8 @@ pub struct StacksView {
     epoch: u64,
     summary: Summary,
     hottest: Hottest,
-    /// What the tree was made of: whose, span, versions of history and names.
-    made_of: Option<(Option<ProcKey>, StackSpan, u64, u64)>,
+    /// What the tree was made of: measure, span, versions of history and names.
+    made_of: Option<(Measure, StackSpan, u64, u64)>,
     missing: Vec<Missing>,
     /// Paths zoomed into, innermost last; what is not in the samples now may come back.
     zoom: Vec<Vec<Arc<Label>>>,
@@ -108,11 +113,12 @@ impl Default for StacksView {
     /// The whole machine, the last 30 s.
     fn default() -> Self {
         StacksView {
-            whose: None,
+            scope: Scope::Machine,
+            measure: Measure::default(),
             title: "machine".into(),
             span: StackSpan::default(),
             mode: StackMode::default(),
-            tree: StackTree::new(true),
+            tree: StackTree::new(shape_of(&Scope::Machine)),
             epoch: 0,
             summary: Summary::default(),
             hottest: Hottest::default(),
@@ -130,19 +136,26 @@ impl Default for StacksView {
 }
 
 impl StacksView {
-    /// Turns to a process (`None` = the machine). Mode and span stay; the same process again keeps zoom and cursor too.
-    /// Nothing is shown before the next [`StacksView::refresh`].
-    pub fn open(&mut self, whose: Option<ProcKey>, name: &str) {
-        let title = match whose {
-            Some(key) => format!("{} ({})", crate::sample::printable(name.as_bytes()), key.pid),
-            None => "machine".to_string(),
+    /// Turns to the samples of others; `name` is that of the process, set or cgroup. Mode, measure and span stay; the same scope again
+    /// keeps zoom and cursor too. Nothing is shown before the next [`StacksView::refresh`].
+    pub fn open(&mut self, scope: Scope, name: &str) {
+        let name = crate::sample::printable(name.as_bytes());
+        let title = match &scope {
+            Scope::Machine => "machine".to_string(),
+            Scope::Process(key) => format!("{name} ({})", key.pid),
+            Scope::Set(_) | Scope::Cgroup(_) => name,
         };
-        if self.whose == whose {
+        if self.scope == scope {
             self.title = title;
             return;
         }
-        let tree = StackTree::new(whose.is_none());
-        *self = StacksView { whose, title, span: self.span, mode: self.mode, tree, ..StacksView::default() };
+        let tree = StackTree::new(shape_of(&scope));
+        *self = StacksView { scope, title, measure: self.measure, span: self.span, mode: self.mode, tree, ..StacksView::default() };
+    }
+
+    /// Adds up something else. Zoom and cursor stay where the new stacks have them.
+    pub fn set_measure(&mut self, measure: Measure) {
+        self.measure = measure;
     }
 
     /// Brings the view up to date; call it while the view is on screen, after each tick, each answer of the symbol thread and each action.
@@ -150,9 +163,9 @@ impl StacksView {
     pub fn refresh(&mut self, history: &StackHistory, names: &mut Names) -> Vec<Request> {
         if self.epoch != names.epoch() {
             self.epoch = names.epoch();
-            self.tree = StackTree::new(self.whose.is_none());
+            self.tree = StackTree::new(shape_of(&self.scope));
         }
-        let made_of = Some((self.whose, self.span, history.version(), names.version()));
+        let made_of = Some((self.measure, self.span, history.version(), names.version()));
         if self.made_of != made_of {
             self.made_of = made_of;
             self.make(history, names);
@@ -161,30 +174,41 @@ impl StacksView {
     }
 
     fn make(&mut self, history: &StackHistory, names: &Names) {
-        let window = history.window(self.whose, self.span.ns());
+        let window = history.window(&self.scope, self.measure, self.span.ns());
         self.tree.update(&window, names);
         self.missing = self.tree.missing();
         self.summary = Summary {
-            samples: window.samples,
-            complete: window.complete,
+            samples: window.count,
+            value: window.value,
+            by_quality: window.by_quality,
             lost: window.lost,
             covered_ns: window.covered_ns,
-            older: if window.samples == 0 { history.window(self.whose, u64::MAX).samples } else { 0 },
+            older: if window.count == 0 { history.window(&self.scope, self.measure, u64::MAX).count } else { 0 },
             hz: history.hz(),
             health: history.status().map(|status| status.health.clone()),
             cost: history.status().and_then(|status| status.cost.clone()),
             pending: self.missing.len(),
-            reason: names.reason(self.whose).map(str::to_string),
+            reason: names.reason(self.scope.process()).map(str::to_string),
         };
         self.settle();
     }
 
-    /// Whose stacks; `None` = the machine's.
-    pub fn whose(&self) -> Option<ProcKey> {
-        self.whose
+    /// Whose stacks.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
     }
 
-    /// `name (pid)`, fit for a terminal.
+    /// The process, if it is the stacks of one.
+    pub fn whose(&self) -> Option<ProcKey> {
+        self.scope.process()
+    }
+
+    /// What is added up.
+    pub fn measure(&self) -> Measure {
+        self.measure
+    }
+
+    /// Whose stacks, in words fit for a terminal.
     pub fn title(&self) -> &str {
         &self.title
     }
@@ -257,7 +281,7 @@ impl StacksView {
             true => text.contains(&self.search),
             false => text.to_lowercase().contains(&self.search),
         };
-        let is_named = label.kind.is_some() || self.whose.is_none() && !label.is_remark();
+        let is_named = label.kind.is_some() || self.whose().is_none() && !label.is_remark();
         !self.search.is_empty() && is_named && (holds(&label.name) || holds(&label.module))
     }
 
@@ -285,4 +309,13 @@ impl StacksView {
         }
         true
     }
+}
+
+fn shape_of(scope: &Scope) -> Shape {
+    let processes = match scope {
+        Scope::Process(_) => ByProcess::No,
+        Scope::Set(_) => ByProcess::Pid,
+        Scope::Machine | Scope::Cgroup(_) => ByProcess::Name,
+    };
+    Shape { processes, threads: false }
 }

@@ -10,7 +10,6 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
-#include "current.bpf.h"
 #include "unwind.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -18,27 +17,6 @@ char LICENSE[] SEC("license") = "GPL";
 #define EB_PF_KTHREAD 0x00200000
 /* io_uring workers: threads of a process that never were in user mode. */
 #define EB_PF_IO_WORKER 0x00000010
-
-/* The record; as long as its frames. What comes after `quality` says which stack of which thread it
- * is. */
-struct eb_stack_sample {
-	__u8 comm[16];
-	__u32 quality; /* enum eb_quality */
-	__u32 tgid;
-	__u64 start_ns; /* of the group leader, CLOCK_BOOTTIME */
-	__u32 tid;
-	__u16 kernel_frames;
-	__u16 user_frames;
-	__u64 frames[EB_FRAMES]; /* kernel, then user, innermost first */
-};
-_Static_assert(__builtin_offsetof(struct eb_stack_sample, frames) == 40,
-	       "collect/stacks.rs decodes this");
-
-struct eb_scratch {
-	__u32 user_frames;
-	__u32 pad;
-	struct eb_stack_sample sample;
-};
 
 /* Size of the ring, set before load; the collector sets the map's to the same. */
 const volatile __u64 ring_bytes = 512 * 1024;
@@ -48,15 +26,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 512 * 1024);
 } stacks_ring SEC(".maps");
-
-/* Where a sample is put together: too large for the BPF stack. One a CPU, as samples do not nest.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct eb_scratch);
-} stacks_scratch SEC(".maps");
 
 /* Samples that found the ring full, by CPU. */
 struct {
@@ -100,7 +69,22 @@ static __always_inline void identify(struct eb_stack_sample *sample, __u64 ids)
 	sample->tgid = ids >> 32;
 	sample->tid = (__u32)ids;
 	sample->start_ns = eb_current_start_ns();
+	sample->weight = EB_ON_CPU;
+	sample->value = 1;
+	sample->quality = EB_COMPLETE;
+	sample->miss = EB_NO_MISS;
+	sample->kernel_frames = 0;
+	sample->user_frames = 0;
 	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
+}
+
+static __always_inline void walk_kernel(struct bpf_perf_event_data *ctx,
+					struct eb_stack_sample *sample)
+{
+	long bytes = bpf_get_stack(ctx, sample->frames, EB_KERNEL_DEPTH * sizeof(__u64), 0);
+
+	if (bytes > 0)
+		sample->kernel_frames = bytes / sizeof(__u64);
 }
 
 SEC("perf_event")
@@ -108,35 +92,23 @@ int stacks_tick(struct bpf_perf_event_data *ctx)
 {
 	__u64 ids = bpf_get_current_pid_tgid();
 	bool in_kernel = (__s64)PT_REGS_IP(&ctx->regs) < 0;
-	struct eb_stack_sample *sample;
-	struct eb_scratch *scratch;
-	__u32 zero = 0, kernel = 0;
-	long bytes;
+	struct eb_walk *walk;
+	__u32 slot = 0;
 
 	if (!(__u32)ids)
 		return 0;
-	scratch = bpf_map_lookup_elem(&stacks_scratch, &zero);
-	if (!scratch)
+	walk = eb_walk(slot);
+	if (!walk)
 		return 0;
-	sample = &scratch->sample;
-	identify(sample, ids);
-	if (in_kernel) {
-		bytes = bpf_get_stack(ctx, sample->frames, EB_DEPTH * sizeof(__u64), 0);
-		if (bytes > 0)
-			kernel = (bytes / sizeof(__u64)) & (EB_FRAMES / 2 - 1);
-	}
-	sample->kernel_frames = kernel;
-	scratch->user_frames = 0;
-	sample->quality = EB_COMPLETE;
+	identify(&walk->sample, ids);
+	if (in_kernel)
+		walk_kernel(ctx, &walk->sample);
 	if (!(EB_CURRENT(flags) & (EB_PF_KTHREAD | EB_PF_IO_WORKER))) {
+		walk->sample.quality = EB_CUT;
 		/* An exiting task without mm would read through the page tables of another. */
-		if (EB_CURRENT(mm))
-			eb_unwind_user(ctx, in_kernel, sample->frames, kernel,
-				       &scratch->user_frames, &sample->quality);
-		else
-			sample->quality = EB_CUT;
+		if (EB_CURRENT(mm) && eb_tick_user_regs(ctx, in_kernel, &walk->regs))
+			eb_walk_user(ctx, walk, slot);
 	}
-	sample->user_frames = scratch->user_frames;
-	put(sample, kernel + sample->user_frames);
+	put(&walk->sample, walk->sample.kernel_frames + walk->sample.user_frames);
 	return 0;
 }

@@ -1,138 +1,95 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The user-space unwinder: from the registers of the current thread to return addresses.
- * stacks.bpf.c knows only eb_unwind_user(); unwinding by tables comes in behind it.
+ * The user-space unwinder, for programs of any type: from the registers of the current thread to
+ * return addresses.
  *
- * It walks frame records {caller's frame pointer, return address}, the same on x86_64 and arm64, by
- * itself rather than by bpf_get_stack(), because only so does it learn how the walk ended:
- *   EB_COMPLETE  a frame record was read whose saved frame pointer or return address is 0: both
- * ABIs ask start code to clear the frame pointer, so this is the outermost frame. A 0 in the
- * register itself proves nothing (code without frame pointers may keep any number there) and counts
- * as cut. EB_DEEP      EB_DEPTH addresses, and more to come. EB_CUT       anything else: a record
- * that is unreadable, misaligned, below the one before or far above it (the first by the stack
- * pointer), or an address no program can have. So a walk ends, too, where a signal handler or a
- * runtime (Go's systemstack) changed stacks. What frame pointers cannot give: a function that made
- * no frame (yet) hides its caller, and a frame pointer used for something else may yield addresses
- * that are no callers.
+ *	walk = eb_walk(slot);
+ *	fill walk->sample, kernel frames first: tgid, start_ns and kernel_frames are needed
+ *	eb_tick_user_regs(ctx, in_kernel, &walk->regs) or eb_current_user_regs(&walk->regs)
+ *	eb_walk_user(ctx, walk, slot);
+ *
+ * writes sample.user_frames addresses behind the kernel's, and sample.quality and miss.
+ *
+ * Programs that may interrupt one another on a CPU need a slot each: define EB_WALKS before
+ * including this. The maps with tables are shared between objects; unwind_walk is each object's
+ *own.
  */
 #ifndef EB_UNWIND_BPF_H
 #define EB_UNWIND_BPF_H
 
-#define EB_DEPTH 127
-/* Room for a kernel and a user stack, a power of two so that a masked index is in bounds. */
-#define EB_FRAMES 256
-/* Most bytes from one record to the next: what lies further is hardly a frame, but a pointer to the
- * heap. */
-#define EB_FRAME_BYTES (1ULL << 20)
+#include "regs.bpf.h"
+#include "sample.bpf.h"
+#include "unwind_tables.h"
 
-enum eb_quality {
-	EB_COMPLETE = 0,
-	EB_CUT = 1,
-	EB_DEEP = 2,
-};
-
-struct eb_regs {
-	__u64 ip, sp, fp;
-};
-
-#ifdef __TARGET_ARCH_arm64
-/* Return addresses may be signed in the bits above the address. */
-#define EB_ADDR(a) ((a) & ((1ULL << 52) - 1))
-#else
-#define EB_ADDR(a) (a)
+#ifndef EB_WALKS
+#define EB_WALKS 1
 #endif
 
 /*
- * Registers of the thread in user mode, from before the system call or interrupt if it is in the
- * kernel. False where this kernel cannot tell (before 5.15, in kernel mode).
+ * A walk. It is memory of a map, and what changes in loops is volatile, so that the verifier does
+ * not tell apart the states of each iteration: kernels from 6.8 on would otherwise give up.
  */
-static __always_inline bool eb_user_regs(struct bpf_perf_event_data *ctx, bool in_kernel,
-					 struct eb_regs *regs)
-{
-	if (!in_kernel) {
-		regs->ip = PT_REGS_IP(&ctx->regs);
-		regs->sp = PT_REGS_SP(&ctx->regs);
-		regs->fp = PT_REGS_FP(&ctx->regs);
-		return true;
-	}
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
-		struct pt_regs *user =
-			(struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+struct eb_walk {
+	struct eb_regs regs; /* of the frame that comes next */
+	struct eb_mapping mapping; /* the last one, as the caller is often in the same */
+	__u32 mappings_at;
+	__u32 mappings; /* 0: the process is not known */
+	volatile __u32 low, high; /* of a binary search */
+	__u32 frames;
+	__u8 exact; /* ip is not a return address: the first frame, or one that a signal interrupted
+		     */
+	__u8 leap; /* the last step followed a frame pointer out of the stack */
+	__u8 doubt; /* a step was by frame pointer for want of a table */
+	__u8 pad[5];
+	__u64 saved[8];
+	struct eb_stack_sample sample;
+};
 
-		regs->ip = PT_REGS_IP_CORE(user);
-		regs->sp = PT_REGS_SP_CORE(user);
-		regs->fp = PT_REGS_FP_CORE(user);
-		return true;
-	}
-	return false;
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EB_WALKS);
+	__type(key, __u32);
+	__type(value, struct eb_walk);
+} unwind_walk SEC(".maps");
+
+static __always_inline struct eb_walk *eb_walk(__u32 slot)
+{
+	return bpf_map_lookup_elem(&unwind_walk, &slot);
 }
 
-/* By the kernel's own walk, which knows 32-bit frames and old kernels but not how it ended: never
- * complete. */
-static __always_inline __u32 eb_unwind_kernel_walk(struct bpf_perf_event_data *ctx, __u64 *frames,
-						   __u32 first, __u32 *quality)
-{
-	long bytes = bpf_get_stack(ctx, &frames[first & (EB_FRAMES / 2 - 1)],
-				   EB_DEPTH * sizeof(__u64), BPF_F_USER_STACK);
+#include "unwind_step.bpf.h"
 
-	if (bytes <= 0)
-		return 0;
-	if (bytes == EB_DEPTH * sizeof(__u64))
-		*quality = EB_DEEP;
-	return bytes / sizeof(__u64);
+/* Programs of 32 bits: by the kernel's own walk, which knows their frames, but not how it ended. */
+static __always_inline void eb_walk_compat(void *ctx, struct eb_stack_sample *sample)
+{
+	__u32 first = sample->kernel_frames & (EB_FRAMES / 2 - 1);
+	long bytes = bpf_get_stack(ctx, &sample->frames[first], EB_DEPTH * sizeof(__u64),
+				   BPF_F_USER_STACK);
+
+	sample->quality = EB_NO_TABLE;
+	if (bytes > 0)
+		sample->user_frames = bytes / sizeof(__u64);
 }
 
-/*
- * Writes the user addresses of the current thread, innermost first, to frames[first...], at most
- * EB_DEPTH. `count` is memory of a map, so that the verifier does not tell apart the states of each
- * depth.
- */
-static __always_inline void eb_unwind_user(struct bpf_perf_event_data *ctx, bool in_kernel,
-					   __u64 *frames, __u32 first, volatile __u32 *count,
-					   __u32 *quality)
+/* Walks the user stack from walk->regs on. `ctx` is the program's own. */
+static __always_inline void eb_walk_user(void *ctx, struct eb_walk *walk, __u32 slot)
 {
-	struct eb_regs regs = {};
-	__u64 fp, below;
+	struct eb_stack_sample *sample = &walk->sample;
 
-	*quality = EB_CUT;
-	*count = 0;
-	if (!eb_user_regs(ctx, in_kernel, &regs) || !(regs.sp >> 32)) {
-		*count = eb_unwind_kernel_walk(ctx, frames, first, quality);
+	sample->user_frames = 0;
+	sample->miss = EB_NO_MISS;
+	if (!(walk->regs.sp >> 32)) {
+		eb_walk_compat(ctx, sample);
 		return;
 	}
-	frames[first & (EB_FRAMES - 1)] = regs.ip;
-	*count = 1;
-	fp = regs.fp;
-	below = regs.sp;
+	eb_walk_begin(walk);
 #pragma clang loop unroll(disable)
-	for (int i = 1; i <= EB_DEPTH; i++) {
-		__u64 record[2], at;
-
-		if (fp < below || fp - below > EB_FRAME_BYTES || fp & 7)
-			return;
-		if (bpf_probe_read_user(record, sizeof(record), (void *)fp))
-			return;
-		record[1] = EB_ADDR(record[1]);
-		if (!record[1]) {
-			*quality = EB_COMPLETE;
-			return;
-		}
-		if (record[1] < 4096 || (__s64)record[1] < 0)
-			return;
-		if (i == EB_DEPTH) {
-			*quality = EB_DEEP;
-			return;
-		}
-		at = first + i;
-		frames[at & (EB_FRAMES - 1)] = record[1];
-		*count = i + 1;
-		if (!record[0]) {
-			*quality = EB_COMPLETE;
-			return;
-		}
-		below = fp + sizeof(record);
-		fp = record[0];
-	}
+	for (int i = 0; i <= EB_DEPTH; i++)
+		if (eb_walk_step(slot))
+			break;
+	sample->user_frames = walk->frames;
+	if (walk->doubt)
+		sample->quality = EB_NO_TABLE;
 }
 
 #endif

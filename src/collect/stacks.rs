@@ -70,7 +70,7 @@ impl Stacks {
     pub fn read(&mut self) -> sample::Stacks {
         self.follow_cpus();
         self.drain();
-        sample::Stacks { hz: self.hz, counts: self.fold.borrow_mut().take() }
+        sample::Stacks { hz: self.hz, counts: self.fold.borrow_mut().take(), interpreted: Vec::new() }
     }
 
     /// Readable once the ring is more than a quarter full, until it is drained.

@@ -6,6 +6,7 @@ use super::check::{gather, why_no_bpf};
 use super::live::Live;
 use super::proc_fs::ProcFs;
 use super::{Collector, Source};
+use crate::rights::{Work, narrow};
 
 /// What the user asked of collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +24,12 @@ pub struct StartOptions {
 /// # Errors
 /// Not even /proc can be read.
 pub fn start(options: StartOptions) -> anyhow::Result<Collector> {
-    Collector::start(options.interval, move || best_source(options))
+    Collector::start(options.interval, move || {
+        let source = best_source(options)?;
+        // The thread that asked for this gives up its own rights, meets the same refusal and says so.
+        let _ = narrow(Work::Collect);
+        Ok(source)
+    })
 }
 
 fn best_source(options: StartOptions) -> anyhow::Result<Box<dyn Source>> {

@@ -45,12 +45,15 @@ impl NamedStack {
         all
     }
 
-    /// `complete`, `cut` or `deep`.
+    /// `complete`, or what cut it: `deep`, `no-table`, `unreadable`, `jit`; `cut` where that is not known.
     pub fn quality_name(&self) -> &'static str {
         match self.quality {
             StackQuality::Complete => "complete",
             StackQuality::Cut => "cut",
             StackQuality::Deep => "deep",
+            StackQuality::NoTable => "no-table",
+            StackQuality::Unreadable => "unreadable",
+            StackQuality::Jit => "jit",
         }
     }
 
@@ -79,6 +82,7 @@ impl<'a> From<&'a Frame> for JsonFrame<'a> {
             FrameKind::Kernel => "kernel",
             FrameKind::Native => "user",
             FrameKind::Jit => "jit",
+            FrameKind::Python => "python",
         };
         JsonFrame { name: frame_name(frame), module: &frame.module, kind }
     }

@@ -11,7 +11,7 @@ use crate::sample::{Details, ProcKey, Sample};
 /// First bytes of every recording.
 pub(super) const MAGIC: [u8; 9] = *b"ebtop\0rec";
 /// Changes with every change of the frames' content.
-pub(super) const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 2;
 /// Bytes of magic and version.
 pub(super) const HEADER_LEN: usize = MAGIC.len() + 2;
 /// No frame is longer, so that a hostile length costs no more than this, and what is decoded from it a small multiple.
@@ -145,7 +145,9 @@ mod tests {
             key,
             tid: 8,
             comm: task.comm,
+            weight: Weight::OnCpu,
             count: 3,
+            value: 3,
             kernel: Arc::from([u64::MAX, 1]),
             user: Arc::from([]),
             quality: StackQuality::Deep,
@@ -157,7 +159,11 @@ mod tests {
             tasks: vec![task],
             exits: vec![Exit { task, at_ns: 2, code: 1, signal: 9, peak_rss_bytes: Some(1) }],
             sockets: vec![socket],
-            stacks: Stacks { hz: 49, counts: vec![count] },
+            stacks: Stacks {
+                hz: 49,
+                counts: vec![count],
+                interpreted: vec![(INTERPRETED, InterpretedFrame { function: "f".into(), file: "a.py".into(), line: 3 })],
+            },
             machine: Machine { pressure: Some(Pressure { cpu_pct: 1.5, ..Pressure::default() }), ..Machine::default() },
             status: status.map(|(domain, health)| DomainStatus { domain, health, lost: 1, cost: Some("~".into()) }).collect(),
             ..Sample::default()

@@ -18,6 +18,13 @@ pub(super) fn clean(frame: &mut Frame) {
         sample.tasks.dedup_by_key(|task| task.key);
     }
     sample.sockets.iter_mut().for_each(clean_socket);
+    for count in &mut sample.stacks.counts {
+        cap([&mut count.value]);
+    }
+    for (_, frame) in &mut sample.stacks.interpreted {
+        frame.function = printable(frame.function.as_bytes()).into();
+        frame.file = printable(frame.file.as_bytes()).into();
+    }
     clean_machine(&mut sample.machine);
     sample.status.iter_mut().for_each(clean_status);
     for (_, details) in &mut frame.details {

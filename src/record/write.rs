@@ -1,12 +1,13 @@
 //! Writing a recording.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::File;
+use std::io::{ErrorKind, Seek, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::RecordError;
 use super::codec::{self, FRAME_LIMIT, FrameRef, HEADER_LEN};
+use crate::files::{Opened, open_or_make};
 use crate::sample::{Details, ProcKey, Sample};
 
 /// Writes samples to a file as they come, one write a frame, so that a reader beside it (or after a crash) finds whole frames.
@@ -58,28 +59,23 @@ impl Recorder {
 }
 
 fn create(path: &Path) -> Result<File, RecordError> {
-    let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits() as i32;
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600).custom_flags(flags);
-    match options.clone().create_new(true).open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        created => return created.map_err(RecordError::io(path)),
-    }
-    let mut file = options.open(path).map_err(|_| RecordError::NotOurs(path.display().to_string()))?;
-    if !is_own_recording(&mut file).map_err(RecordError::io(path))? {
-        return Err(RecordError::NotOurs(path.display().to_string()));
+    let not_ours = || RecordError::NotOurs(path.display().to_string());
+    let mut file = match open_or_make(path) {
+        Ok(Opened::New(file)) => return Ok(file),
+        Ok(Opened::Old(file)) => file,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(not_ours()),
+        Err(error) => return Err(RecordError::io(path)(error)),
+    };
+    if !is_recording(&mut file).map_err(RecordError::io(path))? {
+        return Err(not_ours());
     }
     let restart = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.set_permissions(PermissionsExt::from_mode(0o600)));
     restart.map_err(RecordError::io(path))?;
     Ok(file)
 }
 
-/// A plain file of this user, with one name, that is empty or begins like a recording.
-fn is_own_recording(file: &mut File) -> std::io::Result<bool> {
-    let facts = file.metadata()?;
-    if !facts.is_file() || facts.uid() != rustix::process::geteuid().as_raw() || facts.nlink() != 1 {
-        return Ok(false);
-    }
+/// Whether a file is empty or begins like a recording.
+fn is_recording(file: &mut File) -> std::io::Result<bool> {
     let mut header = [0; HEADER_LEN];
     let length = codec::read_full(file, &mut header)?;
     Ok(length == 0 || codec::version_of(&header).is_some())

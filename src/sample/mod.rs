@@ -19,7 +19,7 @@ pub use counters::{Counter, Counters};
 pub use health::{Domain, DomainStatus, Health};
 pub use machine::{CpuTimes, Machine, MachineMemory, Pressure};
 pub use socket::{Protocol, Socket, TcpInfo};
-pub use stack::{Origin, StackCount, StackQuality, Stacks};
+pub use stack::{INTERPRETED, InterpretedFrame, Origin, StackCount, StackQuality, Stacks, Weight};
 pub use talk::{Command, Details, Update, Wants};
 pub use task::{Exit, Memory, ProcKey, Task, Thread};
 pub use text::{Comm, printable};

@@ -11,6 +11,7 @@ mod process;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::rights::{Work, narrow};
 use crate::sample::{Origin, ProcKey};
 use namer::Namer;
 
@@ -23,6 +24,8 @@ pub enum FrameKind {
     Native,
     /// Code a runtime wrote at run time (perf map or nameless executable mapping).
     Jit,
+    /// A line of Python.
+    Python,
 }
 
 /// The name of an address.
@@ -72,6 +75,8 @@ pub fn spawn(origin: Origin) -> (Sender<Request>, Receiver<Answer>) {
     let (requests, inbox) = crossbeam_channel::bounded::<Request>(16);
     let (outbox, answers) = crossbeam_channel::bounded(16);
     let work = move || {
+        // Where this is refused, the thread that draws is refused, too, and says so.
+        let _ = narrow(Work::Name);
         let mut namer = Namer::default();
         for request in inbox {
             let answer = match origin {

@@ -166,7 +166,7 @@ fn box_text(view: &StacksView, id: NodeId, width: usize) -> (String, Role) {
     let label: &Label = tree.label(id);
     let is_match = view.is_match(label);
     let prefix = format!("{}{}", if is_match { "*" } else { "" }, letter(label));
-    let share = short_percent(tree.node(id).total, tree.samples());
+    let share = short_percent(tree.node(id).total, tree.total());
     let name_width = width.saturating_sub(prefix.width());
     let beside_share = name_width.saturating_sub(share.width() + 1);
     let text = match beside_share >= label.name.width().min(LEGIBLE) {
@@ -181,6 +181,7 @@ fn role_of(kind: Option<FrameKind>) -> Role {
         Some(FrameKind::Kernel) => Role::KernelCode,
         Some(FrameKind::Native) => Role::NativeCode,
         Some(FrameKind::Jit) => Role::JitCode,
+        Some(FrameKind::Python) => Role::PythonCode,
         None => Role::NoCode,
     }
 }

@@ -15,7 +15,7 @@ use super::flame;
 use super::theme::Theme;
 use crate::app::stacks::{StackMode, StacksView, Summary};
 use crate::model::stacks::StackTree;
-use crate::sample::Health;
+use crate::sample::{Health, StackQuality};
 use text::{fit, fit_name, grouped, letter, percent, put, span};
 
 /// Rows from which the graph has the table below it.
@@ -57,7 +57,7 @@ fn draw_header(buf: &mut Buffer, area: Rect, view: &StacksView) {
     facts.push((0, format!("{} samples", grouped(summary.samples))));
     facts.push((2, format!("{} Hz", summary.hz)));
     if summary.samples > 0 {
-        facts.push((1, format!("{} % whole", percent(summary.complete, summary.samples))));
+        facts.push((1, format!("{} % whole", percent(summary.by_quality[StackQuality::Complete as usize], summary.value))));
     }
     facts.push((if summary.lost == 0 { 3 } else { 0 }, format!("{} lost", grouped(summary.lost))));
     facts.extend(summary.cost.iter().map(|cost| (4, cost.clone())));
@@ -98,7 +98,7 @@ fn remark(view: &StacksView) -> String {
     let summary = view.summary();
     if !view.search().is_empty() {
         let text = crate::sample::printable(view.search().as_bytes());
-        return format!("/{text}: in {} % of samples ", percent(view.matched(), summary.samples));
+        return format!("/{text}: in {} % of samples ", percent(view.matched(), summary.value));
     }
     if summary.pending > 0 {
         return format!("naming {} addresses… ", grouped(summary.pending as u64));
@@ -116,7 +116,7 @@ fn remark(view: &StacksView) -> String {
 /// The chosen frame in full; the hottest function until one is chosen.
 fn draw_detail(buf: &mut Buffer, area: Rect, view: &StacksView, below: usize) {
     let tree = view.tree();
-    let whole = tree.samples();
+    let whole = tree.total();
     let function = view.functions().get(if view.mode() == StackMode::Table { view.function_index() } else { 0 });
     let (before, label, own, total) = match (view.mode(), view.chosen(), function) {
         (StackMode::Flame | StackMode::Tree, Some(id), _) => ("▸ ", tree.label(id), tree.node(id).own, tree.node(id).total),

@@ -63,6 +63,8 @@ pub enum Role {
     NativeCode,
     /// Code written at run time.
     JitCode,
+    /// Interpreted code: Python.
+    PythonCode,
     /// A process or a remark.
     NoCode,
     /// A function that the search found.
@@ -110,6 +112,7 @@ impl Theme {
             Role::KernelCode => return self.filled(Color::White, Color::Red),
             Role::NativeCode => return self.filled(Color::Black, Color::Green),
             Role::JitCode => return self.filled(Color::Black, Color::Cyan),
+            Role::PythonCode => return self.filled(Color::Black, Color::Yellow),
             Role::NoCode => return self.filled(Color::White, Color::DarkGray),
             Role::Match => return self.filled(Color::White, Color::Magenta).add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
         };

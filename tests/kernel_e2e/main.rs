@@ -1,6 +1,7 @@
 //! The program as a user runs it, against truth that the tests make themselves: `ebtop -b -o json`, read back.
 //! Needs root: `cargo test --test kernel_e2e -- --ignored --test-threads=1`. `EBTOP_LONG=1` measures for minutes instead of seconds.
 
+mod any_kernel;
 mod cpu;
 mod formats;
 mod ledger;
@@ -9,6 +10,7 @@ mod memory;
 mod objects;
 mod program;
 mod record;
+mod rights;
 mod sockets;
 mod stacks;
 mod unprivileged;

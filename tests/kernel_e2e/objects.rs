@@ -1,23 +1,19 @@
 //! What the kernel holds of BPF, by id.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use libbpf_rs::query::{LinkInfoIter, MapInfo, MapInfoIter, ProgInfoIter, ProgInfoQueryOptions};
+use libbpf_rs::{MapCore, MapHandle, MapType};
 
 /// Kinds with their ids: `prog 12`, `map 5`, `link 3`.
-pub type Objects = BTreeSet<(&'static str, u64)>;
-
-fn bpftool(kind: &str, more: &[&str]) -> Vec<Value> {
-    let output = Command::new("bpftool").args(["-j", kind]).args(more).output().unwrap();
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("bpftool {kind}: {e}: {}", String::from_utf8_lossy(&output.stderr)))
-}
+pub type Objects = BTreeSet<(&'static str, u32)>;
 
 /// All there are now.
 pub fn all() -> Objects {
-    let ids = |kind| bpftool(kind, &["list"]).into_iter().filter_map(move |one| Some((kind, one["id"].as_u64()?)));
-    ["prog", "map", "link"].into_iter().flat_map(ids).collect()
+    let programs = ProgInfoIter::default().map(|program| ("prog", program.id));
+    let maps = MapInfoIter::default().map(|map| ("map", map.id));
+    programs.chain(maps).chain(LinkInfoIter::default().map(|link| ("link", link.id))).collect()
 }
 
 /// Those that a process has open, with the programs of its links and the maps of those programs.
@@ -36,9 +32,9 @@ pub fn of(pid: u32) -> Objects {
 fn held() -> Objects {
     let pids = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let mut held: Objects = pids.flat_map(of).collect();
-    for program in bpftool("prog", &["list"]) {
-        if program["id"].as_u64().is_some_and(|id| held.contains(&("prog", id))) {
-            held.extend(program["map_ids"].as_array().into_iter().flatten().filter_map(|id| Some(("map", id.as_u64()?))));
+    for program in programs_with_maps() {
+        if held.contains(&("prog", program.id)) {
+            held.extend(program.map_ids.iter().map(|&id| ("map", id)));
         }
     }
     held
@@ -59,14 +55,16 @@ pub fn left_since(before: &Objects) -> Objects {
     }
 }
 
+fn programs_with_maps() -> ProgInfoIter {
+    ProgInfoIter::with_query_opts(ProgInfoQueryOptions::default().include_map_ids(true))
+}
+
 /// Entries of the hash maps that a process has open.
 pub fn map_entries(pid: u32) -> usize {
     let open = of(pid);
-    let hashes = bpftool("map", &["list"]).into_iter().filter_map(|map| {
-        let id = map["id"].as_u64().filter(|&id| open.contains(&("map", id)))?;
-        map["type"].as_str().is_some_and(|kind| kind.contains("hash")).then_some(id)
-    });
-    let hashes: Vec<u64> = hashes.collect();
+    let is_open_hash =
+        |map: &MapInfo| matches!(map.ty, MapType::Hash | MapType::PercpuHash | MapType::LruHash) && open.contains(&("map", map.id));
+    let hashes: Vec<u32> = MapInfoIter::default().filter(is_open_hash).map(|map| map.id).collect();
     assert!(!hashes.is_empty(), "{pid} has no hash maps: {open:?}");
-    hashes.iter().map(|id| bpftool("map", &["dump", "id", &id.to_string()]).len()).sum()
+    hashes.into_iter().map(|id| MapHandle::from_map_id(id).unwrap().keys().count()).sum()
 }

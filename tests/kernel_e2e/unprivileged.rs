@@ -7,10 +7,10 @@ use std::process::{Command, Output, Stdio};
 
 use crate::program::{EBTOP, list, number, run, ticks_of};
 
-const NOBODY: u32 = 65534;
+pub const NOBODY: u32 = 65534;
 
 /// A copy of the program where anybody may run it.
-fn public_copy(dir: &Path) -> PathBuf {
+pub fn public_copy(dir: &Path) -> PathBuf {
     std::fs::set_permissions(dir, PermissionsExt::from_mode(0o755)).unwrap();
     let copy = dir.join("ebtop");
     std::fs::copy(EBTOP, &copy).unwrap();

@@ -1,11 +1,12 @@
 //! Builds stack samples from lines such as `main;work;K:do_read`, root first, and names their addresses as the symbol thread would.
+#![allow(dead_code, reason = "each test file uses its own share")]
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use ebtop::app::names::Names;
 use ebtop::app::stacks::StacksView;
-use ebtop::model::stacks::StackHistory;
+use ebtop::model::stacks::{Scope, StackHistory};
 use ebtop::sample::{Comm, Domain, DomainStatus, Health, ProcKey, Sample, StackCount, StackQuality, Stacks, Task};
 use ebtop::symbols::{Answer, Frame, FrameKind, Request};
 
@@ -45,7 +46,17 @@ impl World {
         let quality = StackQuality::Complete;
         let (kernel, user): (Arc<[u64]>, Arc<[u64]>) = (kernel.into(), user.into());
         let comm = Comm::new(if key == NGINX { b"nginx" } else { b"other" });
-        self.stacks.push(StackCount { key, tid: key.pid, comm, count, kernel, user, quality });
+        self.stacks.push(StackCount {
+            key,
+            tid: key.pid,
+            comm,
+            count,
+            value: count.into(),
+            kernel,
+            user,
+            quality,
+            ..StackCount::default()
+        });
         self.stacks.last_mut().unwrap()
     }
 
@@ -64,7 +75,7 @@ impl World {
         Sample {
             at_ns: at_s * 1_000_000_000,
             tasks: keys.into_iter().map(task).collect(),
-            stacks: Stacks { hz: 49, counts: self.stacks.clone() },
+            stacks: Stacks { hz: 49, counts: self.stacks.clone(), interpreted: Vec::new() },
             status: vec![DomainStatus { domain: Domain::Stacks, health: Health::Live, lost: 0, cost: Some("~4 µs a sample".into()) }],
             ..Sample::default()
         }
@@ -115,7 +126,7 @@ pub fn view_of(world: &World) -> (StacksView, StackHistory, Names) {
     let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::default(), Names::default());
     history.push(&Sample { at_ns: 69_000_000_000, ..Sample::default() });
     history.push(&world.sample(99));
-    view.open(Some(NGINX), "nginx");
+    view.open(Scope::Process(NGINX), "nginx");
     refresh(&mut view, &history, &mut names, world);
     (view, history, names)
 }

@@ -98,7 +98,7 @@ impl StacksView {
             kept.push(at);
             at = tree.node(at).parent;
         }
-        let is_shown = |id: &NodeId| tree.node(*id).total * 100 >= tree.samples() * TREE_MIN_PCT || kept.contains(id);
+        let is_shown = |id: &NodeId| tree.node(*id).total * 100 >= tree.total() * TREE_MIN_PCT || kept.contains(id);
         let mut rows = Vec::new();
         let mut todo = vec![TreeRow { node: self.zoom_node, indent: 0 }];
         while let Some(row) = todo.pop() {

@@ -4,10 +4,9 @@
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use nix::unistd::{Uid, User};
 use rustc_hash::FxHashMap;
 
-use crate::sample::printable;
+use crate::users::name_of;
 
 /// /etc/passwd answers in far less.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -62,10 +61,7 @@ impl Users {
 }
 
 fn look_up(uid: u32) -> String {
-    match User::from_uid(Uid::from_raw(uid)) {
-        Ok(Some(user)) => printable(user.name.as_bytes()),
-        _ => uid.to_string(),
-    }
+    name_of(uid).unwrap_or(uid.to_string())
 }
 
 #[cfg(test)]

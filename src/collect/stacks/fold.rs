@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::sample::{Comm, ProcKey, StackCount, StackQuality};
+use crate::sample::{Comm, ProcKey, StackCount, StackQuality, Weight};
 
 /// Bytes of a record before its frames.
-const HEADER: usize = 40;
-/// Bytes that may differ between equal stacks of one thread: its name, and how the walk ended.
-const UNKEYED: usize = 20;
+const HEADER: usize = 56;
+/// Bytes that may differ between equal stacks of one thread: its name, what the sample weighs, and how the walk ended.
+const UNKEYED: usize = 28;
 /// Most frames of one stack (`EB_DEPTH`).
-const DEPTH: usize = 127;
+const DEPTH: usize = 128;
 /// Bytes of distinct stacks held when nobody reads: hours of an ordinary machine.
 const BYTES_MAX: usize = 4 << 20;
 /// Bookkeeping of one entry, about: the map's slot and the allocation.
@@ -27,6 +27,7 @@ pub(super) struct Fold {
 
 struct Seen {
     count: u32,
+    value: u64,
     comm: Comm,
     quality: StackQuality,
 }
@@ -34,13 +35,14 @@ struct Seen {
 impl Fold {
     /// Counts one record. One that is malformed, or finds the fold full, is lost.
     pub(super) fn add(&mut self, record: &[u8]) {
-        let Some((comm, quality)) = check(record) else {
+        let Some((comm, value, quality)) = check(record) else {
             self.lost += 1;
             return;
         };
         let key = &record[UNKEYED..];
         if let Some(seen) = self.stacks.get_mut(key) {
             seen.count = seen.count.saturating_add(1);
+            seen.value = seen.value.saturating_add(value);
             return;
         }
         if self.bytes + key.len() + ENTRY > BYTES_MAX {
@@ -48,7 +50,7 @@ impl Fold {
             return;
         }
         self.bytes += key.len() + ENTRY;
-        self.stacks.insert(key.into(), Seen { count: 1, comm, quality });
+        self.stacks.insert(key.into(), Seen { count: 1, value, comm, quality });
     }
 
     /// Everything counted, and starts anew.
@@ -67,21 +69,41 @@ impl Fold {
     }
 }
 
-/// Name and quality of a record whose length is what its counts say.
-fn check(record: &[u8]) -> Option<(Comm, StackQuality)> {
+/// Name, value and quality of a record whose length is what its counts say.
+fn check(record: &[u8]) -> Option<(Comm, u64, StackQuality)> {
     let (kernel, user) = frame_counts(record.get(UNKEYED..HEADER)?);
     if kernel > DEPTH || user > DEPTH || record.len() != HEADER + 8 * (kernel + user) {
         return None;
     }
-    let quality = match u32::from_ne_bytes(*record[16..].first_chunk()?) {
+    weight_of(record.get(UNKEYED..)?)?;
+    let quality = match *record.get(24)? {
         0 => StackQuality::Complete,
         2 => StackQuality::Deep,
+        3 => StackQuality::NoTable,
+        4 => StackQuality::Unreadable,
+        5 => StackQuality::Jit,
         _ => StackQuality::Cut,
     };
-    Some((Comm(*record.first_chunk()?), quality))
+    Some((Comm(*record.first_chunk()?), u64::from_ne_bytes(*record[16..].first_chunk()?), quality))
 }
 
-/// Kernel and user frames, of the keyed part of a header: tgid (4), start (8), tid (4), counts (2 + 2).
+/// `enum eb_weight`, of the keyed part of a header.
+fn weight_of(key: &[u8]) -> Option<Weight> {
+    Some(match key.get(20)? {
+        0 => Weight::OnCpu,
+        1 => Weight::Sleeping,
+        2 => Weight::Blocked,
+        3 => Weight::Runnable,
+        4 => Weight::MinorFault,
+        5 => Weight::MajorFault,
+        6 => Weight::Alloc,
+        7 => Weight::Sent,
+        8 => Weight::Received,
+        _ => return None,
+    })
+}
+
+/// Kernel and user frames, of the keyed part of a header: tgid (4), start (8), tid (4), counts (2 + 2), weight (1), padding (7).
 fn frame_counts(key: &[u8]) -> (usize, usize) {
     let count = |at: usize| usize::from(u16::from_ne_bytes([key[at], key[at + 1]]));
     (count(16), count(18))
@@ -99,7 +121,9 @@ fn unpack(key: &[u8], seen: &Seen) -> StackCount {
         key: ProcKey { pid: number(0), start_ns: long(&key[4..12]) },
         tid: number(12),
         comm: seen.comm,
+        weight: weight_of(key).unwrap_or_default(),
         count: seen.count,
+        value: seen.value,
         kernel: frames(kernel),
         user: frames(user),
         quality: seen.quality,
@@ -113,12 +137,14 @@ mod tests {
 
     fn record(tid: u32, comm: &str, quality: u32, kernel: &[u64], user: &[u64]) -> Vec<u8> {
         let mut bytes = Comm::new(comm.as_bytes()).0.to_vec();
+        bytes.extend(1u64.to_ne_bytes());
         bytes.extend(quality.to_ne_bytes());
         bytes.extend(7u32.to_ne_bytes());
         bytes.extend(1234u64.to_ne_bytes());
         bytes.extend(tid.to_ne_bytes());
         bytes.extend((kernel.len() as u16).to_ne_bytes());
         bytes.extend((user.len() as u16).to_ne_bytes());
+        bytes.extend([0; 8]);
         bytes.extend(kernel.iter().chain(user).flat_map(|a| a.to_ne_bytes()));
         bytes
     }
@@ -154,7 +180,7 @@ mod tests {
         fold.add(&good[..good.len() - 8]);
         fold.add(&good[..HEADER - 1]);
         fold.add(&[]);
-        let deep: Vec<u64> = (0..128).collect();
+        let deep: Vec<u64> = (0..129).collect();
         fold.add(&record(8, "a", 0, &deep, &[]));
         assert_eq!((fold.take().len(), fold.lost()), (0, 4));
     }
@@ -179,8 +205,8 @@ mod tests {
         fn any_bytes_are_counted_or_lost(bytes in prop::collection::vec(any::<u8>(), 0..2200), kernel in 0u16..130, user in 0u16..130) {
             let mut bytes = bytes;
             if bytes.len() >= HEADER {
-                bytes[36..38].copy_from_slice(&kernel.to_ne_bytes());
-                bytes[38..40].copy_from_slice(&user.to_ne_bytes());
+                bytes[44..46].copy_from_slice(&kernel.to_ne_bytes());
+                bytes[46..48].copy_from_slice(&user.to_ne_bytes());
             }
             let mut fold = Fold::default();
             fold.add(&bytes);

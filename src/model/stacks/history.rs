@@ -1,20 +1,22 @@
 //! The stack samples of the last minutes, bounded in memory.
 
 use std::collections::VecDeque;
-use std::mem::size_of;
+use std::mem::{size_of, size_of_val};
+use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::measure::{Measure, Unit};
+use super::scope::Scope;
+use super::slots::Slots;
 use super::window::{Stack, StackUse, Window};
-use crate::sample::{Comm, Domain, DomainStatus, ProcKey, Sample, StackCount, StackQuality};
+use crate::sample::{Domain, DomainStatus, ProcKey, Sample, StackCount, Task};
 
 /// How far back samples are kept, where the budget allows.
 const REACH_NS: u64 = 300_000_000_000;
 /// Bytes that samples may take.
 const BUDGET_BYTES: usize = 4 << 20;
-/// What one more distinct stack costs beside its addresses: the stack, its `Arc` and those of its two lists, its slot and its index entry.
-const STACK_BYTES: usize = size_of::<Stack>() + size_of::<Slot>() + size_of::<(Arc<Stack>, u32)>() + 3 * 16;
 
 /// Samples between two ticks.
 #[derive(Clone, Debug)]
@@ -22,19 +24,30 @@ struct Tick {
     since_ns: u64,
     at_ns: u64,
     lost: u64,
-    /// Slot and count.
-    records: Box<[(u32, u32)]>,
+    /// Slot and count of what counts itself: timed samples, faults.
+    counted: Box<[(u32, u32)]>,
+    /// Slot, count and value of what has another unit.
+    weighed: Box<[(u32, u32, u64)]>,
 }
 
-#[derive(Clone, Debug)]
-struct Slot {
-    stack: Arc<Stack>,
-    /// What the stack says too: a window asks it of every slot.
-    key: ProcKey,
-    is_whole: bool,
-    id: u64,
-    /// Records that point here.
-    records: u32,
+impl Tick {
+    fn bytes(&self) -> usize {
+        size_of::<Tick>() + size_of_val(&*self.counted) + size_of_val(&*self.weighed)
+    }
+
+    /// Slot, count and value of every record.
+    fn records(&self) -> impl Iterator<Item = (u32, u32, u64)> + '_ {
+        self.counted.iter().map(|&(at, count)| (at, count, count.into())).chain(self.weighed.iter().copied())
+    }
+
+    /// Drops the records that point to some slots; returns where they pointed.
+    fn drop_records_to(&mut self, dropped: &[bool]) -> Vec<u32> {
+        let gone = self.records().map(|(at, ..)| at).filter(|&at| dropped[at as usize]).collect();
+        let kept = |at: u32| !dropped[at as usize];
+        self.counted = self.counted.iter().copied().filter(|&(at, _)| kept(at)).collect();
+        self.weighed = self.weighed.iter().copied().filter(|&(at, ..)| kept(at)).collect();
+        gone
+    }
 }
 
 /// The stack samples of the last minutes. Equal stacks are kept once, so a steady burner costs 8 bytes a tick.
@@ -43,11 +56,8 @@ pub struct StackHistory {
     budget_bytes: usize,
     reach_ns: u64,
     ticks: VecDeque<Tick>,
-    slots: Vec<Option<Slot>>,
-    free: Vec<u32>,
-    index: FxHashMap<Arc<Stack>, u32>,
-    next_id: u64,
-    bytes: usize,
+    tick_bytes: usize,
+    slots: Slots,
     version: u64,
     /// The program that each process with samples runs: its `exec_id`.
     programs: FxHashMap<ProcKey, u64>,
@@ -69,11 +79,8 @@ impl StackHistory {
             budget_bytes,
             reach_ns,
             ticks: VecDeque::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
-            index: FxHashMap::default(),
-            next_id: 0,
-            bytes: 0,
+            tick_bytes: 0,
+            slots: Slots::default(),
             version: 0,
             programs: FxHashMap::default(),
             hz: 0,
@@ -97,9 +104,16 @@ impl StackHistory {
         let lost = status.map_or(0, |s| s.lost.saturating_sub(lost_before));
         self.hz = sample.stacks.hz;
         self.status = status.cloned();
-        let records: Box<[_]> = sample.stacks.counts.iter().map(|count| (self.slot_of(count, sample), count.count)).collect();
-        let tick = Tick { since_ns, at_ns: sample.at_ns, lost, records };
-        self.bytes += tick_bytes(&tick);
+        let (mut counted, mut weighed) = (Vec::new(), Vec::new());
+        for count in &sample.stacks.counts {
+            let at = self.refer(count, sample);
+            match count.value == u64::from(count.count) {
+                true => counted.push((at, count.count)),
+                false => weighed.push((at, count.count, count.value)),
+            }
+        }
+        let tick = Tick { since_ns, at_ns: sample.at_ns, lost, counted: counted.into(), weighed: weighed.into() };
+        self.tick_bytes += tick.bytes();
         self.ticks.push_back(tick);
         self.drop_oldest(sample.at_ns.saturating_sub(self.reach_ns));
         self.drop_former_programs(sample);
@@ -123,100 +137,80 @@ impl StackHistory {
 
     /// Bytes taken, by count.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.tick_bytes + self.slots.bytes()
     }
 
-    /// What was sampled of one process (`None` = of the machine), no older than `span_ns` before the newest tick.
-    pub fn window(&self, key: Option<ProcKey>, span_ns: u64) -> Window<'_> {
-        let mut window = Window::default();
-        let Some(newest) = self.ticks.back() else { return window };
-        let from_ns = newest.at_ns.saturating_sub(span_ns);
-        let mut counts = vec![0u32; self.slots.len()];
-        for tick in self.ticks.iter().rev().take_while(|t| t.at_ns > from_ns) {
+    /// When the newest tick was taken; 0 before the first.
+    pub fn newest_ns(&self) -> u64 {
+        self.ticks.back().map_or(0, |tick| tick.at_ns)
+    }
+
+    /// What was sampled no older than `span_ns` before the newest tick.
+    pub fn window(&self, scope: &Scope, measure: Measure, span_ns: u64) -> Window<'_> {
+        let newest = self.newest_ns();
+        self.between(scope, measure, newest.saturating_sub(span_ns)..newest)
+    }
+
+    /// What was sampled in the ticks that came after the start of `ns` and not after its end.
+    pub fn between(&self, scope: &Scope, measure: Measure, ns: Range<u64>) -> Window<'_> {
+        let slots = self.slots.all();
+        let mut window = Window { slots: slots.len(), ..Window::default() };
+        let mut sums = vec![(0u64, 0u64); slots.len()];
+        let mut newest = None;
+        let ticks = self.ticks.iter().rev().skip_while(|tick| tick.at_ns > ns.end);
+        for tick in ticks.take_while(|tick| tick.at_ns > ns.start) {
             window.lost += tick.lost;
-            window.covered_ns = newest.at_ns - tick.since_ns;
-            for &(slot, count) in &tick.records {
-                counts[slot as usize] = counts[slot as usize].saturating_add(count);
+            window.covered_ns = *newest.get_or_insert(tick.at_ns) - tick.since_ns;
+            for (at, count, value) in tick.records() {
+                let sum = &mut sums[at as usize];
+                *sum = (sum.0 + u64::from(count), sum.1.saturating_add(value));
             }
         }
-        window.slots = self.slots.len();
-        let wanted = |slot: &Slot| key.is_none_or(|key| slot.key == key);
-        for (at, (slot, count)) in self.slots.iter().zip(counts).enumerate() {
-            let Some(slot) = slot.as_ref().filter(|slot| count > 0 && wanted(slot)) else { continue };
-            window.samples += u64::from(count);
-            if slot.is_whole {
-                window.complete += u64::from(count);
+        let counts_itself = matches!(measure.unit(), Unit::Samples | Unit::Faults);
+        for (at, (slot, (count, value))) in slots.iter().zip(sums).enumerate() {
+            let Some(slot) = slot.as_ref().filter(|_| count > 0) else { continue };
+            if Measure::of(slot.weight) != measure || !scope.covers(slot.key, slot.cgroup_id) {
+                continue;
             }
-            window.stacks.push(StackUse { stack: &slot.stack, id: slot.id, slot: at as u32, count });
+            let value = if counts_itself { count } else { value };
+            // Values of a forged recording may be of any size.
+            let value = value.min(u64::MAX - window.value);
+            window.count += count;
+            window.value += value;
+            window.by_quality[slot.quality as usize] += value;
+            window.stacks.push(StackUse { stack: &slot.stack, id: slot.id, slot: at as u32, count, value });
         }
         window
     }
 
-    /// Samples of one process (`None` = of the machine), no older than `span_ns` before the newest, equal ones folded.
-    pub fn of(&self, key: Option<ProcKey>, span_ns: u64) -> Vec<StackCount> {
-        let fold = |used: &StackUse| StackCount {
-            key: used.stack.key,
-            tid: used.stack.tid,
-            comm: used.stack.comm,
-            count: used.count,
-            kernel: Arc::clone(&used.stack.kernel),
-            user: Arc::clone(&used.stack.user),
-            quality: used.stack.quality,
-        };
-        self.window(key, span_ns).stacks.iter().map(fold).collect()
-    }
-
-    /// The slot of a stack, made where it is new; counts the record that will point to it.
-    fn slot_of(&mut self, count: &StackCount, sample: &Sample) -> u32 {
+    fn refer(&mut self, count: &StackCount, sample: &Sample) -> u32 {
+        let task = task_of(sample, count.key);
         let stack = Stack {
             key: count.key,
             tid: count.tid,
             comm: count.comm,
-            process: process_name(sample, count.key).unwrap_or(count.comm),
+            process: task.map_or(count.comm, |task| task.comm),
+            weight: count.weight,
             kernel: Arc::clone(&count.kernel),
             user: Arc::clone(&count.user),
             quality: count.quality,
         };
-        if let Some(&at) = self.index.get(&stack) {
-            if let Some(slot) = &mut self.slots[at as usize] {
-                slot.records += 1;
-            }
-            return at;
-        }
-        self.bytes += stack_bytes(&stack);
-        let stack = Arc::new(stack);
-        let is_whole = stack.quality == StackQuality::Complete;
-        let slot = Some(Slot { key: stack.key, is_whole, stack: Arc::clone(&stack), id: self.next_id, records: 1 });
-        self.next_id += 1;
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.slots[at as usize] = slot;
-                at
-            }
-            None => {
-                self.slots.push(slot);
-                self.slots.len() as u32 - 1
-            }
-        };
-        self.index.insert(stack, at);
-        at
+        self.slots.refer(stack, task.map_or(0, |task| task.cgroup_id))
     }
 
     fn drop_oldest(&mut self, before_ns: u64) {
-        while self.ticks.len() > 1 && (self.bytes > self.budget_bytes || self.ticks[0].at_ns <= before_ns) {
+        while self.ticks.len() > 1 && (self.bytes() > self.budget_bytes || self.ticks[0].at_ns <= before_ns) {
             let Some(tick) = self.ticks.pop_front() else { return };
-            self.bytes -= tick_bytes(&tick);
-            for (at, _) in tick.records {
-                self.release(at);
-            }
+            self.tick_bytes -= tick.bytes();
+            tick.records().for_each(|(at, ..)| self.slots.release(at));
         }
     }
 
     /// Drops the samples of processes that run another program since: its names would be wrong for them. Those of the tick in which
     /// the program changed go too, since they may be of either.
     fn drop_former_programs(&mut self, sample: &Sample) {
-        if self.programs.len() > self.slots.len() {
-            let held: FxHashSet<ProcKey> = self.slots.iter().flatten().map(|slot| slot.key).collect();
+        if self.programs.len() > self.slots.all().len() {
+            let held: FxHashSet<ProcKey> = self.slots.all().iter().flatten().map(|slot| slot.key).collect();
             self.programs.retain(|key, _| held.contains(key));
         }
         let task = |key: &ProcKey| sample.tasks.binary_search_by_key(key, |task| task.key).ok().map(|at| &sample.tasks[at]);
@@ -240,43 +234,21 @@ impl StackHistory {
     }
 
     fn drop_samples_of(&mut self, keys: &FxHashSet<ProcKey>) {
-        let is_theirs = |slot: &Option<Slot>| slot.as_ref().is_some_and(|slot| keys.contains(&slot.key));
-        let theirs: Vec<bool> = self.slots.iter().map(is_theirs).collect();
-        let mut dropped = Vec::new();
+        let slots = self.slots.all().iter();
+        let theirs: Vec<bool> = slots.map(|slot| slot.as_ref().is_some_and(|slot| keys.contains(&slot.key))).collect();
         for tick in &mut self.ticks {
-            self.bytes -= tick_bytes(tick);
-            let (out, kept): (Vec<_>, Vec<_>) = tick.records.iter().partition(|(at, _)| theirs[*at as usize]);
-            tick.records = kept.into();
-            self.bytes += tick_bytes(tick);
-            dropped.extend(out.into_iter().map(|(at, _)| at));
-        }
-        dropped.into_iter().for_each(|at| self.release(at));
-    }
-
-    fn release(&mut self, at: u32) {
-        let Some(slot) = &mut self.slots[at as usize] else { return };
-        slot.records -= 1;
-        if slot.records == 0 {
-            self.bytes -= stack_bytes(&slot.stack);
-            self.index.remove(&slot.stack);
-            self.slots[at as usize] = None;
-            self.free.push(at);
+            self.tick_bytes -= tick.bytes();
+            let dropped = tick.drop_records_to(&theirs);
+            self.tick_bytes += tick.bytes();
+            dropped.into_iter().for_each(|at| self.slots.release(at));
         }
     }
 }
 
-fn stack_bytes(stack: &Stack) -> usize {
-    STACK_BYTES + (stack.kernel.len() + stack.user.len()) * size_of::<u64>()
-}
-
-fn tick_bytes(tick: &Tick) -> usize {
-    size_of::<Tick>() + size_of_val(&*tick.records)
-}
-
-/// Tasks stand in key order; the exited are few.
-fn process_name(sample: &Sample, key: ProcKey) -> Option<Comm> {
+/// A live process stands in key order; the exited are few.
+fn task_of(sample: &Sample, key: ProcKey) -> Option<&Task> {
     match sample.tasks.binary_search_by_key(&key, |task| task.key) {
-        Ok(at) => Some(sample.tasks[at].comm),
-        Err(_) => sample.exits.iter().find(|exit| exit.task.key == key).map(|exit| exit.task.comm),
+        Ok(at) => Some(&sample.tasks[at]),
+        Err(_) => sample.exits.iter().map(|exit| &exit.task).find(|task| task.key == key),
     }
 }

@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::sample::{StackQuality, printable};
+use crate::sample::{StackQuality, Weight, printable};
 use crate::symbols::{Frame, FrameKind};
 
 /// What frames merge by. All text is fit for a terminal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Label {
-    /// Function; `module+0xoffset` where it has no name, `0xaddress` where nothing is known; a process or a remark where `kind` is `None`.
+    /// Function; `module+0xoffset` where it has no name, `0xaddress` where nothing is known; a process, a thread or a remark where `kind` is `None`.
     pub name: String,
     /// Executable, library, kernel module or `vmlinux`; empty where not known.
     pub module: String,
-    /// `None` for the root, processes and remarks.
+    /// `None` for the root, processes, threads and remarks.
     pub kind: Option<FrameKind>,
 }
 
 impl Label {
-    /// A process, a remark or the root.
+    /// A process, a thread, a remark or the root.
     pub(super) fn plain(text: &str) -> Label {
         Label { name: text.to_string(), module: String::new(), kind: None }
     }
@@ -38,21 +38,42 @@ impl Label {
         Label { name, module, kind: Some(frame.kind) }
     }
 
-    /// Stands where a stack begins too late, not for code or a process.
+    /// Stands for why a stack begins too late or what was waited for, not for code, a process or a thread.
     pub fn is_remark(&self) -> bool {
-        self.kind.is_none() && REMARKS.contains(&self.name.as_str())
+        let mut remarks = CUT.iter().flatten().chain(PARTS.iter().map(|(_, text)| text));
+        self.kind.is_none() && remarks.any(|text| *text == self.name)
     }
 }
 
-const REMARKS: [&str; 2] = ["[callers unknown]", "[too deep, callers cut]"];
+/// Why a stack does not begin at its thread's start, by [`StackQuality`].
+const CUT: [Option<&str>; StackQuality::ALL.len()] = [
+    None,
+    Some("[callers unknown]"),
+    Some("[too deep, callers cut]"),
+    Some("[callers unknown: no unwind table]"),
+    Some("[callers unknown: stack unreadable]"),
+    Some("[callers unknown: code without frame pointers]"),
+];
 
-/// Says below the root why a stack does not begin at its thread's start.
+/// Parts of a measure that has several.
+const PARTS: [(Weight, &str); 7] = [
+    (Weight::Sleeping, "[asleep]"),
+    (Weight::Blocked, "[blocked in the kernel]"),
+    (Weight::Runnable, "[waiting for a CPU]"),
+    (Weight::MinorFault, "[minor faults]"),
+    (Weight::MajorFault, "[major faults]"),
+    (Weight::Sent, "[sent]"),
+    (Weight::Received, "[received]"),
+];
+
+/// Says above its first frame why a stack does not begin at its thread's start.
 pub(super) fn remark_on(quality: StackQuality) -> Option<&'static str> {
-    match quality {
-        StackQuality::Complete => None,
-        StackQuality::Cut => Some(REMARKS[0]),
-        StackQuality::Deep => Some(REMARKS[1]),
-    }
+    CUT[quality as usize]
+}
+
+/// Tells a weight from the others of its measure; `None` where it is the only one.
+pub(super) fn part_of(weight: Weight) -> Option<&'static str> {
+    PARTS.iter().find(|(of, _)| *of == weight).map(|(_, text)| *text)
 }
 
 /// All labels of a tree, by number.

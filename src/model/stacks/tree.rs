@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::frames::{FrameCache, Naming};
-use super::label::{Label, Labels, remark_on};
+use super::label::{Label, Labels, part_of, remark_on};
 use super::node::{NONE, Node, NodeId};
 use super::window::{Stack, Window};
 use crate::sample::ProcKey;
@@ -16,14 +16,14 @@ use crate::sample::ProcKey;
 /// Nodes that nothing was counted on may outnumber the others by this many before the tree is built anew.
 const SPARE_NODES: usize = 4096;
 
-/// An address without a name yet, and in how many samples it stands.
+/// An address without a name yet, and how much it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// Whose; `None` = the kernel's.
     pub key: Option<ProcKey>,
     /// What to look up.
     pub address: u64,
-    /// Samples.
+    /// In the unit of the measure shown.
     pub count: u64,
 }
 
@@ -36,10 +36,31 @@ pub(super) struct Leaf {
     named: bool,
 }
 
-/// Functions by caller, with self and total counts.
+/// What stands between the root and the frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// Processes.
+    pub processes: ByProcess,
+    /// Threads, below their process.
+    pub threads: bool,
+}
+
+/// How processes are told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ByProcess {
+    /// Not at all.
+    #[default]
+    No,
+    /// By name: those of one name are one.
+    Name,
+    /// By name and pid.
+    Pid,
+}
+
+/// Functions by caller, with self and total values.
 #[derive(Clone, Debug)]
 pub struct StackTree {
-    by_process: bool,
+    shape: Shape,
     /// A child stands behind its parent.
     nodes: Vec<Node>,
     /// Of each node, hottest first; those without samples stay in it, last.
@@ -63,12 +84,12 @@ impl StackTree {
     /// The root.
     pub const ROOT: NodeId = 0;
 
-    /// An empty tree; `by_process` puts processes below the root, for the whole machine.
-    pub fn new(by_process: bool) -> Self {
+    /// An empty tree.
+    pub fn new(shape: Shape) -> Self {
         let mut labels = Labels::default();
         let all = labels.id(Label::plain("all"));
         StackTree {
-            by_process,
+            shape,
             nodes: vec![Node::new(Self::ROOT, all, 0, NONE)],
             children: vec![Vec::new()],
             edges: FxHashMap::default(),
@@ -86,7 +107,7 @@ impl StackTree {
     /// Makes the tree that of this window. All windows must come from one history, all names from one source.
     pub fn update(&mut self, window: &Window, names: &impl Naming) {
         if self.is_mostly_waste(window) {
-            *self = Self::new(self.by_process);
+            *self = Self::new(self.shape);
         }
         for node in &mut self.nodes {
             (node.own, node.total) = (0, 0);
@@ -104,20 +125,20 @@ impl StackTree {
                 Some((_, leaf)) if leaf.named || !renamed => leaf,
                 known => {
                     self.leaves_made += usize::from(known.is_none());
-                    let leaf = self.grow(used.stack, u64::from(used.count), names);
+                    let leaf = self.grow(used.stack, used.value, names);
                     self.leaves[slot] = Some((used.id, leaf));
                     leaf
                 }
             };
-            self.nodes[leaf.node as usize].own += u64::from(used.count);
-            self.counted.push((leaf, u64::from(used.count)));
+            self.nodes[leaf.node as usize].own += used.value;
+            self.counted.push((leaf, used.value));
         }
         self.sum();
         self.order();
     }
 
-    /// Samples in the window.
-    pub fn samples(&self) -> u64 {
+    /// All of the window, in the unit of its measure.
+    pub fn total(&self) -> u64 {
         self.nodes[0].total
     }
 
@@ -204,13 +225,16 @@ impl StackTree {
     /// Walks a stack from the root to its leaf, makes what is not there, and notes what has no name.
     fn grow(&mut self, stack: &Stack, count: u64, names: &impl Naming) -> Leaf {
         let mut leaf = Leaf { node: Self::ROOT, source: None, named: true };
-        if self.by_process {
-            let process = self.labels.id(Label::plain(&stack.process.to_string()));
-            leaf.node = self.child(leaf.node, process);
-        }
-        if let Some(text) = remark_on(stack.quality) {
-            let text = self.labels.id(Label::plain(text));
-            leaf.node = self.child(leaf.node, text);
+        let process = match self.shape.processes {
+            ByProcess::No => None,
+            ByProcess::Name => Some(stack.process.to_string()),
+            ByProcess::Pid => Some(format!("{} ({})", stack.process, stack.key.pid)),
+        };
+        let thread = self.shape.threads.then(|| format!("{} ({})", stack.comm, stack.tid));
+        let remarks = [part_of(stack.weight), remark_on(stack.quality)].map(|text| text.map(str::to_string));
+        for text in [process, thread].into_iter().chain(remarks).flatten() {
+            let label = self.labels.id(Label::plain(&text));
+            leaf.node = self.child(leaf.node, label);
         }
         for (key, addresses) in [(Some(stack.key), &stack.user), (None, &stack.kernel)] {
             for &address in addresses.iter().rev() {

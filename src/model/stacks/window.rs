@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::sample::{Comm, ProcKey, StackQuality};
+use crate::sample::{Comm, ProcKey, StackQuality, Weight};
 
 /// A distinct stack of one thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +15,8 @@ pub struct Stack {
     pub comm: Comm,
     /// The process's name (the thread's, where the process was already gone).
     pub process: Comm,
+    /// What it stands for.
+    pub weight: Weight,
     /// Kernel addresses, innermost first.
     pub kernel: Arc<[u64]>,
     /// User addresses, innermost first.
@@ -27,28 +29,39 @@ pub struct Stack {
 #[derive(Clone, Copy, Debug)]
 pub struct StackUse<'a> {
     /// The stack.
-    pub stack: &'a Stack,
+    pub stack: &'a Arc<Stack>,
     /// Its number; never reused within a history.
     pub id: u64,
     /// Where the history keeps it; reused.
     pub slot: u32,
     /// How often it was seen in the window.
-    pub count: u32,
+    pub count: u64,
+    /// Sum in the unit of the measure asked for.
+    pub value: u64,
 }
 
-/// What was sampled in a span that ends at the newest sample.
+/// What was sampled in a span.
 #[derive(Clone, Debug, Default)]
 pub struct Window<'a> {
     /// Distinct stacks, in no particular order.
     pub stacks: Vec<StackUse<'a>>,
     /// One more than the highest slot there may be.
     pub slots: usize,
-    /// Samples in all.
-    pub samples: u64,
-    /// Samples whose stack is whole.
-    pub complete: u64,
+    /// Times that something was sampled.
+    pub count: u64,
+    /// Sum in the unit of the measure asked for.
+    pub value: u64,
+    /// The same by [`StackQuality`].
+    pub by_quality: [u64; StackQuality::ALL.len()],
     /// Samples lost on the machine in this span; whose they were is not known.
     pub lost: u64,
     /// How much of the span there is, ns: less just after the start, or where the budget ran out.
     pub covered_ns: u64,
+}
+
+impl Window<'_> {
+    /// How much of [`Window::value`] has a whole stack.
+    pub fn complete(&self) -> u64 {
+        self.by_quality[StackQuality::Complete as usize]
+    }
 }

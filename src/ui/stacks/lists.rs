@@ -25,7 +25,7 @@ pub fn draw_functions(buf: &mut Buffer, area: Rect, view: &StacksView, has_curso
     let first = first_line(chosen, usize::from(area.height) - 1);
     for ((i, function), line) in view.functions().iter().enumerate().skip(first).zip(lines) {
         let is_chosen = has_cursor && i == chosen;
-        let whole = view.tree().samples();
+        let whole = view.tree().total();
         let HotFunction { label, own, total, source } = function;
         let numbers = format!("{:>6} {:>6} {:>8}", percent(*own, whole), percent(*total, whole), grouped(*own));
         let name = name_cell(view, label, columns.name);
@@ -51,7 +51,7 @@ pub fn draw_tree(buf: &mut Buffer, area: Rect, view: &StacksView) {
 
 fn draw_tree_row(buf: &mut Buffer, line: Rect, view: &StacksView, row: TreeRow, columns: &Columns, is_chosen: bool) {
     let tree = view.tree();
-    let (node, label, whole) = (tree.node(row.node), tree.label(row.node), tree.samples());
+    let (node, label, whole) = (tree.node(row.node), tree.label(row.node), tree.total());
     let numbers = format!("{:>6} {:>6} {:>8}", percent(node.total, whole), percent(node.own, whole), grouped(node.total));
     let indent = (2 * row.indent).min(usize::from(columns.name) / 2);
     let name = format!("{}{}", " ".repeat(indent), name_cell(view, label, columns.name - indent as u16));

@@ -101,6 +101,7 @@ pub fn letter(label: &Label) -> &'static str {
     match label.kind {
         Some(FrameKind::Kernel) => "K ",
         Some(FrameKind::Jit) => "J ",
+        Some(FrameKind::Python) => "P ",
         Some(FrameKind::Native) | None => "",
     }
 }

@@ -1,0 +1,132 @@
+//! What stacks are weighed by, and whose they are.
+
+mod stack_world;
+
+use ebtop::app::names::Names;
+use ebtop::app::stacks::StacksView;
+use ebtop::model::stacks::{Measure, Scope, StackHistory, StackTree};
+use ebtop::sample::{ProcKey, Sample, StackQuality, Weight};
+use stack_world::{NGINX, World, refresh};
+
+const S: u64 = 1_000_000_000;
+const OTHER: ProcKey = ProcKey { pid: 4113, start_ns: 8 };
+
+/// A worker that burns, waits three ways, faults and sends.
+fn world() -> World {
+    let mut world = World::of(&[("main;burn", 49)]);
+    let waits = [
+        ("main;read;K:read", Weight::Blocked, 7_000_000),
+        ("main;poll", Weight::Sleeping, 900_000_000),
+        ("main;burn", Weight::Runnable, 3_000_000),
+    ];
+    let moved =
+        [("main;alloc;K:fault", Weight::MinorFault, 12), ("main;map;K:fault", Weight::MajorFault, 12), ("main;send", Weight::Sent, 64_000)];
+    for (stack, weight, value) in waits.into_iter().chain(moved) {
+        let stack = world.add(NGINX, stack, 12);
+        (stack.weight, stack.value) = (weight, value);
+    }
+    world
+}
+
+fn lines(tree: &StackTree) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut todo = vec![StackTree::ROOT];
+    while let Some(id) = todo.pop() {
+        let node = tree.node(id);
+        lines.push(format!("{}{} {}", " ".repeat(node.depth()), tree.label(id).name, node.total));
+        let children: Vec<_> = tree.children(id).collect();
+        todo.extend(children.into_iter().rev());
+    }
+    lines
+}
+
+#[test]
+fn each_measure_adds_up_its_own_weights_in_its_own_unit() {
+    let mut history = StackHistory::default();
+    (1..=3).for_each(|at| history.push(&world().sample(at)));
+    let sums = Measure::ALL.map(|measure| {
+        let window = history.window(&Scope::Machine, measure, 2 * S);
+        (window.count, window.value)
+    });
+    assert_eq!(sums, [(98, 98), (72, 1_820_000_000), (48, 48), (0, 0), (24, 128_000)]);
+}
+
+#[test]
+fn waits_of_three_kinds_are_told_apart() {
+    let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::default(), Names::default());
+    history.push(&world().sample(1));
+    view.open(Scope::Process(NGINX), "nginx");
+    view.set_measure(Measure::OffCpu);
+    refresh(&mut view, &history, &mut names, &world());
+    let expected = [
+        "all 910000000",
+        " [asleep] 900000000",
+        "  main 900000000",
+        "   poll 900000000",
+        " [blocked in the kernel] 7000000",
+        "  main 7000000",
+        "   read 7000000",
+        "    read 7000000",
+        " [waiting for a CPU] 3000000",
+        "  main 3000000",
+        "   burn 3000000",
+    ];
+    assert_eq!(lines(view.tree()), expected);
+    view.set_measure(Measure::OnCpu);
+    refresh(&mut view, &history, &mut names, &world());
+    assert_eq!(lines(view.tree()), ["all 49", " main 49", "  burn 49"]);
+}
+
+/// Two processes in cgroups 5 and 6.
+fn two_in_cgroups() -> (World, Sample) {
+    let mut world = world();
+    world.add(OTHER, "main;other", 30);
+    let mut sample = world.sample(1);
+    for task in &mut sample.tasks {
+        task.cgroup_id = if task.key == NGINX { 5 } else { 6 };
+    }
+    (world, sample)
+}
+
+#[test]
+fn a_scope_covers_its_processes_alone() {
+    let mut history = StackHistory::default();
+    history.push(&two_in_cgroups().1);
+    let value = |scope: Scope| history.window(&scope, Measure::OnCpu, S).value;
+    let stranger = ProcKey { pid: 1, start_ns: 1 };
+    assert_eq!(
+        [Scope::Machine, Scope::Process(OTHER), Scope::Set(vec![OTHER, stranger]), Scope::Set(vec![OTHER, NGINX])].map(value),
+        [79, 30, 30, 79]
+    );
+    assert_eq!(
+        [Scope::Cgroup(vec![5]), Scope::Cgroup(vec![6, 9]), Scope::Cgroup(vec![5, 6]), Scope::Cgroup(vec![0])].map(value),
+        [49, 30, 79, 0]
+    );
+}
+
+#[test]
+fn why_stacks_are_cut_is_counted_in_the_unit_of_the_measure() {
+    let mut world = world();
+    world.stacks[0].quality = StackQuality::NoTable;
+    world.stacks[1].quality = StackQuality::Deep;
+    let mut history = StackHistory::default();
+    history.push(&world.sample(1));
+    let by_quality = |measure| history.window(&Scope::Machine, measure, S).by_quality;
+    assert_eq!(by_quality(Measure::OnCpu), [0, 0, 0, 49, 0, 0]);
+    assert_eq!(by_quality(Measure::OffCpu), [903_000_000, 0, 7_000_000, 0, 0, 0]);
+}
+
+#[test]
+fn forged_values_do_not_overflow() {
+    let mut world = world();
+    for stack in &mut world.stacks {
+        (stack.count, stack.value) = (u32::MAX, u64::MAX);
+    }
+    let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::default(), Names::default());
+    (1..=3).for_each(|at| history.push(&world.sample(at)));
+    for measure in Measure::ALL {
+        view.set_measure(measure);
+        refresh(&mut view, &history, &mut names, &world);
+        assert_eq!(view.tree().total(), view.summary().value);
+    }
+}
