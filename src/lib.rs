@@ -22,6 +22,7 @@ pub mod batch;
 pub mod bpf;
 pub mod cli;
 pub mod collect;
+pub mod config;
 pub mod control;
 pub mod delay;
 pub mod export;

@@ -60,6 +60,7 @@ impl App {
             Action::Paths => self.program_paths = !self.program_paths,
             Action::Pause => self.pause(),
             Action::Delay => self.ask(Purpose::Delay),
+            Action::Setup => self.ask_setup(),
             Action::Signal => self.ask_signal(),
             Action::Nice(step) => self.ask_nice(step),
             Action::Setting(question) => self.ask_setting(question, effects),
@@ -218,7 +219,7 @@ impl App {
 
     fn sort(&mut self, column: Column) {
         let Some(table) = self.processes.get_mut(self.view as usize) else { return };
-        if !table.set.first.contains(&column) && !table.set.more.contains(&column) {
+        if !table.has(column) {
             return self.say(format!("This view has no column {}", title(column)));
         }
         match table.sort == column {

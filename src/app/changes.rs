@@ -1,5 +1,7 @@
 //! Dialogs that change processes. Their targets are fixed when they open, whatever the rows do below; `control` does the rest.
 
+use super::column::Column;
+use super::look::Look;
 use super::menu::{Item, Menu};
 use super::{App, Effect};
 use crate::control::{Change, Errand, IoPriority, Outcome, Question, Setting, Target, signals};
@@ -21,6 +23,14 @@ pub enum Topic {
     Cpus(Vec<Target>),
     /// What lines are grouped by.
     Group,
+    /// Parts of the setup.
+    Setup,
+    /// Colours; with what was chosen before.
+    Theme(Look),
+    /// Units; with what was chosen before.
+    Units(Look),
+    /// Columns, in the order of the items; with what was chosen before.
+    Columns(Look, Vec<Column>),
 }
 
 /// The nice values, in the order of the dialog.
@@ -151,7 +161,7 @@ impl App {
                 }
                 (Some(Change::Cpus(cpus)), targets.clone())
             }
-            Topic::Group => return,
+            Topic::Group | Topic::Setup | Topic::Theme(_) | Topic::Units(_) | Topic::Columns(..) => return,
         };
         if let Some(change) = change {
             effects.push(Effect::Errand(Errand::Change(change, targets)));

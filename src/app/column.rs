@@ -14,6 +14,7 @@ pub use row::{RowView, SocketView, Subject};
 pub use socket::SocketColumn;
 pub use value::{Cell, Tone, Value};
 
+use crate::app::look::Units;
 use crate::sample::Wants;
 
 /// Which side of its column a text stands on.
@@ -122,6 +123,11 @@ pub trait Columns: Copy + Eq + std::fmt::Debug + Send + Sync + 'static {
         self.value(row).cell(usize::from(width))
     }
 
+    /// The same with bytes counted in other units.
+    fn cell_in(self, row: &Self::Row<'_>, width: u16, units: Units) -> Cell {
+        self.value(row).cell_in(usize::from(width), units)
+    }
+
     /// Sorted with the largest first when chosen. Words sort from A to Z.
     fn descends(self) -> bool {
         self.spec().align == Align::Right
@@ -147,17 +153,17 @@ pub struct Set<C: 'static> {
     pub more: &'static [C],
 }
 
-/// The columns of `set` that fit in `width`, in display order, one blank between two.
-pub fn fit<C: Columns>(set: Set<C>, width: u16) -> Vec<C> {
+/// Of the columns `first` and `more`, those that fit in `width`, in display order, one blank between two. See [`Set`].
+pub fn fit<C: Columns>(first: &[C], more: &[C], width: u16) -> Vec<C> {
     let room = usize::from(width) + 1;
     let cost = |columns: &[C]| columns.iter().map(|c| usize::from(c.spec().width) + 1).sum::<usize>();
-    let mut shown = set.first.to_vec();
+    let mut shown = first.to_vec();
     while cost(&shown) > room && shown.len() > 1 {
         let lightest = (0..shown.len()).rev().min_by_key(|&i| shown[i].spec().weight).unwrap_or(0);
         shown.remove(lightest);
     }
-    if shown.len() == set.first.len() {
-        add_more(&mut shown, set.more, |columns| cost(columns) <= room);
+    if shown.len() == first.len() {
+        add_more(&mut shown, more, |columns| cost(columns) <= room);
     }
     shown
 }

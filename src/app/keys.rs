@@ -76,6 +76,8 @@ pub enum Action {
     Pause,
     /// Ask for the time between samples.
     Delay,
+    /// Choose columns, colours, units.
+    Setup,
     /// Choose a signal for the process.
     Signal,
     /// Choose a nice value, a step from where it is.
@@ -251,6 +253,13 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter('['), key(K::F(8))], Action::Nice(1), Tables, "", "Nice value: choose one, from a step higher on (stands back)"),
         bind(&[letter('X')], Action::Setting(Question::Io), Tables, "", "I/O priority of the process"),
         bind(&[letter('C')], Action::Setting(Question::Cpus), Tables, "", "CPUs that the process may run on"),
+        bind(
+            &[key(K::F(2)), letter('S')],
+            Action::Setup,
+            Anywhere,
+            "",
+            "Setup: columns of the view, colours, units; saved in the configuration",
+        ),
         bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),
         bind(&[letter('d')], Delay, Anywhere, "delay", "Set the time between samples: 1, 0.5, 500ms, 5s"),
         bind(&[letter('p')], Action::Paths, Tables, "", "Show programs with or without the directories they are in"),

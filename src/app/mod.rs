@@ -8,6 +8,7 @@ pub mod help;
 pub mod keys;
 pub mod layout;
 pub mod lines;
+pub mod look;
 pub mod menu;
 pub mod names;
 pub mod order;
@@ -23,6 +24,7 @@ mod arrange;
 mod changes;
 mod find;
 mod mouse;
+mod setup;
 mod shapes;
 mod tags;
 mod typing;
@@ -46,6 +48,7 @@ use help::Help;
 use keys::{Action, Key, Place};
 use layout::Layout;
 use lines::{Line, LineKey, Lines, SocketKey};
+use look::Look;
 use menu::{Menu, Pressed, Topic};
 use names::Names;
 use prompt::Prompt;
@@ -76,6 +79,8 @@ pub enum Event {
     NamesNotSent(Request),
     /// An errand was run.
     Outcome(Outcome),
+    /// Choices were saved, or not, in words.
+    Saved(String),
     /// Somebody asked for the job to be stopped.
     Suspend,
     /// Somebody asked for an end.
@@ -89,6 +94,8 @@ pub enum Effect {
     Command(Command),
     /// Ask the symbol thread.
     Request(Request),
+    /// Keep what somebody chose about the looks.
+    Save(Look),
     /// Change a process, or look how it is set.
     Errand(Errand),
     /// Forget what is on the terminal and draw everything.
@@ -116,6 +123,10 @@ pub struct Start {
     pub who: String,
     /// Refuse everything that changes the system.
     pub readonly: bool,
+    /// Colours, units, columns.
+    pub look: Look,
+    /// Said at first.
+    pub notice: Option<String>,
 }
 
 /// A table of processes.
@@ -136,6 +147,7 @@ pub struct App {
     interval: Duration,
     who: String,
     readonly: bool,
+    look: Look,
     size: (u16, u16),
     view: View,
     /// Views to go back to.
@@ -188,10 +200,11 @@ impl App {
             let sort = start.sort.filter(|_| view == start.view).unwrap_or(view.first_sort());
             view.columns().map(|set| ProcessTable::new(set, sort))
         };
-        App {
+        let mut app = App {
             interval: start.interval,
             who: start.who,
             readonly: start.readonly,
+            look: start.look,
             size,
             view: start.view,
             trail: Vec::new(),
@@ -218,13 +231,15 @@ impl App {
             prompt: None,
             help: None,
             menu: None,
-            message: None,
+            message: start.notice.map(|text| Message { text, ticks: 0 }),
             details: DetailsBook::default(),
             wants: Wants::default(),
             stacks: StacksView::default(),
             history: StackHistory::default(),
             names: Names::default(),
-        }
+        };
+        app.apply_columns();
+        app
     }
 
     /// Takes in an event.
@@ -238,6 +253,7 @@ impl App {
             Event::Update(Update::Sample(sample)) => self.take(sample),
             Event::Update(Update::Details(answer)) => self.learn(answer),
             Event::Update(Update::End(error)) => self.end = Some(error),
+            Event::Saved(words) => self.say(words),
             Event::Outcome(outcome) => self.hear(outcome),
             Event::Names(answer) => self.names.answer(answer),
             Event::NamesNotSent(request) => {
@@ -310,17 +326,26 @@ impl App {
                     self.accept(menu, effects);
                 }
             }
-            Pressed::Cancelled => self.menu = None,
-            Pressed::Moved | Pressed::Toggled => {}
+            Pressed::Cancelled => self.close_menu(),
+            Pressed::Moved | Pressed::Toggled => self.preview(),
             Pressed::Foreign => return !matches!(keys::action(Key::of(event), self.places()), Some(Action::Redraw | Action::Suspend)),
         }
         true
+    }
+
+    /// Closes the list and takes nothing.
+    fn close_menu(&mut self) {
+        if let Some(menu) = self.menu.take() {
+            self.take_back(menu.topic);
+        }
     }
 
     /// Takes what is chosen in a list.
     fn accept(&mut self, menu: Menu, effects: &mut Vec<Effect>) {
         match menu.topic {
             Topic::Group => self.group_by(menu.chosen()),
+            Topic::Setup => self.open_setup(menu.chosen()),
+            Topic::Theme(_) | Topic::Units(_) | Topic::Columns(..) => self.keep_look(effects),
             _ => self.accept_change(menu, effects),
         }
     }

@@ -48,7 +48,7 @@ fn processes(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): 
         };
         pen.put(buffer, (layout.body.x, y), mark(app, key, role), 1, role);
         for placed in columns {
-            let mut cell = placed.column.cell(&row, placed.width);
+            let mut cell = placed.column.cell_in(&row, placed.width, app.look().units);
             if placed.column.takes_the_rest() {
                 indent(&mut cell, placed.width, key, branch);
             }
@@ -65,7 +65,7 @@ fn sockets(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): (&
         let Some(row) = app.socket(line) else { continue };
         let role = if row.socket.closed { Role::Exited } else { Role::Text };
         for placed in columns {
-            let cell = placed.column.cell(&row, placed.width);
+            let cell = placed.column.cell_in(&row, placed.width, app.look().units);
             put_cell(buffer, y, layout.body.x + 1, placed, &cell, (placed.column == table.sort, role), pen);
         }
         if selected {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use crate::app::look::Units;
 use crate::ui::format;
 
 /// How a cell should catch the eye.
@@ -97,13 +98,18 @@ impl Value<'_> {
 
     /// Text for a column that wide; words are left whole, to be cut by who knows the width of characters.
     pub fn cell(&self, width: usize) -> Cell {
+        self.cell_in(width, Units::Iec)
+    }
+
+    /// The same with bytes counted in other units.
+    pub fn cell_in(&self, width: usize, units: Units) -> Cell {
         let text = match *self {
             Value::Unknown => String::new(),
             Value::Text(ref words) => words.to_string(),
             Value::Exact(v) => format::exact(v, width),
             Value::Percent(v) => format::percent(v, width),
             Value::Bytes(v) | Value::BytesPerSec(v) | Value::Count(v) | Value::PerSec(v) if v == 0.0 => format::NOTHING.into(),
-            Value::Bytes(v) | Value::BytesPerSec(v) => format::bytes(v, width),
+            Value::Bytes(v) | Value::BytesPerSec(v) => format::bytes_in(v, width, units),
             Value::Count(v) => format::count(v, width),
             Value::PerSec(v) => format::rate(v, width),
             Value::CpuTime(v) => format::cpu_time(v, width),
