@@ -21,6 +21,7 @@ use crate::model::exited::Exited;
 use crate::model::sockets::SocketRow;
 use crate::model::{Departed, Model, Row};
 use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants, Weight};
+use crate::symbols::{self, Symbols};
 pub use options::{BatchOptions, Format, OptionsError, View, known_names};
 
 /// How long a tick waits for details; a process that hangs must not hold up the others.
@@ -54,8 +55,17 @@ pub struct Outcome {
 /// # Errors
 /// The source failed for good, or `out` cannot be written (a reader that went away is no error).
 pub fn run(collector: &Collector, options: &BatchOptions, out: &mut impl Write) -> Result<Outcome, BatchError> {
+    run_with(collector, symbols::spawn(collector.origin), options, out)
+}
+
+/// The same, with a symbol thread that was started before: one that starts now gets no more rights than this thread has.
+///
+/// # Errors
+/// As above.
+pub fn run_with(collector: &Collector, symbols: Symbols, options: &BatchOptions, out: &mut impl Write) -> Result<Outcome, BatchError> {
     let interrupt = Interrupt::catch().map_err(BatchError::Signals)?;
-    Batch::new(collector, options, &interrupt.stopped).run(out)
+    let names = (options.view == View::Stacks).then(|| names::SymbolThread::new(symbols));
+    Batch::new(collector, options, names, &interrupt.stopped).run(out)
 }
 
 struct Batch<'a> {
@@ -87,8 +97,7 @@ enum Received {
 }
 
 impl<'a> Batch<'a> {
-    fn new(collector: &'a Collector, options: &'a BatchOptions, stopped: &'a Receiver<()>) -> Self {
-        let names = (options.view == View::Stacks).then(|| names::SymbolThread::start(collector.origin));
+    fn new(collector: &'a Collector, options: &'a BatchOptions, names: Option<names::SymbolThread>, stopped: &'a Receiver<()>) -> Self {
         Batch { collector, options, stopped, early: VecDeque::new(), details: FxHashMap::default(), asked: FxHashMap::default(), names }
     }
 

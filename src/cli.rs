@@ -100,6 +100,8 @@ pub enum Commands {
         /// Whose
         shell: Shell,
     },
+    /// Print the manual page: ebtop man | man -l -
+    Man,
 }
 
 /// How often.

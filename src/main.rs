@@ -78,6 +78,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "ebtop", &mut script);
             print(&script)
         }
+        Some(Commands::Man) => print(&ebtop::man::page()?),
     }
 }
 
@@ -120,9 +121,11 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
     // Batch output has no looks.
     let loaded = if screen { config::load(options.config.as_deref()).map_err(Failure::Usage)? } else { Loaded::default() };
     let collector = collector()?;
+    // That thread needs other rights than this one, which it can only have from before.
+    let names = symbols::spawn(collector.origin);
+    settle(!screen || options.readonly);
     if !screen {
-        settle(true);
-        let outcome = batch::run(&collector, &batch, &mut BufWriter::new(std::io::stdout().lock()))?;
+        let outcome = batch::run_with(&collector, names, &batch, &mut BufWriter::new(std::io::stdout().lock()))?;
         return Ok(if outcome.partial { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS });
     }
     let start = Start {

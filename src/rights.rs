@@ -6,6 +6,8 @@
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 
+use crate::bpf::perf_event;
+
 /// What a thread does from here on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
@@ -33,6 +35,15 @@ impl Work {
             Work::Screen { readonly: true } => &[],
         }
     }
+
+    /// What of `permitted` stays. `CAP_SYS_ADMIN` does where it has to stand in for one of those that were split from it.
+    fn keeps(self, permitted: &CapsHashSet) -> CapsHashSet {
+        use Capability::*;
+        let is_missing = |capability| self.needs().contains(&capability) && !permitted.contains(&capability);
+        let stands_in = [CAP_BPF, CAP_PERFMON, CAP_CHECKPOINT_RESTORE].into_iter().any(is_missing);
+        let wanted = self.needs().iter().copied().chain(stands_in.then_some(CAP_SYS_ADMIN));
+        wanted.filter(|capability| permitted.contains(capability)).collect()
+    }
 }
 
 /// Gives up every capability of the calling thread that `work` does not need, and the way to new ones: neither a set-user-id
@@ -46,10 +57,15 @@ pub fn narrow(work: Work) -> Result<(), String> {
 }
 
 fn give_up(work: Work) -> Result<(), caps::errors::CapsError> {
-    let permitted = caps::read(None, CapSet::Permitted)?;
-    let keep: CapsHashSet = work.needs().iter().copied().filter(|capability| permitted.contains(capability)).collect();
-    let effective = caps::read(None, CapSet::Effective)?.intersection(&keep).copied().collect();
-    caps::set(None, CapSet::Effective, &effective)?;
+    let had_timers = work == Work::Collect && perf_event::is_allowed();
+    let mut keep = work.keeps(&caps::read(None, CapSet::Permitted)?);
+    let effective = caps::read(None, CapSet::Effective)?;
+    caps::set(None, CapSet::Effective, &effective.intersection(&keep).copied().collect())?;
+    if had_timers && !perf_event::is_allowed() {
+        // Debian's kernels before 6.1 (and others with kernel.perf_event_paranoid=3) ask for more than CAP_PERFMON.
+        keep.insert(Capability::CAP_SYS_ADMIN);
+        caps::set(None, CapSet::Effective, &effective.intersection(&keep).copied().collect())?;
+    }
     caps::set(None, CapSet::Permitted, &keep)?;
     // The kernel takes a capability out of the ambient set with either of the two others.
     caps::clear(None, CapSet::Inheritable)
@@ -127,6 +143,18 @@ mod tests {
             assert_eq!(of(uid, "1"), None, "{uid}");
         }
         assert_eq!(invoker(None, Some("1".into())), None);
+    }
+
+    #[test]
+    fn the_old_capability_stays_only_for_those_that_are_missing() {
+        use Capability::*;
+        let of = |work: Work, permitted: &[Capability]| work.keeps(&permitted.iter().copied().collect());
+        let set = |capabilities: &[Capability]| capabilities.iter().copied().collect::<CapsHashSet>();
+        let all = caps::all();
+        assert!(!Work::Collect.keeps(&all).contains(&CAP_SYS_ADMIN) && !Work::Name.keeps(&all).contains(&CAP_BPF));
+        assert_eq!(of(Work::Collect, &[CAP_SYS_ADMIN, CAP_SYSLOG, CAP_CHOWN]), set(&[CAP_SYS_ADMIN, CAP_SYSLOG]));
+        assert_eq!(of(Work::Screen { readonly: false }, &[CAP_SYS_ADMIN, CAP_KILL]), set(&[CAP_KILL]));
+        assert_eq!(of(Work::Name, &[]), set(&[]));
     }
 
     #[test]

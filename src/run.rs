@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, never, select};
+use crossbeam_channel::{Receiver, TryRecvError, TrySendError, never, select};
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
@@ -17,7 +17,7 @@ use crate::collect::Collector;
 use crate::config;
 use crate::control;
 use crate::sample::Update;
-use crate::symbols::{Answer, Request};
+use crate::symbols::{Answer, Symbols};
 use crate::ui;
 use crate::ui::input::{self, Input};
 use crate::ui::terminal::{FrameWriter, Guard, panicked};
@@ -40,9 +40,6 @@ pub struct RunOptions {
     /// End after so many samples.
     pub iterations: Option<u64>,
 }
-
-/// Requests to the symbol thread, and its answers.
-pub type Symbols = (Sender<Request>, Receiver<Answer>);
 
 /// Stops the job and continues it.
 pub trait Job {

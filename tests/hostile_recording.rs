@@ -154,7 +154,7 @@ prop_compose! {
         Sample {
             at_ns,
             unix_ms,
-            tasks,
+            tasks: tasks.into(),
             threads: Vec::new(),
             exits: exits.into_iter().map(exit).collect(),
             sockets,

@@ -128,6 +128,7 @@ impl Watch {
         }
         self.exits.extend(exits);
         assert!(tasks.iter().all(|t| !self.exits.iter().any(|e| e.task.key == t.key)), "back from the dead");
+        self.tasks.remember(tasks.clone().into());
         self.last = tasks;
     }
 

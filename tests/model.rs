@@ -15,13 +15,18 @@ fn between(prev: &Sample, next: Sample) -> Model {
     Model::between(Some(prev), Arc::new(next))
 }
 
+/// What the process of a row gained.
+fn grown(model: &Model, row: usize, counter: Counter) -> Option<u64> {
+    model.growth(&model.rows[row]).get(counter)
+}
+
 #[test]
 fn without_an_older_sample_nothing_is_known_to_have_grown() {
     let mut next = sample(10 * SECOND, [task(1, "init").with(CpuNs, 5)]);
     next.exits = vec![exit(task(2, "sh").with(CpuNs, 7), 10 * SECOND)];
     let model = Model::between(None, Arc::new(next));
     assert_eq!(model.elapsed_ns, 0);
-    assert_eq!(model.rows[0].delta, Counters::default());
+    assert_eq!(grown(&model, 0, CpuNs), None);
     assert_eq!(model.departed[0].delta, Counters::default());
     assert_eq!((model.ledger.capacity_ns, model.ledger.gap_ns), (0, 0));
     assert_eq!(model.machine.wire_rx_per_sec, None);
@@ -32,8 +37,8 @@ fn a_process_in_both_samples_grew_by_the_difference() {
     let prev = sample(10 * SECOND, [task(1, "a").with(CpuNs, 100), task(3, "gone"), task(5, "b").with(TxBytes, 10)]);
     let model = between(&prev, sample(12 * SECOND, [task(1, "a").with(CpuNs, 350), task(5, "b").with(TxBytes, 4)]));
     assert_eq!(model.elapsed_ns, 2 * SECOND);
-    assert_eq!(model.rows[0].delta.get(CpuNs), Some(250));
-    assert_eq!(model.rows[1].delta.get(TxBytes), Some(0), "a counter that shrank grew by nothing");
+    assert_eq!(grown(&model, 0, CpuNs), Some(250));
+    assert_eq!(grown(&model, 1, TxBytes), Some(0), "a counter that shrank grew by nothing");
     assert_eq!(model.rows.iter().map(|r| r.task).collect::<Vec<_>>(), [0, 1]);
 }
 
@@ -41,8 +46,8 @@ fn a_process_in_both_samples_grew_by_the_difference() {
 fn a_reused_pid_is_another_process() {
     let prev = sample(10 * SECOND, [task(7, "old").with(CpuNs, 900)]);
     let model = between(&prev, sample(11 * SECOND, [task(7, "new").born(10 * SECOND + MS).with(CpuNs, 30)]));
-    assert_eq!(model.rows[0].delta.get(CpuNs), Some(30));
-    assert!(model.rows[0].is_new);
+    assert_eq!(grown(&model, 0, CpuNs), Some(30));
+    assert!(model.rows[0].is_new());
 }
 
 #[test]
@@ -51,10 +56,10 @@ fn a_process_first_seen_counts_from_zero_only_if_it_was_born_since() {
     let born_during_the_older_walk = task(1, "a").born(10 * SECOND - 5 * MS).with(CpuNs, 40);
     let long_alive = task(2, "b").born(3 * SECOND).with(CpuNs, 4 * SECOND);
     let model = between(&prev, sample(11 * SECOND, [born_during_the_older_walk, long_alive]));
-    assert_eq!(model.rows[0].delta.get(CpuNs), Some(40));
-    assert_eq!(model.rows[1].delta.get(CpuNs), None);
-    assert_eq!(model.rows[0].rss_growth_bytes, Some((4 * MIB) as i64));
-    assert_eq!(model.rows[1].rss_growth_bytes, None);
+    assert_eq!(grown(&model, 0, CpuNs), Some(40));
+    assert_eq!(grown(&model, 1, CpuNs), None);
+    assert_eq!(model.growth(&model.rows[0]).of_memory(Memory::rss_bytes), Some((4 * MIB) as i64));
+    assert_eq!(model.growth(&model.rows[1]).of_memory(Memory::rss_bytes), None);
 }
 
 #[test]
@@ -64,9 +69,9 @@ fn a_probe_attached_midway_leaves_the_newborn_unknown() {
     prev.tasks[0].counters = Counters::default().with(CpuNs, 0);
     let newborn = task(2, "b").born(10 * SECOND + MS).with(PageAllocs, 9).with(TxBytes, 8);
     let model = between(&prev, sample(11 * SECOND, [task(1, "a").with(PageAllocs, 5), newborn]));
-    assert_eq!(model.rows[0].delta.get(PageAllocs), None, "counted since an unknown moment");
-    assert_eq!(model.rows[1].delta.get(PageAllocs), None, "the probe may have come after its birth");
-    assert_eq!(model.rows[1].delta.get(TxBytes), Some(8));
+    assert_eq!(grown(&model, 0, PageAllocs), None, "counted since an unknown moment");
+    assert_eq!(grown(&model, 1, PageAllocs), None, "the probe may have come after its birth");
+    assert_eq!(grown(&model, 1, TxBytes), Some(8));
 }
 
 #[test]
@@ -154,7 +159,7 @@ fn sockets_match_by_cookie_and_owner() {
 fn a_sample_that_is_not_newer_gives_no_rates() {
     let prev = sample(10 * SECOND, [task(1, "a")]);
     let model = between(&prev, sample(10 * SECOND, [task(1, "a").with(CpuNs, 5)]));
-    assert_eq!((model.elapsed_ns, model.rows[0].delta.get(CpuNs)), (0, None));
+    assert_eq!((model.elapsed_ns, grown(&model, 0, CpuNs)), (0, None));
 }
 
 proptest! {
@@ -166,7 +171,7 @@ proptest! {
         prop_assert_eq!(model.rows.len(), new.len());
         for (row, (pid, cpu)) in model.rows.iter().zip(&new) {
             let expected = old.get(pid).map(|before| cpu.saturating_sub(*before));
-            prop_assert_eq!(row.delta.get(CpuNs), expected);
+            prop_assert_eq!(model.growth(row).get(CpuNs), expected);
             prop_assert_eq!(model.task(row).key.pid, *pid);
         }
     }

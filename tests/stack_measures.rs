@@ -95,7 +95,7 @@ fn a_scope_covers_its_processes_alone() {
     let value = |scope: Scope| history.window(&scope, Measure::OnCpu, S).value;
     let stranger = ProcKey { pid: 1, start_ns: 1 };
     assert_eq!(
-        [Scope::Machine, Scope::Process(OTHER), Scope::Set(vec![OTHER, stranger]), Scope::Set(vec![OTHER, NGINX])].map(value),
+        [Scope::Machine, Scope::Process(OTHER), Scope::Set([OTHER, stranger].into()), Scope::Set([OTHER, NGINX].into())].map(value),
         [79, 30, 30, 79]
     );
     assert_eq!(

@@ -201,8 +201,7 @@ fn the_cursor_stays_on_its_frame_as_others_overtake_it() {
     refresh(&mut view, &history, &mut names, &world);
     assert_eq!(chosen(&view), "leaf");
     // 5 s later it is gone from the span: its nearest caller stands in, and it comes back.
-    let _ = view.act(StackAction::NextSpan);
-    let _ = view.act(StackAction::NextSpan);
+    let _ = view.act(StackAction::Span(false));
     let other = World::of(&[("main;b", 3)]);
     history.push(&other.sample(110));
     refresh(&mut view, &history, &mut names, &other);
@@ -382,7 +381,7 @@ fn names_outlive_their_process_but_not_its_program() {
     let (mut view, history, mut names) = view_of(&world);
     let alive = |at_s: u64, exec_id| {
         let tasks = vec![Task { key: NGINX, exec_id, ..Task::default() }];
-        Sample { at_ns: at_s * S, tasks, ..Sample::default() }
+        Sample { at_ns: at_s * S, tasks: tasks.into(), ..Sample::default() }
     };
     names.tick(&alive(100, 1));
     names.tick(&Sample { at_ns: 500 * S, ..Sample::default() });

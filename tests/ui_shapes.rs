@@ -31,7 +31,7 @@ fn commands(app: &App) -> Vec<String> {
 /// The world of `ui_world` with parents: systemd has most, nginx has its worker, make the compiler, bash has make and vim.
 fn family(later: bool) -> Sample {
     let mut sample = server(later);
-    for task in &mut sample.tasks {
+    for task in sample.tasks.iter_mut() {
         task.ppid = match task.key.pid {
             1 | 2 => 0,
             4113 => NGINX,

@@ -3,11 +3,11 @@
 mod stack_world;
 
 use ebtop::app::names::Names;
+use ebtop::app::stacks::boxes::{self, FlameBox};
 use ebtop::app::stacks::{StackAction, StacksView};
 use ebtop::model::stacks::{Scope, StackHistory};
 use ebtop::sample::{Health, ProcKey, Sample, StackQuality};
 use ebtop::ui;
-use ebtop::ui::flame::{self, FlameBox};
 use ebtop::ui::theme::Theme;
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -197,7 +197,7 @@ proptest! {
         let stacks: Vec<(&str, u32)> = stacks.iter().map(|(stack, count)| (stack.as_str(), *count)).collect();
         let (view, ..) = view_of(&World::of(&stacks));
         let tree = view.tree();
-        let rows = flame::rows(tree, view.zoomed(), width);
+        let rows = boxes::rows(tree, view.zoomed(), width);
         for pair in rows.windows(2) {
             for &FlameBox { node, x, width } in &pair[1] {
                 let caller = pair[0].iter().find(|above| above.x <= x && x + width <= above.x + above.width);

@@ -1,5 +1,7 @@
 //! What each action does.
 
+use std::collections::BTreeSet;
+
 use super::column::{Column, Columns};
 use super::help::{self, Help};
 use super::keys::Action;
@@ -9,8 +11,8 @@ use super::shape::Shape;
 use super::stacks::{After, StackAction};
 use super::view::View;
 use super::{App, Effect, table_width, title};
-use crate::model::stacks::Scope;
-use crate::sample::ProcKey;
+use crate::model::stacks::{Measure, Scope};
+use crate::sample::{Comm, ProcKey};
 
 impl App {
     /// Does what a key, a click or a hint asks for.
@@ -163,7 +165,7 @@ impl App {
             Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if self.view == View::Network => self.show_sockets(Some(key)),
             Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) => self.show_stacks(key),
             Some((LineKey::Exited | LineKey::Group(_), _)) => self.fold(),
-            Some((LineKey::Command(_), _)) => self.say("These have exited; their stacks are in 5 Stacks".into()),
+            Some((LineKey::Command(name), _)) => self.show_stacks_of_exited(name),
             None => {}
         }
     }
@@ -172,6 +174,20 @@ impl App {
         let Some(row) = self.model.find(key) else { return };
         let name = self.model.task(row).comm.to_string();
         self.stacks.open(Scope::Process(key), &name);
+        let from = self.view;
+        self.change_view(View::Stacks);
+        self.trail.push(from);
+    }
+
+    /// The stacks of all processes of a name that exited in the last minutes.
+    fn show_stacks_of_exited(&mut self, name: Comm) {
+        let processes = self.history.processes(Measure::OnCpu);
+        let keys: BTreeSet<ProcKey> = processes.iter().filter(|p| p.is_gone && p.name == name).map(|p| p.key).collect();
+        if keys.is_empty() {
+            return self.say(format!("No samples of {name}: it used next to no CPU"));
+        }
+        let title = format!("{name}, {} exited", keys.len());
+        self.stacks.open(Scope::Set(keys), &title);
         let from = self.view;
         self.change_view(View::Stacks);
         self.trail.push(from);
@@ -246,6 +262,8 @@ impl App {
 
     fn pause(&mut self) {
         self.paused = !self.paused;
+        // Its own, so that what is looked at does not run out of the history while somebody looks at it.
+        self.held_history = self.paused.then(|| self.history.clone());
         if !self.paused
             && let Some(sample) = self.held.take()
         {

@@ -14,6 +14,7 @@ use super::shape::{Grouping, Shape, group_id};
 use super::{App, ProcessTable};
 use crate::model::exited::Exited;
 use crate::model::sum::Sum;
+use crate::model::threads::Part;
 use crate::model::{Departed, Model, Row};
 use crate::sample::{Comm, Details, ProcKey, Task};
 
@@ -51,7 +52,7 @@ impl<'a> Reader<'a> {
         let leaders = if self.shows_threads { &self.model.threads.leaders[..] } else { &[] };
         let mut leaders = (0..).zip(leaders).peekable();
         (0..).zip(&self.model.rows).filter_map(move |(process, row)| {
-            let leader = leaders.next_if(|(_, part)| part.row.task == process);
+            let leader = leaders.next_if(|(_, part)| part.process == process);
             let task = self.model.task(row);
             if self.hides(task) {
                 return None;
@@ -70,7 +71,7 @@ impl<'a> Reader<'a> {
         let others = if self.shows_threads { &self.model.threads.others[..] } else { &[] };
         (0..).zip(others).filter(|(_, part)| !self.hides(&part.task)).map(|(index, part)| {
             let view = RowView::thread(self.model, part, self.details_of(part.key));
-            self.found(LineKey::Thread(part.key, part.tid), Line::Thread(index), part.row.task, &view)
+            self.found(LineKey::Thread(part.key, part.tid), Line::Thread(index), part.process, &view)
         })
     }
 
@@ -128,7 +129,7 @@ impl<'a> Reader<'a> {
                 groups.len() as u32 - 1
             });
             if found.passes {
-                groups[group as usize].sum.add(task, row);
+                groups[group as usize].sum.add(task, &self.model.growth(row).work_out(), row.is_new());
             }
             node_of[found.process as usize] = Some(forest.nodes.len() as u32);
             forest.push(found, Some(group));
@@ -267,8 +268,7 @@ fn shaped(
     for place in places {
         let (key, mut line) = (nodes[place.node as usize].key, kinds[place.node as usize]);
         if !place.within.is_empty() && !matches!(line, Line::Group(_)) {
-            let members = place.within.iter().filter_map(|&node| process(reader.model, kinds[node as usize]));
-            made.sums.push(Sum::of(members));
+            made.sums.push(sum(reader.model, place.within.iter().map(|&node| kinds[node as usize])));
             line = Line::Sum(made.sums.len() as u32 - 1);
         }
         shown.push((key, line));
@@ -282,11 +282,26 @@ fn shaped(
     (made, table.show(shown))
 }
 
-fn process(model: &Model, line: Line) -> Option<(&Task, &Row)> {
-    match line {
-        Line::Process(index) => model.rows.get(index as usize).map(|row| (model.task(row), row)),
-        Line::Leader(index) => model.threads.leaders.get(index as usize).map(|part| (&part.task, &part.row)),
-        Line::Thread(index) => model.threads.others.get(index as usize).map(|part| (&part.task, &part.row)),
-        _ => None,
+/// The sum of processes and threads.
+fn sum(model: &Model, members: impl Iterator<Item = Line>) -> Sum {
+    let mut sum = Sum::default();
+    for line in members {
+        match line {
+            Line::Process(index) => {
+                if let Some(row) = model.rows.get(index as usize) {
+                    sum.add(model.task(row), &model.growth(row).work_out(), row.is_new());
+                }
+            }
+            Line::Leader(index) => add_part(&mut sum, model.threads.leaders.get(index as usize)),
+            Line::Thread(index) => add_part(&mut sum, model.threads.others.get(index as usize)),
+            Line::Exited | Line::Command(_) | Line::Sum(_) | Line::Group(_) => {}
+        }
+    }
+    sum
+}
+
+fn add_part(sum: &mut Sum, part: Option<&Part>) {
+    if let Some(part) = part {
+        sum.add(&part.task, &part.gain, part.is_new);
     }
 }

@@ -120,7 +120,7 @@ mod tests {
         let mut book = DetailsBook::default();
         let stays = task(1, 1);
         book.ask([stays, task(2, 1)].iter(), NOW);
-        let sample = Sample { tasks: vec![stays], ..Sample::default() };
+        let sample = Sample { tasks: vec![stays].into(), ..Sample::default() };
         (0..KEEP_TICKS).for_each(|_| book.tick(&sample));
         assert_eq!(book.entries.len(), 1);
     }

@@ -190,6 +190,8 @@ pub struct App {
     wants: Wants,
     stacks: StacksView,
     history: StackHistory,
+    /// The stack samples as they were when the screen was stopped.
+    held_history: Option<StackHistory>,
     names: Names,
 }
 
@@ -236,6 +238,7 @@ impl App {
             wants: Wants::default(),
             stacks: StacksView::default(),
             history: StackHistory::default(),
+            held_history: None,
             names: Names::default(),
         };
         app.apply_columns();
@@ -360,8 +363,9 @@ impl App {
         if let Some((menu, canvas)) = self.menu.as_mut().zip(canvas) {
             menu.follow(canvas);
         }
-        if self.view == View::Stacks && !self.paused {
-            effects.extend(self.stacks.refresh(&self.history, &mut self.names).into_iter().map(Effect::Request));
+        if self.view == View::Stacks {
+            let history = self.held_history.as_ref().unwrap_or(&self.history);
+            effects.extend(self.stacks.refresh(history, &mut self.names).into_iter().map(Effect::Request));
         }
         let wants = self.wants_now();
         if wants != self.wants {

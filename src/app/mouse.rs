@@ -42,6 +42,8 @@ impl App {
                 None if self.chip(layout).is_some_and(|(chip, _)| chip.contains(at)) => self.close_chip(effects),
                 None => {}
             }
+        } else if self.help().is_none() && self.view() == View::Stacks && layout.canvas().contains(at) {
+            self.stacks.click(layout.canvas(), at);
         } else if self.help().is_none() && layout.headings.contains(at) {
             let mut sorted = false;
             self.with_list(|list, _| sorted = at.x > 0 && list.sort_at(at.x - 1, table_width(layout)));

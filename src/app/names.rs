@@ -153,8 +153,12 @@ impl Names {
 
     /// Why some names of this process (or of the kernel) are missing.
     pub fn reason(&self, key: Option<ProcKey>) -> Option<&str> {
-        let own = key.and_then(|key| self.user.get(&key)).and_then(|names| names.reason.as_deref());
-        own.or(self.kernel_reason.as_deref())
+        key.and_then(|key| self.own_reason(key)).or(self.kernel_reason.as_deref())
+    }
+
+    /// Why some names of this process's own code are missing.
+    pub fn own_reason(&self, key: ProcKey) -> Option<&str> {
+        self.user.get(&key)?.reason.as_deref()
     }
 
     /// Changes when names that were right became wrong: what was made of them must be made anew.

@@ -18,7 +18,7 @@ pub struct Entry<'a, K, L> {
     pub value: Value<'a>,
 }
 
-/// Where each key with a number stood after the last sorting, ascending by key.
+/// Where each key with a number other than 0 stood after the last sorting, ascending by key.
 #[derive(Clone, Debug)]
 pub struct Ranks<K>(Vec<(K, u32)>);
 
@@ -30,18 +30,30 @@ impl<K> Default for Ranks<K> {
 
 /// Sorts `entries`, which come ascending by key: equal ones stay so. Remembers the order in `ranks`.
 pub fn sort<K: Copy + Ord, L: Copy>(entries: &[Entry<'_, K, L>], descending: bool, ranks: &mut Ranks<K>) -> Vec<(K, L)> {
-    let mut order: Vec<u32> = (0..entries.len() as u32).collect();
     let value = |i: u32| &entries[i as usize].value;
-    order.sort_by(|&a, &b| value(a).compare(value(b), descending));
+    let mut order = by_value(entries, descending);
     keep_close_ones(&mut order, &before(entries, ranks), value, descending);
 
     let mut rank_of = vec![0; entries.len()];
     for (rank, &entry) in order.iter().enumerate() {
         rank_of[entry as usize] = rank as u32;
     }
-    let known = entries.iter().zip(rank_of).filter(|(e, _)| e.value.number().is_some());
+    let known = entries.iter().zip(rank_of).filter(|(e, _)| e.value.number().is_some_and(|n| n != 0.0));
     ranks.0 = known.map(|(e, rank)| (e.key, rank)).collect();
     order.iter().map(|&i| (entries[i as usize].key, entries[i as usize].line)).collect()
+}
+
+/// Equal ones by key. Nearly all rows of a large machine do nothing, so those are set apart and not sorted.
+fn by_value<K, L>(entries: &[Entry<'_, K, L>], descending: bool) -> Vec<u32> {
+    let all = 0..entries.len() as u32;
+    let value = |i: u32| &entries[i as usize].value;
+    let (idle, mut order): (Vec<u32>, Vec<u32>) = all.partition(|&i| value(i).number() == Some(0.0));
+    order.sort_by(|&a, &b| value(a).compare(value(b), descending));
+    if let Some(&first) = idle.first() {
+        let at = order.partition_point(|&i| value(i).compare(value(first), descending) == Ordering::Less);
+        order.splice(at..at, idle);
+    }
+    order
 }
 
 /// The former rank of each entry, found by merging.

@@ -1,6 +1,15 @@
 //! What the user looks at in the Stacks view: whose stacks, which span, which frame. Works on samples already taken.
 
+pub mod boxes;
+pub mod places;
+
+mod callers;
+mod compare;
+mod fold;
 mod moves;
+mod processes;
+mod span;
+mod summary;
 
 use std::sync::Arc;
 
@@ -8,10 +17,21 @@ use super::names::Names;
 use crate::model::stacks::{
     ByProcess, HotFunction, Hottest, Label, Measure, Missing, Naming, NodeId, Scope, Shape, StackHistory, StackTree,
 };
-use crate::sample::{Health, ProcKey, StackQuality};
+use crate::sample::ProcKey;
 use crate::symbols::Request;
+use callers::Callers;
+use compare::Compare;
+use fold::Folds;
+use processes::Listing;
 
-pub use moves::{After, StackAction, TreeRow};
+pub use compare::Change;
+pub use fold::TreeRow;
+pub use moves::{After, StackAction};
+pub use span::StackSpan;
+pub use summary::Summary;
+
+/// Up to this many processes of a set are told apart by pid; more only by name.
+const MOST_BY_PID: usize = 8;
 
 /// How the samples are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,85 +45,38 @@ pub enum StackMode {
     Tree,
 }
 
-/// How far back samples are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StackSpan {
-    /// 5 s.
-    Short,
-    /// 30 s.
-    #[default]
-    Medium,
-    /// As far as the history reaches.
-    All,
-}
-
-impl StackSpan {
-    /// Length, ns.
-    pub fn ns(self) -> u64 {
-        match self {
-            StackSpan::Short => 5_000_000_000,
-            StackSpan::Medium => 30_000_000_000,
-            StackSpan::All => u64::MAX,
-        }
-    }
-
-    fn next(self) -> Self {
-        match self {
-            StackSpan::Short => StackSpan::Medium,
-            StackSpan::Medium => StackSpan::All,
-            StackSpan::All => StackSpan::Short,
-        }
-    }
-}
-
-/// Facts about the samples shown.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Summary {
-    /// Times that something was sampled.
-    pub samples: u64,
-    /// What they add up to, in the unit of the measure.
-    pub value: u64,
-    /// The same by `StackQuality`: why stacks are cut.
-    pub by_quality: [u64; StackQuality::ALL.len()],
-    /// Samples lost on the machine in this span.
-    pub lost: u64,
-    /// How much of the span there is, ns.
-    pub covered_ns: u64,
-    /// Samples in the whole history, where the span has none.
-    pub older: u64,
-    /// Rate of the sampling timer on each CPU; 0 = off.
-    pub hz: u32,
-    /// How sampling is doing; `None` before the first tick.
-    pub health: Option<Health>,
-    /// What sampling costs, in words.
-    pub cost: Option<String>,
-    /// Addresses whose names are not known yet.
-    pub pending: usize,
-    /// Why some names are missing.
-    pub reason: Option<String>,
-}
-
 /// The Stacks view.
 #[derive(Clone, Debug)]
 pub struct StacksView {
     scope: Scope,
-    measure: Measure,
     title: String,
+    /// Scopes that one step back leads to, with their titles.
+    trail: Vec<(Scope, String)>,
+    measure: Measure,
     span: StackSpan,
     mode: StackMode,
+    by_thread: bool,
+    compare: Compare,
+    /// The user asked to compare with what is shown now.
+    marks: bool,
     tree: StackTree,
+    callers: Option<Callers>,
+    listing: Option<Listing>,
     /// Of the names the tree was made with.
     epoch: u64,
     summary: Summary,
     hottest: Hottest,
-    /// What the tree was made of: measure, span, versions of history and names.
-    made_of: Option<(Measure, StackSpan, u64, u64)>,
+    /// Versions of history and names that the tree was made of.
+    made_of: (u64, u64),
+    /// It shows something else than the tree was made for.
+    stale: bool,
     missing: Vec<Missing>,
     /// Paths zoomed into, innermost last; what is not in the samples now may come back.
     zoom: Vec<Vec<Arc<Label>>>,
     zoom_node: NodeId,
     cursor: Option<Vec<Arc<Label>>>,
     cursor_node: NodeId,
+    folds: Folds,
     function: Option<Arc<Label>>,
     search: String,
     matched: u64,
@@ -114,20 +87,28 @@ impl Default for StacksView {
     fn default() -> Self {
         StacksView {
             scope: Scope::Machine,
-            measure: Measure::default(),
             title: "machine".into(),
+            trail: Vec::new(),
+            measure: Measure::default(),
             span: StackSpan::default(),
             mode: StackMode::default(),
-            tree: StackTree::new(shape_of(&Scope::Machine)),
+            by_thread: false,
+            compare: Compare::default(),
+            marks: false,
+            tree: StackTree::new(shape_of(&Scope::Machine, false)),
+            callers: None,
+            listing: None,
             epoch: 0,
             summary: Summary::default(),
             hottest: Hottest::default(),
-            made_of: None,
+            made_of: (0, 0),
+            stale: true,
             missing: Vec::new(),
             zoom: Vec::new(),
             zoom_node: StackTree::ROOT,
             cursor: None,
             cursor_node: StackTree::ROOT,
+            folds: Folds::default(),
             function: None,
             search: String::new(),
             matched: 0,
@@ -145,17 +126,34 @@ impl StacksView {
             Scope::Process(key) => format!("{name} ({})", key.pid),
             Scope::Set(_) | Scope::Cgroup(_) => name,
         };
-        if self.scope == scope {
-            self.title = title;
-            return;
+        self.trail.clear();
+        self.listing = None;
+        match self.scope == scope {
+            true => self.title = title,
+            false => self.reset(scope, title),
         }
-        let tree = StackTree::new(shape_of(&scope));
-        *self = StacksView { scope, title, measure: self.measure, span: self.span, mode: self.mode, tree, ..StacksView::default() };
     }
 
-    /// Adds up something else. Zoom and cursor stay where the new stacks have them.
+    /// Turns to the samples of others, from the top.
+    fn reset(&mut self, scope: Scope, title: String) {
+        let StacksView { measure, span, mode, by_thread, .. } = *self;
+        let tree = StackTree::new(shape_of(&scope, by_thread));
+        *self = StacksView { scope, title, measure, span, mode, by_thread, tree, ..StacksView::default() };
+    }
+
+    /// Adds up something else. Zoom and cursor stay where the new stacks have them; a mark is of what was added up before, and goes.
     pub fn set_measure(&mut self, measure: Measure) {
-        self.measure = measure;
+        if self.measure != measure {
+            self.measure = measure;
+            self.drop_mark();
+            self.stale = true;
+        }
+    }
+
+    fn drop_mark(&mut self) {
+        if let Compare::Mark(..) = self.compare {
+            self.compare = Compare::Off;
+        }
     }
 
     /// Brings the view up to date; call it while the view is on screen, after each tick, each answer of the symbol thread and each action.
@@ -163,34 +161,18 @@ impl StacksView {
     pub fn refresh(&mut self, history: &StackHistory, names: &mut Names) -> Vec<Request> {
         if self.epoch != names.epoch() {
             self.epoch = names.epoch();
-            self.tree = StackTree::new(shape_of(&self.scope));
+            self.tree = StackTree::new(shape_of(&self.scope, self.by_thread));
+            // Its addresses may be of the program before.
+            self.drop_mark();
+            self.stale = true;
         }
-        let made_of = Some((self.measure, self.span, history.version(), names.version()));
-        if self.made_of != made_of {
+        let made_of = (history.version(), names.version());
+        if self.stale || self.made_of != made_of {
             self.made_of = made_of;
+            self.stale = false;
             self.make(history, names);
         }
         names.ask(&self.missing)
-    }
-
-    fn make(&mut self, history: &StackHistory, names: &Names) {
-        let window = history.window(&self.scope, self.measure, self.span.ns());
-        self.tree.update(&window, names);
-        self.missing = self.tree.missing();
-        self.summary = Summary {
-            samples: window.count,
-            value: window.value,
-            by_quality: window.by_quality,
-            lost: window.lost,
-            covered_ns: window.covered_ns,
-            older: if window.count == 0 { history.window(&self.scope, self.measure, u64::MAX).count } else { 0 },
-            hz: history.hz(),
-            health: history.status().map(|status| status.health.clone()),
-            cost: history.status().and_then(|status| status.cost.clone()),
-            pending: self.missing.len(),
-            reason: names.reason(self.scope.process()).map(str::to_string),
-        };
-        self.settle();
     }
 
     /// Whose stacks.
@@ -228,9 +210,14 @@ impl StacksView {
         &self.summary
     }
 
-    /// The samples by caller.
+    /// The samples by caller; or the callers of one function.
     pub fn tree(&self) -> &StackTree {
-        &self.tree
+        self.callers.as_ref().map_or(&self.tree, |callers| &callers.tree)
+    }
+
+    /// Threads are shown apart.
+    pub fn by_thread(&self) -> bool {
+        self.by_thread
     }
 
     /// Hottest functions below the zoomed frame.
@@ -241,6 +228,11 @@ impl StacksView {
     /// How many colder functions are not among them.
     pub fn further_functions(&self) -> usize {
         self.hottest.further
+    }
+
+    /// One of them was chosen.
+    fn has_function_chosen(&self) -> bool {
+        self.function.is_some()
     }
 
     /// Index of the chosen one among [`StacksView::functions`].
@@ -275,27 +267,31 @@ impl StacksView {
         self.settle();
     }
 
-    /// Whether this is a function (or a process, below the machine) that the search text is in.
+    /// Whether this is a function, process or thread that the search text is in.
     pub fn is_match(&self, label: &Label) -> bool {
         let holds = |text: &str| match self.search.chars().any(char::is_uppercase) {
             true => text.contains(&self.search),
             false => text.to_lowercase().contains(&self.search),
         };
-        let is_named = label.kind.is_some() || self.whose().is_none() && !label.is_remark();
-        !self.search.is_empty() && is_named && (holds(&label.name) || holds(&label.module))
+        !self.search.is_empty() && !label.is_remark() && (holds(&label.name) || holds(&label.module))
+    }
+
+    /// The same for a frame; the root is none.
+    pub fn is_match_at(&self, id: NodeId) -> bool {
+        id != StackTree::ROOT && self.is_match(self.tree().label(id))
     }
 
     /// Finds zoom, cursor and table again after the tree or the zoom changed.
     fn settle(&mut self) {
-        self.zoom_node = self.zoom.last().map_or(StackTree::ROOT, |path| self.tree.find(path));
-        self.cursor_node = self.cursor.as_ref().map_or(self.zoom_node, |path| self.tree.find(path));
+        self.zoom_node = self.zoom.last().map_or(StackTree::ROOT, |path| self.tree().find(path));
+        self.cursor_node = self.cursor.as_ref().map_or(self.zoom_node, |path| self.tree().find(path));
         if !self.is_below_zoom(self.cursor_node) {
             self.cursor_node = self.zoom_node;
         }
-        self.hottest = self.tree.hottest(self.zoom_node);
+        self.hottest = self.tree().hottest(self.zoom_node);
         self.matched = match self.search.is_empty() {
             true => 0,
-            false => self.tree.matching(self.zoom_node, |label| self.is_match(label)),
+            false => self.tree().matching(self.zoom_node, |label| self.is_match(label)),
         };
     }
 
@@ -305,17 +301,17 @@ impl StacksView {
             if at == StackTree::ROOT {
                 return false;
             }
-            at = self.tree.node(at).parent;
+            at = self.tree().node(at).parent;
         }
         true
     }
 }
 
-fn shape_of(scope: &Scope) -> Shape {
+fn shape_of(scope: &Scope, threads: bool) -> Shape {
     let processes = match scope {
         Scope::Process(_) => ByProcess::No,
-        Scope::Set(_) => ByProcess::Pid,
-        Scope::Machine | Scope::Cgroup(_) => ByProcess::Name,
+        Scope::Set(keys) if keys.len() <= MOST_BY_PID => ByProcess::Pid,
+        Scope::Machine | Scope::Set(_) | Scope::Cgroup(_) => ByProcess::Name,
     };
-    Shape { processes, threads: false }
+    Shape { processes, threads }
 }

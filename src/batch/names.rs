@@ -6,8 +6,8 @@ use crossbeam_channel::{Receiver, Sender};
 use rustc_hash::FxHashMap;
 
 use crate::export::stack::NameStacks;
-use crate::sample::{Origin, ProcKey, StackCount};
-use crate::symbols::{Answer, Frame, FrameKind, Request};
+use crate::sample::{ProcKey, StackCount};
+use crate::symbols::{Answer, Frame, FrameKind, Request, Symbols};
 
 /// How long a tick may wait for names; what has none by then is written as an address.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,8 +19,7 @@ pub(super) struct SymbolThread {
 }
 
 impl SymbolThread {
-    pub(super) fn start(origin: Origin) -> Self {
-        let (requests, answers) = crate::symbols::spawn(origin);
+    pub(super) fn new((requests, answers): Symbols) -> Self {
         SymbolThread { requests, answers }
     }
 

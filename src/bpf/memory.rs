@@ -13,6 +13,11 @@ pub fn before_loading() {
 /// To be called once they are loaded: gives what was freed back to the kernel.
 pub fn after_loading() {
     give_back_from(KEPT_BYTES);
+    give_back();
+}
+
+/// Gives what was freed back to the kernel.
+pub fn give_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: malloc_trim only touches memory that nobody owns, under the allocator's own locks.
     unsafe {

@@ -2,6 +2,7 @@
 //! Owns nearly all `unsafe` of the project; `collect` sees safe functions only.
 
 pub mod batch;
+pub mod chunks;
 pub mod memory;
 pub mod perf_event;
 pub mod plain;

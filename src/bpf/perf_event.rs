@@ -21,6 +21,11 @@ pub fn tick_on_cpu(cpu: u32, hz: u32, program: BorrowedFd<'_>) -> io::Result<Own
     Ok(event)
 }
 
+/// Whether this thread may have such timers, tried on the first CPU.
+pub fn is_allowed() -> bool {
+    !matches!(open_cpu_clock(0, 1), Err(error) if error.kind() == io::ErrorKind::PermissionDenied)
+}
+
 /// A stopped timer.
 fn open_cpu_clock(cpu: u32, hz: u32) -> io::Result<OwnedFd> {
     let mut attr = libbpf_sys::perf_event_attr {

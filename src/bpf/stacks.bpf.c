@@ -4,7 +4,8 @@
  * becomes one record in a ring buffer, its kernel and user stack with the names of its thread. The
  * idle task makes none.
  *
- * Nothing wakes up for a record; only a ring more than a quarter full does.
+ * Nothing wakes up for a record; only a ring more than a quarter full does, and now and then a
+ * process not met before.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -35,6 +36,26 @@ struct {
 	__type(value, __u64);
 } stacks_lost SEC(".maps");
 
+/* When the reader was last woken for a process whose mappings are not known, ns. */
+__u64 stacks_told_ns;
+/* Sooner it is not woken again for another. */
+#define EB_TELL_NS 50000000ULL
+
+/* Whether the reader should hear of this sample at once: until it does, walks in the process are by
+ * frame pointer. */
+static __always_inline bool is_news(struct eb_stack_sample *sample)
+{
+	__u64 now;
+
+	if (sample->miss != EB_MISS_PROCESS)
+		return false;
+	now = bpf_ktime_get_ns();
+	if (now - stacks_told_ns < EB_TELL_NS)
+		return false;
+	stacks_told_ns = now;
+	return true;
+}
+
 /* Wakes the reader at each further sixteenth above a quarter: one crossing may pass unseen between
  * two CPUs. */
 static __always_inline __u64 wakeup(__u64 bytes)
@@ -57,7 +78,8 @@ static __always_inline void put(struct eb_stack_sample *sample, __u32 frames)
 	if (frames >= EB_FRAMES)
 		return;
 	bytes = __builtin_offsetof(struct eb_stack_sample, frames) + frames * sizeof(__u64);
-	if (!bpf_ringbuf_output(&stacks_ring, sample, bytes, wakeup(bytes)))
+	if (!bpf_ringbuf_output(&stacks_ring, sample, bytes,
+				is_news(sample) ? BPF_RB_FORCE_WAKEUP : wakeup(bytes)))
 		return;
 	lost = bpf_map_lookup_elem(&stacks_lost, &zero);
 	if (lost)

@@ -162,9 +162,12 @@ static __always_inline enum eb_step eb_step_by_rule(struct eb_walk *walk,
 	} else {
 		if (bpf_probe_read_user(&ra, sizeof(ra), (void *)(frame + rule->ra)))
 			return eb_end(walk, EB_UNREADABLE);
-		if (rule->saved & EB_SAVED_FP &&
-		    bpf_probe_read_user(&fp, sizeof(fp), (void *)(frame + rule->fp)))
-			return eb_end(walk, EB_UNREADABLE);
+		if (rule->saved & (EB_SAVED_FP | EB_SAVED_AT_FP)) {
+			__u64 from = rule->saved & EB_SAVED_FP ? frame : walk->regs.fp;
+
+			if (bpf_probe_read_user(&fp, sizeof(fp), (void *)(from + rule->fp)))
+				return eb_end(walk, EB_UNREADABLE);
+		}
 	}
 	walk->regs.lr = 0;
 	return eb_climb(walk, ra, frame, fp);

@@ -69,6 +69,8 @@ enum eb_base {
 
 #define EB_SAVED_FP 1
 #define EB_SAVED_RA 2
+/* Like EB_SAVED_FP, but from where the frame pointer points. */
+#define EB_SAVED_AT_FP 4
 
 struct eb_rule {
 	__u8 base; /* enum eb_base */

@@ -14,7 +14,7 @@ use super::stacks::Stacks;
 use super::tasks::{TaskReading, Tasks};
 use super::{Source, SourceError};
 use crate::bpf::memory;
-use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, Wants};
+use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, TaskList, Wants};
 
 /// All that the kernel gives on this machine.
 pub struct Live {
@@ -73,6 +73,9 @@ impl Live {
             strangers.extend(add_totals(reading, &totals, none));
         }
         let exited: Vec<ProcKey> = reading.exits.iter().map(|exit| exit.task.key).collect();
+        if let Ok(stacks) = &mut self.stacks {
+            stacks.forget(exited.clone());
+        }
         let missed = self.gone_unheard(strangers, reading);
         for key in exited.into_iter().chain(missed) {
             self.net.iter_mut().for_each(|net| net.forget(key));
@@ -103,6 +106,8 @@ impl Source for Live {
         let sockets = self.merge_counters(&mut reading);
         let mut machine = self.machine.read();
         (machine.irq_apart, machine.steal_apart) = self.tasks.apart();
+        let tasks = TaskList::from(reading.tasks);
+        self.tasks.remember(tasks.clone());
         let stacks = match &mut self.stacks {
             Ok(stacks) => stacks.read(),
             Err(_) => sample::Stacks::default(),
@@ -110,7 +115,7 @@ impl Source for Live {
         Ok(Sample {
             at_ns: reading.at_ns,
             unix_ms: unix_ms(),
-            tasks: reading.tasks,
+            tasks,
             threads: reading.threads,
             exits: reading.exits,
             sockets,
@@ -177,12 +182,12 @@ fn add_totals(reading: &mut TaskReading, totals: &[(ProcKey, Counters)], none: C
             strangers.push(*key);
         }
         let own = rest.next_if(|(key, _)| *key == task.key);
-        task.counters.add(own.map_or(&none, |(_, counters)| counters));
+        task.counters.adopt(own.map_or(&none, |(_, counters)| counters));
     }
     strangers.extend(rest.map(|(key, _)| *key));
     for Task { key, counters, .. } in reading.exits.iter_mut().map(|exit| &mut exit.task) {
         let own = totals.binary_search_by_key(key, |(key, _)| *key);
-        counters.add(own.map_or(&none, |i| &totals[i].1));
+        counters.adopt(own.map_or(&none, |i| &totals[i].1));
         strangers.retain(|stranger| stranger != key);
     }
     strangers

@@ -20,7 +20,8 @@ use rustix::event::epoll;
 
 use crate::bpf::perf_event;
 use crate::bpf::stacks::StacksSkelBuilder;
-use crate::sample::{self, Domain, DomainStatus, Health};
+use crate::sample::{self, Domain, DomainStatus, Health, ProcKey};
+use crate::unwind::{TableMaps, Unwinder};
 use fold::Fold;
 
 const ONLINE_CPUS: &str = "/sys/devices/system/cpu/online";
@@ -42,7 +43,12 @@ pub struct Stacks {
     wake: OwnedFd,
     fold: Rc<RefCell<Fold>>,
     lost: MapHandle,
+    tables: TableMaps,
+    unwinder: Option<Unwinder>,
 }
+
+/// Memory for unwind tables where nobody says otherwise.
+pub const UNWIND_MEMORY: u64 = 64 << 20;
 
 impl Stacks {
     /// Starts sampling every online CPU `hz` times a second (at most `perf_event_max_sample_rate`).
@@ -55,10 +61,13 @@ impl Stacks {
         let (hz, slowed) = allowed_rate(hz, fs::read_to_string(MAX_SAMPLE_RATE).ok().as_deref());
         let online = File::open(ONLINE_CPUS).map_err(|e| format!("cannot read {ONLINE_CPUS}: {e}"))?;
         let cpus = parse_cpu_list(&read_again(&online)).last().map_or(1, |last| last + 1);
-        let (program, ring_map, lost) = load(ring_bytes(cpus)).map_err(|e| format!("the kernel refused the stack sampler: {e}"))?;
+        let Loaded { program, ring: ring_map, lost, tables } =
+            load(ring_bytes(cpus)).map_err(|e| format!("the kernel refused the stack sampler: {e}"))?;
+        let unwinder = tables.try_clone().ok().and_then(|tables| Unwinder::spawn(tables, UNWIND_MEMORY).ok());
         let fold = Rc::new(RefCell::new(Fold::default()));
         let (ring, wake) = open_ring(&ring_map, &fold).map_err(|e| format!("cannot map the stack ring: {e}"))?;
-        let mut stacks = Stacks { hz, slowed, refused: BTreeMap::new(), program, timers: BTreeMap::new(), online, ring, wake, fold, lost };
+        let (refused, timers) = (BTreeMap::new(), BTreeMap::new());
+        let mut stacks = Stacks { hz, slowed, refused, program, timers, online, ring, wake, fold, lost, tables, unwinder };
         stacks.follow_cpus();
         match stacks.refused.values().next() {
             Some(reason) if stacks.timers.is_empty() => Err(reason.clone()),
@@ -82,6 +91,27 @@ impl Stacks {
     pub fn drain(&mut self) {
         // The only error is one our callback returns, and it returns none.
         let _ = self.ring.consume();
+        let sampled = self.fold.borrow_mut().take_sampled();
+        if let Some(unwinder) = &self.unwinder {
+            unwinder.sampled(sampled);
+        }
+    }
+
+    /// Forgets processes that exited.
+    pub fn forget(&mut self, gone: Vec<ProcKey>) {
+        if let Some(unwinder) = &self.unwinder {
+            unwinder.gone(gone);
+        }
+    }
+
+    /// The unwind tables, for another object whose programs walk stacks.
+    pub fn tables(&self) -> &TableMaps {
+        &self.tables
+    }
+
+    /// Who keeps the tables; `None` where there is no thread to have.
+    pub fn unwinder(&self) -> Option<&Unwinder> {
+        self.unwinder.as_ref()
     }
 
     /// Health, and samples lost since `open`.
@@ -123,7 +153,12 @@ impl Stacks {
     }
 }
 
-type Loaded = (ProgramHandle, MapHandle, MapHandle);
+struct Loaded {
+    program: ProgramHandle,
+    ring: MapHandle,
+    lost: MapHandle,
+    tables: TableMaps,
+}
 
 /// Loads the program; the handles outlive the skeleton.
 fn load(ring_bytes: u32) -> libbpf_rs::Result<Loaded> {
@@ -134,8 +169,17 @@ fn load(ring_bytes: u32) -> libbpf_rs::Result<Loaded> {
         config.ring_bytes = u64::from(ring_bytes);
     }
     let skel = open.load()?;
-    let program = ProgramHandle::try_from(&skel.progs.stacks_tick)?;
-    Ok((program, MapHandle::try_from(&skel.maps.stacks_ring)?, MapHandle::try_from(&skel.maps.stacks_lost)?))
+    let maps = &skel.maps;
+    Ok(Loaded {
+        program: ProgramHandle::try_from(&skel.progs.stacks_tick)?,
+        ring: MapHandle::try_from(&maps.stacks_ring)?,
+        lost: MapHandle::try_from(&maps.stacks_lost)?,
+        tables: TableMaps {
+            chunks: MapHandle::try_from(&maps.unwind_chunks)?,
+            rules: MapHandle::try_from(&maps.unwind_rules)?,
+            procs: MapHandle::try_from(&maps.unwind_procs)?,
+        },
+    })
 }
 
 /// The reading end, and a descriptor that polls readable only after a forced wake-up (the map's own does so at any data).
@@ -202,6 +246,7 @@ fn parse_cpu_list(text: &str) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn cpu_lists() {
@@ -231,5 +276,13 @@ mod tests {
     #[test]
     fn off_opens_nothing() {
         assert!(Stacks::open(0).is_err_and(|why| why.contains("--hz 0")));
+    }
+
+    proptest! {
+        #[test]
+        fn odd_cpu_lists_are_bounded(text in "([0-9]{0,11}[-, ]?){0,8}|\\PC{0,20}") {
+            let cpus = parse_cpu_list(&text);
+            prop_assert!(cpus.len() <= 8 * 8193 && cpus.is_sorted());
+        }
     }
 }

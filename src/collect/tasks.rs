@@ -14,7 +14,7 @@ use std::os::fd::BorrowedFd;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::sample::{Domain, DomainStatus, Exit, Health, Task, Thread};
+use crate::sample::{Domain, DomainStatus, Exit, Health, Task, TaskList, Thread};
 use fold::Fold;
 use kernel::Kernel;
 pub use kernel::Rung;
@@ -100,6 +100,13 @@ impl Tasks {
     /// Whether to tell of threads one by one.
     pub fn want_threads(&mut self, wanted: bool) {
         self.fold.wants_threads = wanted;
+    }
+
+    /// To be told what became of the processes read last, so that the next totals are held above them.
+    pub fn remember(&mut self, tasks: TaskList) {
+        if self.fault.is_none() {
+            self.fold.remember(tasks);
+        }
     }
 
     /// Readable when the last words fill a quarter of their ring: call [`Tasks::drain`] then.

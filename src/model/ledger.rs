@@ -1,6 +1,6 @@
 //! Where the machine's CPU time went: processes + exited + kernel + irq + steal + idle against cores × elapsed.
 
-use super::{Departed, Row};
+use super::Model;
 use crate::sample::{Counter, Sample};
 
 /// One tick's ledger, ns. Parts the kernel keeps inside run time are 0 and flagged.
@@ -30,19 +30,19 @@ pub struct Ledger {
 
 impl Ledger {
     /// Sums a tick; all 0 without an older sample.
-    pub fn of(prev: Option<&Sample>, next: &Sample, rows: &[Row], departed: &[Departed]) -> Ledger {
+    pub(super) fn of(prev: Option<&Sample>, model: &Model) -> Ledger {
+        let next = &model.sample;
         let machine = &next.machine;
         let mut ledger =
             Ledger { irq_inside: machine.irq_apart != Some(true), steal_inside: machine.steal_apart != Some(true), ..Ledger::default() };
         let Some(prev) = prev else { return ledger };
         ledger.capacity_ns = next.at_ns.saturating_sub(prev.at_ns).saturating_mul(machine.cpus.len() as u64);
-        for row in rows {
-            let cpu_ns = row.delta.get(Counter::CpuNs).unwrap_or(0);
-            let kernel = next.tasks.get(row.task as usize).is_some_and(|t| t.kernel_thread);
-            let part = if kernel { &mut ledger.kernel_ns } else { &mut ledger.processes_ns };
+        for row in &model.rows {
+            let cpu_ns = model.growth(row).get(Counter::CpuNs).unwrap_or(0);
+            let part = if model.task(row).kernel_thread { &mut ledger.kernel_ns } else { &mut ledger.processes_ns };
             *part = part.saturating_add(cpu_ns);
         }
-        ledger.exited_ns = departed.iter().filter_map(|d| d.delta.get(Counter::CpuNs)).fold(0, u64::saturating_add);
+        ledger.exited_ns = model.departed.iter().filter_map(|d| d.delta.get(Counter::CpuNs)).fold(0, u64::saturating_add);
         let (before, now) = (&prev.machine.total, &machine.total);
         let grown = |a: u64, b: u64| b.saturating_sub(a);
         ledger.idle_ns = grown(before.idle_ns, now.idle_ns) + grown(before.iowait_ns, now.iowait_ns);

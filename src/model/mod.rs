@@ -1,6 +1,7 @@
 //! Pure data made of samples: rates, the CPU ledger, stack trees. No clock, no I/O, no terminal.
 
 pub mod exited;
+pub mod growth;
 pub mod ledger;
 pub mod machine;
 pub mod sockets;
@@ -10,25 +11,37 @@ pub mod threads;
 
 use std::sync::Arc;
 
-use crate::sample::{Counter, Counters, Domain, Exit, Health, ProcKey, Sample, Task};
+use crate::sample::{Counter, Counters, Domain, Exit, Health, ProcKey, Sample, Task, TaskList};
+use growth::Growth;
 
 /// A process absent from the older sample though born this little before its end: the walk had already passed its pid, or
 /// /proc rounded its start down to 10 ms. Nothing of it was counted yet, so all its counters are growth.
 const MISSED_BIRTH_NS: u64 = 100_000_000;
 
-/// A live process and its growth over the tick.
-#[derive(Clone, Copy, Debug, Default)]
+/// A live process and from where its growth over the tick counts: see [`Model::growth`].
+#[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// Index of the process in `sample.tasks`.
     pub task: u32,
+    since: Since,
+}
+
+/// From where growth counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Since {
+    /// Index of the process in the older sample.
+    Older(u32),
+    /// First seen, and born within the tick.
+    Birth,
+    /// First seen, and not young.
+    Unknown,
+}
+
+impl Row {
     /// First seen in this sample and born within the tick.
-    pub is_new: bool,
-    /// Growth over [`Model::elapsed_ns`]; for a process first seen, since its start if it was born within the tick, else unknown.
-    pub delta: Counters,
-    /// Growth of resident bytes; `None` where either end is unknown.
-    pub rss_growth_bytes: Option<i64>,
-    /// Growth of the address space, bytes.
-    pub vm_growth_bytes: Option<i64>,
+    pub fn is_new(&self) -> bool {
+        self.since == Since::Birth
+    }
 }
 
 /// A process that ended within the tick and what it used since the sample before.
@@ -49,6 +62,10 @@ pub struct Model {
     pub elapsed_ns: u64,
     /// One for each task, same order.
     pub rows: Vec<Row>,
+    /// The processes of the older sample.
+    older: TaskList,
+    /// Zeros of the counters that those born within the tick began with.
+    zeros: Counters,
     /// Processes that ended.
     pub departed: Vec<Departed>,
     /// The same, folded by command.
@@ -68,24 +85,39 @@ impl Model {
     pub fn between(prev: Option<&Sample>, next: Arc<Sample>) -> Model {
         let prev = prev.filter(|p| p.at_ns < next.at_ns);
         let elapsed_ns = prev.map_or(0, |p| next.at_ns - p.at_ns);
-        let rows = rows(prev, &next.tasks);
-        let departed: Vec<_> = next.exits.iter().map(|exit| depart(prev, exit)).collect();
-        Model {
+        let births = prev.map(Births::after);
+        let departed: Vec<_> = next.exits.iter().map(|exit| depart(prev, births.as_ref(), exit)).collect();
+        let mut model = Model {
             elapsed_ns,
+            rows: rows(prev, births.as_ref(), &next.tasks),
+            older: prev.map_or_else(TaskList::default, |p| p.tasks.clone()),
+            zeros: births.map_or_else(Counters::default, |b| b.zeros),
             exited: exited::Exited::fold(&departed),
-            ledger: ledger::Ledger::of(prev, &next, &rows, &departed),
+            ledger: ledger::Ledger::default(),
             machine: machine::MachineRates::between(prev.map(|p| &p.machine), &next.machine, elapsed_ns),
-            threads: threads::Threads::between(prev, &next, &rows),
+            threads: threads::Threads::default(),
             sockets: sockets::rows(prev, &next),
-            rows,
             departed,
             sample: next,
-        }
+        };
+        model.ledger = ledger::Ledger::of(prev, &model);
+        model.threads = threads::Threads::between(prev, &model);
+        model
     }
 
     /// The process of a row.
     pub fn task(&self, row: &Row) -> &Task {
         &self.sample.tasks[row.task as usize]
+    }
+
+    /// What a live process gained over [`Model::elapsed_ns`]; one first seen, since its start if it was born within the tick, else unknown.
+    pub fn growth(&self, row: &Row) -> Growth<'_> {
+        let now = self.task(row);
+        match row.since {
+            Since::Older(index) => Growth::Since(&self.older[index as usize], now),
+            Since::Birth => Growth::Birth(&self.zeros, now),
+            Since::Unknown => Growth::Unknown,
+        }
     }
 
     /// The row of a process, if it lives.
@@ -95,53 +127,25 @@ impl Model {
 }
 
 /// Merges two task lists, both ascending by key.
-fn rows(prev: Option<&Sample>, tasks: &[Task]) -> Vec<Row> {
-    let births = prev.map(Births::after);
-    let mut older = prev.map_or(&[][..], |p| &p.tasks).iter().peekable();
-    // In steps, so that the memory of the last rows fits these.
-    let mut rows = Vec::with_capacity(tasks.len().next_multiple_of(512));
-    for (index, task) in tasks.iter().enumerate() {
-        while older.next_if(|o| o.key < task.key).is_some() {}
-        let mut row = match older.next_if(|o| o.key == task.key) {
-            Some(before) => grown(before, task),
-            None => first_seen(births.as_ref(), task),
+fn rows(prev: Option<&Sample>, births: Option<&Births>, tasks: &[Task]) -> Vec<Row> {
+    let older = prev.map_or(&[][..], |p| &p.tasks);
+    let mut at = 0;
+    let row = |(index, task): (usize, &Task)| {
+        at += older[at..].iter().take_while(|o| o.key < task.key).count();
+        let since = match older.get(at) {
+            Some(before) if before.key == task.key => Since::Older(at as u32),
+            _ if births.is_some_and(|b| b.include(task)) => Since::Birth,
+            _ => Since::Unknown,
         };
-        row.task = index as u32;
-        rows.push(row);
-    }
-    rows
-}
-
-fn grown(before: &Task, task: &Task) -> Row {
-    let both = before.memory.zip(task.memory);
-    Row {
-        task: 0,
-        is_new: false,
-        delta: task.counters.since(&before.counters),
-        rss_growth_bytes: both.map(|(b, a)| difference(b.rss_bytes(), a.rss_bytes())),
-        vm_growth_bytes: both.map(|(b, a)| difference(b.vm_bytes, a.vm_bytes)),
-    }
-}
-
-fn first_seen(births: Option<&Births>, task: &Task) -> Row {
-    let delta = births.and_then(|b| b.growth(task));
-    let memory = delta.and(task.memory);
-    Row {
-        task: 0,
-        is_new: delta.is_some(),
-        delta: delta.unwrap_or_default(),
-        rss_growth_bytes: memory.map(|m| difference(0, m.rss_bytes())),
-        vm_growth_bytes: memory.map(|m| difference(0, m.vm_bytes)),
-    }
-}
-
-fn depart(prev: Option<&Sample>, exit: &Exit) -> Departed {
-    let before = prev.and_then(|p| p.tasks.binary_search_by_key(&exit.task.key, |t| t.key).ok().map(|i| &p.tasks[i]));
-    let delta = match before {
-        Some(before) => exit.task.counters.since(&before.counters),
-        None => prev.and_then(|p| Births::after(p).growth(&exit.task)).unwrap_or_default(),
+        Row { task: index as u32, since }
     };
-    Departed { exit: *exit, delta }
+    tasks.iter().enumerate().map(row).collect()
+}
+
+fn depart(prev: Option<&Sample>, births: Option<&Births>, exit: &Exit) -> Departed {
+    let before = prev.and_then(|p| p.tasks.binary_search_by_key(&exit.task.key, |t| t.key).ok().map(|i| &p.tasks[i].counters));
+    let zeros = births.filter(|b| b.include(&exit.task)).map(|b| &b.zeros);
+    Departed { exit: *exit, delta: before.or(zeros).map(|from| exit.task.counters.since(from)).unwrap_or_default() }
 }
 
 /// What may count from zero in processes born after a sample.
@@ -163,9 +167,8 @@ impl Births {
         Births { since_ns: prev.at_ns.saturating_sub(MISSED_BIRTH_NS), zeros }
     }
 
-    /// All its counters, if it was born since.
-    fn growth(&self, task: &Task) -> Option<Counters> {
-        (task.key.start_ns >= self.since_ns).then(|| task.counters.since(&self.zeros))
+    fn include(&self, task: &Task) -> bool {
+        task.key.start_ns >= self.since_ns
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! [`StackHistory`] keeps the samples of the last minutes; [`StackTree`] folds a window of them into functions, root first.
 
+mod callers;
+mod compare;
 mod frames;
 mod history;
 mod hottest;
@@ -9,16 +11,18 @@ mod label;
 mod measure;
 mod node;
 mod scope;
+mod shape;
 mod slots;
 mod tree;
 mod window;
 
 pub use frames::Naming;
-pub use history::StackHistory;
+pub use history::{Sampled, StackHistory};
 pub use hottest::{HotFunction, Hottest};
 pub use label::Label;
 pub use measure::{Measure, Unit};
 pub use node::{Node, NodeId};
 pub use scope::Scope;
-pub use tree::{ByProcess, Missing, Shape, StackTree};
-pub use window::{Stack, StackUse, Window};
+pub use shape::{ByProcess, Shape};
+pub use tree::{Missing, StackTree};
+pub use window::{Baseline, Stack, StackUse, Window};

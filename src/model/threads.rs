@@ -3,7 +3,8 @@
 //! A process's counters hold those of its dead threads, which only its leader's row could hold too. So the leader is the process less
 //! its other threads: growth then adds up exactly, with what threads used that ended within the tick in the leader's.
 
-use super::Row;
+use super::growth::Gain;
+use super::{Model, Row};
 use crate::sample::{Counters, ProcKey, Sample, Task, Thread};
 
 /// A thread.
@@ -15,8 +16,19 @@ pub struct Part {
     pub tid: u32,
     /// What it is, with its id in place of the process's. Memory and network belong to the process and stay with the leader.
     pub task: Task,
-    /// Its growth; `row.task` is the index of the process.
-    pub row: Row,
+    /// Index of the process in the model.
+    pub process: u32,
+    /// Born within the tick.
+    pub is_new: bool,
+    /// What it gained.
+    pub gain: Gain,
+}
+
+impl Part {
+    /// It is the thread that gives the process its id.
+    pub fn is_leader(&self) -> bool {
+        self.tid == self.key.pid
+    }
 }
 
 /// The threads of the processes that have several.
@@ -29,33 +41,38 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Compares threads by merging; `rows` are those of the processes of `next`.
-    pub(super) fn between(prev: Option<&Sample>, next: &Sample, rows: &[Row]) -> Threads {
+    /// Compares threads by merging; the processes of the model are compared already.
+    pub(super) fn between(prev: Option<&Sample>, model: &Model) -> Threads {
+        let next = &model.sample;
         let mut threads = Threads::default();
         for group in next.threads.chunk_by(|a, b| a.key == b.key) {
             let Ok(index) = next.tasks.binary_search_by_key(&group[0].key, |task| task.key) else { continue };
-            let Some(row) = rows.get(index) else { continue };
-            threads.add(&next.tasks[index], row, Before::of(prev, group[0].key, row.is_new), group);
+            let Some(row) = model.rows.get(index) else { continue };
+            threads.add(model, row, &Before::of(prev, group[0].key, row.is_new()), group);
         }
         threads
     }
 
-    fn add(&mut self, process: &Task, row: &Row, before: Before<'_>, group: &[Thread]) {
-        let mut leader =
-            Part { key: process.key, tid: process.key.pid, task: Task { threads: 1, ..*process }, row: Row { is_new: row.is_new, ..*row } };
+    fn add(&mut self, model: &Model, row: &Row, before: &Before<'_>, group: &[Thread]) {
+        let process = model.task(row);
+        let mut leader = Part {
+            key: process.key,
+            tid: process.key.pid,
+            task: Task { threads: 1, ..*process },
+            process: row.task,
+            is_new: row.is_new(),
+            gain: model.growth(row).work_out(),
+        };
         for thread in group {
-            let delta = before.growth(thread);
+            let counters = before.growth(thread);
             leader.task.counters = leader.task.counters.without(&thread.counters);
-            leader.row.delta = match delta {
-                Some(delta) => leader.row.delta.without(&delta),
-                None => Counters::default(),
-            };
-            let delta = delta.unwrap_or_default();
+            leader.gain.counters = counters.map_or_else(Counters::default, |part| leader.gain.counters.without(&part));
             self.others.push(Part {
-                key: process.key,
                 tid: thread.tid,
                 task: task_of(process, thread),
-                row: Row { delta, is_new: before.is_new(thread), rss_growth_bytes: None, vm_growth_bytes: None, ..*row },
+                is_new: before.is_new(thread),
+                gain: Gain { counters: counters.unwrap_or_default(), memory: None },
+                ..leader
             });
         }
         self.leaders.push(leader);
@@ -112,7 +129,6 @@ impl<'a> Before<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Model;
     use crate::sample::Counter;
     use std::sync::Arc;
 
@@ -126,12 +142,12 @@ mod tests {
     fn sample(at_ns: u64, cpu_ns: u64, others: &[(u32, u64)]) -> Sample {
         let task = Task { key: KEY, counters: cpu(cpu_ns), threads: 1 + others.len() as u32, ..Task::default() };
         let thread = |&(tid, ns): &(u32, u64)| Thread { key: KEY, tid, counters: cpu(ns), ..Thread::default() };
-        Sample { at_ns, tasks: vec![task], threads: others.iter().map(thread).collect(), ..Sample::default() }
+        Sample { at_ns, tasks: vec![task].into(), threads: others.iter().map(thread).collect(), ..Sample::default() }
     }
 
     fn growth(prev: &Sample, next: Sample) -> (Option<u64>, Vec<Option<u64>>) {
         let threads = Model::between(Some(prev), Arc::new(next)).threads;
-        let cpu = |part: &Part| part.row.delta.get(Counter::CpuNs);
+        let cpu = |part: &Part| part.gain.counters.get(Counter::CpuNs);
         (threads.leaders.first().and_then(cpu), threads.others.iter().map(cpu).collect())
     }
 

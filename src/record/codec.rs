@@ -156,7 +156,7 @@ mod tests {
         let status = Domain::ALL.into_iter().zip(health);
         Sample {
             at_ns: 1,
-            tasks: vec![task],
+            tasks: vec![task].into(),
             exits: vec![Exit { task, at_ns: 2, code: 1, signal: 9, peak_rss_bytes: Some(1) }],
             sockets: vec![socket],
             stacks: Stacks {

@@ -116,7 +116,7 @@ mod tests {
         let evil = || String::from("a\x1b[2Jb");
         let task = |pid| Task { key: ProcKey { pid, start_ns: 0 }, state: 0x1b, ..Task::default() };
         let memory = Some(Memory { anon_bytes: u64::MAX, file_bytes: u64::MAX, shmem_bytes: u64::MAX, ..Memory::default() });
-        let mut sample = Sample { tasks: vec![task(2), task(1), task(2)], ..Sample::default() };
+        let mut sample = Sample { tasks: vec![task(2), task(1), task(2)].into(), ..Sample::default() };
         sample.tasks[1].memory = memory;
         sample.exits.push(Exit { task: task(9), ..Exit::default() });
         sample.machine.host = evil();

@@ -79,7 +79,7 @@ mod tests {
         fn sample(&mut self) -> Result<Sample, SourceError> {
             self.0 += 1;
             let task = Task { key: ProcKey { pid: self.0, start_ns: 1 }, ..Task::default() };
-            Ok(Sample { at_ns: self.0.into(), tasks: vec![task], ..Sample::default() })
+            Ok(Sample { at_ns: self.0.into(), tasks: vec![task].into(), ..Sample::default() })
         }
 
         fn want(&mut self, _wants: Wants) {}
@@ -112,8 +112,8 @@ mod tests {
     #[test]
     fn details_are_asked_for_once_and_after_each_exec() {
         let task = |pid, exec_id| Task { key: ProcKey { pid, start_ns: 1 }, exec_id, ..Task::default() };
-        let asked = |known: &mut FxHashMap<_, _>, tasks| {
-            let new = not_yet_known(known, &Sample { tasks, ..Sample::default() });
+        let asked = |known: &mut FxHashMap<_, _>, tasks: Vec<Task>| {
+            let new = not_yet_known(known, &Sample { tasks: tasks.into(), ..Sample::default() });
             new.into_iter().map(|(key, _)| key.pid).collect::<Vec<_>>()
         };
         let mut known = FxHashMap::default();

@@ -107,6 +107,16 @@ impl Counters {
         }
     }
 
+    /// Takes over what `other` knows.
+    pub fn adopt(&mut self, other: &Counters) {
+        for (i, value) in self.values.iter_mut().enumerate() {
+            if other.known & (1 << i) != 0 {
+                *value = other.values[i];
+            }
+        }
+        self.known |= other.known;
+    }
+
     /// Growth since `earlier`; known where both are. A counter that shrank (a thread left mid-walk) grew by 0.
     #[must_use]
     pub fn since(&self, earlier: &Counters) -> Counters {

@@ -6,6 +6,7 @@
 
 mod counters;
 mod health;
+mod list;
 mod machine;
 mod socket;
 mod stack;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use counters::{Counter, Counters};
 pub use health::{Domain, DomainStatus, Health};
+pub use list::TaskList;
 pub use machine::{CpuTimes, Machine, MachineMemory, Pressure};
 pub use socket::{Protocol, Socket, TcpInfo};
 pub use stack::{INTERPRETED, InterpretedFrame, Origin, StackCount, StackQuality, Stacks, Weight};
@@ -32,7 +34,7 @@ pub struct Sample {
     /// The same instant, Unix time, ms.
     pub unix_ms: u64,
     /// Live processes, ascending by key, each key once.
-    pub tasks: Vec<Task>,
+    pub tasks: TaskList,
     /// Threads beside the leaders, ascending by process and id; empty unless wanted ([`Wants::threads`]). Not recorded: whoever records
     /// does not look at threads.
     #[serde(skip)]

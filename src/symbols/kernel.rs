@@ -155,6 +155,7 @@ fn parse_modules(text: &str) -> Vec<(u64, u64, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn text_bounds() {
@@ -168,5 +169,15 @@ mod tests {
     fn modules() {
         let text = "nf_tables 380928 0 - Live 0xffffffffc0a00000\nhidden 4096 1 - Live 0x0000000000000000\nbad\n";
         assert_eq!(parse_modules(text), [(0xffff_ffff_c0a0_0000, 0xffff_ffff_c0a0_0000 + 380_928, "nf_tables".to_owned())]);
+    }
+
+    proptest! {
+        #[test]
+        fn odd_text_never_panics(text in "(([0-9a-fx]{0,17} [TtA]? ?(_stext|_etext|[a-z]{0,4})|[a-z]{0,4}( [0-9x-]{0,21}){0,6})\\PC{0,3}\n){0,8}", noise: Vec<u8>) {
+            let (found, why) = find_text(text.as_bytes());
+            prop_assert!(why.is_some() || (found.start != 0 && found.end != 0));
+            find_text(noise.as_slice());
+            prop_assert!(parse_modules(&text).iter().all(|(start, end, _)| start <= end));
+        }
     }
 }

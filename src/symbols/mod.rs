@@ -7,13 +7,14 @@ mod elf;
 mod kernel;
 mod namer;
 mod perf_map;
-mod process;
+pub(crate) mod process;
 
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::rights::{Work, narrow};
 use crate::sample::{Origin, ProcKey};
 use namer::Namer;
+pub(crate) use namer::copy_vdso;
 
 /// Where a frame's code came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,11 +68,14 @@ pub struct Answer {
     pub reason: Option<String>,
 }
 
+/// Requests to the symbol thread, and its answers.
+pub type Symbols = (Sender<Request>, Receiver<Answer>);
+
 /// Starts the thread; it ends when the request side is dropped. Each request gets one answer, in order; addresses from elsewhere get
 /// no names, and the reason.
 ///
 /// A thread that cannot be started, or ended early, shows as a closed channel.
-pub fn spawn(origin: Origin) -> (Sender<Request>, Receiver<Answer>) {
+pub fn spawn(origin: Origin) -> Symbols {
     let (requests, inbox) = crossbeam_channel::bounded::<Request>(16);
     let (outbox, answers) = crossbeam_channel::bounded(16);
     let work = move || {

@@ -21,39 +21,44 @@ const MAPPINGS_MAX: usize = 8192;
 
 /// A live process.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     key: ProcKey,
 }
 
 impl Process {
     /// `None` where it has exited, also when its pid now belongs to another.
-    pub(super) fn find(key: ProcKey) -> Option<Process> {
+    pub(crate) fn find(key: ProcKey) -> Option<Process> {
         let process = Process { key };
         process.is_alive().then_some(process)
     }
 
     /// Whether what was read since the last check came from this process and no successor of its pid.
-    pub(super) fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         fs::read(format!("/proc/{}/stat", self.key.pid))
             .ok()
             .and_then(|stat| start_ticks(&stat))
             .is_some_and(|ticks| ticks == self.key.start_ns / TICK_NS)
     }
 
+    /// Whose it is.
+    pub(crate) fn key(&self) -> ProcKey {
+        self.key
+    }
+
     /// Its pid.
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.key.pid
     }
 
     /// Its executable mappings, ascending.
-    pub(super) fn mappings(&self) -> io::Result<Vec<Mapping>> {
+    pub(crate) fn mappings(&self) -> io::Result<Vec<Mapping>> {
         let maps = File::open(format!("/proc/{}/maps", self.key.pid))?;
         let lines = BufReader::with_capacity(1 << 16, maps.take(MAPS_MAX)).split(b'\n');
         lines.filter_map(|line| line.map(|l| parse_mapping(&l)).transpose()).take(MAPPINGS_MAX).collect()
     }
 
     /// Its pid in its own pid namespace and its effective user.
-    pub(super) fn inner_pid_and_uid(&self) -> Option<(u32, u32)> {
+    pub(crate) fn inner_pid_and_uid(&self) -> Option<(u32, u32)> {
         let status = fs::read(format!("/proc/{}/status", self.key.pid)).ok()?;
         let status = String::from_utf8_lossy(&status);
         let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
@@ -63,7 +68,7 @@ impl Process {
     }
 
     /// The file behind a mapping: deleted and replaced files too where we may, else by its path in the process's root.
-    pub(super) fn open(&self, mapping: &Mapping) -> io::Result<(File, FileId)> {
+    pub(crate) fn open(&self, mapping: &Mapping) -> io::Result<(File, FileId)> {
         let exact = format!("/proc/{}/map_files/{:x}-{:x}", self.key.pid, mapping.start, mapping.end);
         let found = rustix::fs::open(exact, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
             .map_err(io::Error::from)
@@ -87,28 +92,28 @@ impl Process {
 }
 
 /// A name for an open file that can be opened again.
-pub(super) fn reopen_path(file: &impl std::os::fd::AsRawFd) -> PathBuf {
+pub(crate) fn reopen_path(file: &impl std::os::fd::AsRawFd) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
 /// The same file with the same content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct FileId {
+pub(crate) struct FileId {
     dev: u64,
     inode: u64,
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     changed: (i64, i64),
 }
 
 impl FileId {
-    pub(super) fn of(meta: &fs::Metadata) -> FileId {
+    pub(crate) fn of(meta: &fs::Metadata) -> FileId {
         FileId { dev: meta.dev(), inode: meta.ino(), bytes: meta.len(), changed: (meta.mtime(), meta.mtime_nsec()) }
     }
 }
 
 /// What an executable mapping holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Backing {
+pub(crate) enum Backing {
     /// A file on some file system.
     File,
     /// The kernel's vDSO.
@@ -119,37 +124,37 @@ pub(super) enum Backing {
 
 /// An executable mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mapping {
-    pub(super) start: u64,
-    pub(super) end: u64,
+pub(crate) struct Mapping {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
     /// Offset of `start` in the file.
-    pub(super) offset: u64,
-    pub(super) inode: u64,
+    pub(crate) offset: u64,
+    pub(crate) inode: u64,
     /// As the process sees it; empty for none.
-    pub(super) path: PathBuf,
-    pub(super) backing: Backing,
+    pub(crate) path: PathBuf,
+    pub(crate) backing: Backing,
 }
 
 impl Mapping {
     /// The same code at the same place.
-    pub(super) fn is(&self, other: &Mapping) -> bool {
+    pub(crate) fn is(&self, other: &Mapping) -> bool {
         (self.start, self.end, self.offset, self.inode) == (other.start, other.end, other.offset, other.inode)
     }
 
     /// Where in the file the byte at `address` comes from.
-    pub(super) fn file_offset(&self, address: u64) -> u64 {
+    pub(crate) fn file_offset(&self, address: u64) -> u64 {
         address.saturating_sub(self.start).saturating_add(self.offset)
     }
 
     /// Forgets the directories of the path: only opening the file needs them.
-    pub(super) fn slim(&mut self) {
+    pub(crate) fn slim(&mut self) {
         if let Some(name) = self.path.file_name() {
             self.path = name.into();
         }
     }
 
     /// File name for the screen, or a word in brackets.
-    pub(super) fn module(&self) -> String {
+    pub(crate) fn module(&self) -> String {
         match self.backing {
             Backing::File => printable(self.path.file_name().unwrap_or(self.path.as_os_str()).as_bytes()),
             Backing::Vdso => "[vdso]".into(),
@@ -180,11 +185,15 @@ fn parse_mapping(line: &[u8]) -> Option<Mapping> {
         return None;
     }
     let (start, end) = range.split_once('-')?;
+    let (start, end) = (u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?);
+    if start >= end {
+        return None;
+    }
     let path = rest.trim_ascii_start();
     let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
     Some(Mapping {
-        start: u64::from_str_radix(start, 16).ok()?,
-        end: u64::from_str_radix(end, 16).ok()?,
+        start,
+        end,
         offset: u64::from_str_radix(offset, 16).ok()?,
         inode: inode.parse().ok()?,
         path: Path::new(std::ffi::OsStr::from_bytes(path)).into(),
@@ -242,6 +251,18 @@ mod tests {
         fn any_line_parses(line in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse_mapping(&line);
             prop_assert!(start_ticks(&line).is_none_or(|_| line.contains(&b')')));
+        }
+
+        #[test]
+        fn what_looks_like_a_mapping_is_one(
+            line in "[0-9a-f]{0,17}-[0-9a-f]{0,17} r-xp [0-9a-f]{0,17} [0-9]{2}:[0-9]{2} [0-9]{0,21} {0,3}(/\\PC{0,20}|\\[vdso\\]|)",
+            address: u64,
+        ) {
+            if let Some(mapping) = parse_mapping(line.as_bytes()) {
+                prop_assert!(mapping.start < mapping.end);
+                mapping.file_offset(address);
+                prop_assert!(!mapping.module().chars().any(char::is_control));
+            }
         }
     }
 }

@@ -79,6 +79,18 @@ pub fn micros(us: u32, width: usize) -> String {
     fit([exact, format!("{value:.0}{unit}")], width).unwrap_or_else(|| overflow(width))
 }
 
+/// A time that was measured, ns: `870us`, `45.1ms`, `12.3s`, then `4m10s`. A negative one is none.
+pub fn nanos(ns: f64, width: usize) -> String {
+    let (value, unit) = match ns.max(0.0) {
+        ns if ns < 999.5e3 => return fit([format!("{:.0}us", ns / 1e3)], width).unwrap_or_else(|| overflow(width)),
+        ns if ns < 999.5e6 => (ns / 1e6, "ms"),
+        ns if ns < 100e9 => (ns / 1e9, "s"),
+        ns => return duration(ns as u64, width),
+    };
+    let exact = if value < 99.95 { format!("{value:.1}{unit}") } else { format!("{value:.0}{unit}") };
+    fit([exact, format!("{value:.0}{unit}")], width).unwrap_or_else(|| overflow(width))
+}
+
 /// An exact number, such as a pid, else an overflow mark: a cut number would be a lie.
 pub fn exact(value: i64, width: usize) -> String {
     fit([value.to_string()], width).unwrap_or_else(|| overflow(width))
@@ -165,6 +177,13 @@ mod tests {
     }
 
     #[test]
+    fn measured_times() {
+        let times = [0.0, 870e3, 999.6e3, 45.13e6, 999.6e6, 12.34e9, 99.96e9, 250e9, -1.0];
+        let texts = ["0us", "870us", "1.0ms", "45.1ms", "1.0s", "12.3s", "100s", "4m10s", "0us"];
+        assert_eq!(times.map(|ns| nanos(ns, 7)), texts);
+    }
+
+    #[test]
     fn what_has_no_room_is_marked_not_cut() {
         assert_eq!((exact(4_194_304, 7), exact(4_194_304, 5)), ("4194304".into(), "###".into()));
         assert_eq!((bytes(f64::NAN, 5), bytes(1e30, 5)), ("###".into(), "###".into()));
@@ -183,7 +202,7 @@ mod tests {
         #[test]
         fn never_wider_than_asked(value in any::<f64>(), ns in any::<u64>(), us in any::<u32>(), width in 0usize..12) {
             let all = [bytes(value, width), count(value, width), rate(value, width), percent(value, width), cpu_time(ns, width),
-                duration(ns, width), micros(us, width), exact(ns as i64, width)];
+                duration(ns, width), micros(us, width), exact(ns as i64, width), nanos(value, width), nanos(ns as f64, width)];
             for text in all {
                 prop_assert!(text.len() <= width, "{text:?} in {width}");
             }

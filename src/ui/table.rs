@@ -37,13 +37,12 @@ pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
 fn processes(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): (&ProcessTable, &[Placed<Column>]), pen: Pen) {
     for (index, (y, selected, (key, line))) in (table.visible(0).0..).zip(on_screen(layout, table)) {
         let Some(row) = app.row(line) else { continue };
-        let is_new = row.row().is_some_and(|r| r.is_new);
         let branch = app.branch(index);
         let role = match row.task() {
             Some(task) if app.is_tagged(task.key) => Role::Tagged,
             Some(_) if branch.is_context => Role::Dim,
             _ if row.is_exited() => Role::Exited,
-            _ if is_new => Role::New,
+            _ if row.is_new() => Role::New,
             _ => Role::Text,
         };
         pen.put(buffer, (layout.body.x, y), mark(app, key, role), 1, role);

@@ -63,12 +63,18 @@ pub enum Role {
     KernelCode,
     /// Compiled user code.
     NativeCode,
+    /// Compiled code that stands inside its caller's.
+    InlinedCode,
     /// Code written at run time.
     JitCode,
     /// Interpreted code: Python.
     PythonCode,
     /// A process or a remark.
     NoCode,
+    /// A function that has more samples than before.
+    Grown,
+    /// A function that has fewer.
+    Shrunk,
     /// A function that the search found.
     Match,
 }
@@ -147,9 +153,12 @@ impl Theme {
             Role::Iowait => (Color::DarkGray, Modifier::empty()),
             Role::KernelCode => return self.filled(Color::White, Color::Red),
             Role::NativeCode => return self.filled(Color::Black, Color::Green),
+            Role::InlinedCode => return self.filled(Color::Black, Color::LightGreen),
             Role::JitCode => return self.filled(Color::Black, Color::Cyan),
             Role::PythonCode => return self.filled(Color::Black, Color::Yellow),
             Role::NoCode => return self.filled(Color::White, Color::DarkGray),
+            Role::Grown => return self.filled(Color::White, Color::Red),
+            Role::Shrunk => return self.filled(Color::White, Color::Blue),
             Role::Match => return self.filled(Color::White, Color::Magenta).add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
         };
         match self.colour {
@@ -162,6 +171,17 @@ impl Theme {
 
     fn filled(self, text: Color, ground: Color) -> Style {
         if self.colour { Style::new().fg(text).bg(ground) } else { Style::new() }
+    }
+
+    /// A line of text in the colour that a box of this role is filled with.
+    pub fn ink(self, role: Role) -> Style {
+        let boxed = self.style(role);
+        let ink = match boxed.bg {
+            // Blue on black is hard to read.
+            Some(Color::Blue) => Some(Color::LightBlue),
+            ground => ground,
+        };
+        Style { fg: ink, bg: None, ..boxed }
     }
 
     /// What a bar is filled with: a block in colour, a letter of its kind without.

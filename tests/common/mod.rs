@@ -70,7 +70,14 @@ pub fn exit(task: Task, at_ns: u64) -> Exit {
 pub fn sample(at_ns: u64, tasks: impl IntoIterator<Item = Task>) -> Sample {
     let mut tasks: Vec<Task> = tasks.into_iter().collect();
     tasks.sort_by_key(|t| t.key);
-    Sample { at_ns, unix_ms: 1_750_000_000_000 + at_ns / MS, tasks, machine: machine(at_ns), status: all_live(), ..Sample::default() }
+    Sample {
+        at_ns,
+        unix_ms: 1_750_000_000_000 + at_ns / MS,
+        tasks: tasks.into(),
+        machine: machine(at_ns),
+        status: all_live(),
+        ..Sample::default()
+    }
 }
 
 /// Two CPUs that have been idle since boot, 16 GiB.

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::program::{Batch, EBTOP, list, ticks_of};
 use crate::unprivileged::{NOBODY, public_copy};
+use crate::workload::Workload;
 
 /// `CapPrm` and `NoNewPrivs` of every thread of a process.
 fn rights_of(pid: u32) -> Vec<(u64, bool)> {
@@ -75,11 +76,24 @@ fn file_capabilities_are_enough_for_an_ordinary_user() {
         assert_eq!(state(&last, domain), "live", "perf_event_paranoid {paranoid} {}", last["health"]);
     }
     assert!(list(&last, "processes").iter().any(|row| row["pid"] == std::process::id() && row["tx_bytes"].is_u64()));
-    let report = run_with(&[CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYSLOG], &["check"]);
+    let all = [CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE, CAP_SYSLOG];
+    let report = run_with(&all, &["check"]);
     let report = String::from_utf8_lossy(&report.stdout).into_owned();
     for topic in ["rights", "other users' processes", "other users' files", "kernel symbols"] {
         assert!(report.contains(&format!("  works    {topic}")), "{report}");
     }
+    // The functions of root's process have names, and those of the kernel.
+    let load = Workload::start("hot", &["30"]);
+    let output = run_with(&all, &["-b", "-n", "3", "-d", "0.5", "-o", "json", "--view", "stacks"]);
+    let ticks = ticks_of(&output.stdout);
+    let stacks = || ticks.iter().flat_map(|tick| list(tick, "stacks"));
+    let names = |stack: &Value| list(stack, "frames").iter().filter_map(|frame| frame["name"].as_str()).collect::<Vec<_>>().join(" ");
+    assert!(
+        stacks().any(|stack| stack["pid"] == load.pid() && names(stack).contains("hot_")),
+        "{:?}",
+        stacks().map(names).collect::<Vec<_>>()
+    );
+    assert!(stacks().any(|stack| names(stack).contains("do_syscall") || names(stack).contains("invoke_syscall")), "no kernel names");
 }
 
 fn record_under_sudo(file: &Path) -> Output {

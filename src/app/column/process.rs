@@ -91,13 +91,13 @@ columns! {
         => bytes(row.memory().map(|m| m.swap_bytes));
     RssGrowth: num("dRSS/s", "drss", &["rss_growth_bytes"], 6, 130),
         "Growth of RSS, bytes a second; negative when it shrinks. Pages gained, not calls to malloc."
-        => known(row.growth_per_sec(|r| r.rss_growth_bytes), BytesPerSec);
+        => known(row.growth_per_sec(Memory::rss_bytes), BytesPerSec);
     Vm: num("VM", "vm", &["vm_bytes"], 5, 48),
         "Address space asked for; most of it may never be touched."
         => bytes(row.memory().map(|m| m.vm_bytes));
     VmGrowth: num("VM/s", "dvm", &["vm_growth_bytes"], 6, 105),
         "Growth of the address space (mmap and brk less munmap), bytes a second."
-        => known(row.growth_per_sec(|r| r.vm_growth_bytes), BytesPerSec);
+        => known(row.growth_per_sec(|m| m.vm_bytes), BytesPerSec);
     PageAllocs: num("PGALLOC/s", "pgalloc", &["page_alloc_bytes"], 9, 104).also(&["page_allocs"]).wanting(Wants { page_allocs: true, ..Wants::NONE }),
         "Bytes of kernel page allocations a second while the process was current: includes page cache, slab and network buffers. The probe costs 4–10 % of a page-fault storm and is attached only while this is shown."
         => known(row.per_sec(PageAllocBytes), BytesPerSec);

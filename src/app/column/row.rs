@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use super::Value;
 use crate::app::lines::GroupLine;
 use crate::model::exited::Group;
+use crate::model::growth::Growth;
 use crate::model::sockets::SocketRow;
 use crate::model::sum::Sum;
 use crate::model::threads::Part;
 use crate::model::{Departed, Model, Row};
-use crate::sample::{Comm, Counter, Counters, Details, Exit, Memory, Socket, Task};
+use crate::sample::{Comm, Counter, Details, Exit, Memory, Socket, Task};
 
 /// Who a line is about.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +18,9 @@ pub enum Subject<'a> {
     /// A process that runs.
     Live(&'a Task, &'a Row),
     /// A thread of one that has several.
-    Thread(&'a Task, &'a Row),
+    Thread(&'a Part),
+    /// A process with all below it.
+    Sum(&'a Sum),
     /// A process that ended within the tick.
     Departed(&'a Exit),
     /// Exited processes as one.
@@ -32,7 +35,7 @@ pub struct RowView<'a> {
     /// Who.
     pub subject: Subject<'a>,
     /// Growth over the tick.
-    pub delta: &'a Counters,
+    pub delta: Growth<'a>,
     /// Length of the tick; 0 = no rates.
     pub elapsed_ns: u64,
     /// When the sample was taken.
@@ -48,37 +51,35 @@ pub struct RowView<'a> {
 impl<'a> RowView<'a> {
     /// A live process of the model.
     pub fn live(model: &'a Model, row: &'a Row, details: Option<&'a Details>) -> Self {
-        Self::new(model, Subject::Live(model.task(row), row), &row.delta, details)
+        Self::new(model, Subject::Live(model.task(row), row), model.growth(row), details)
     }
 
     /// A process that ended.
     pub fn departed(model: &'a Model, departed: &'a Departed) -> Self {
-        Self::new(model, Subject::Departed(&departed.exit), &departed.delta, None)
+        Self::new(model, Subject::Departed(&departed.exit), Growth::Sum(&departed.delta), None)
     }
 
     /// Exited processes folded into one line.
     pub fn exited(model: &'a Model, group: &'a Group) -> Self {
-        Self::new(model, Subject::Exited(group), &group.delta, None)
+        Self::new(model, Subject::Exited(group), Growth::Sum(&group.delta), None)
     }
 
     /// A process with all below it: who it is is its own, the figures are those of all.
     pub fn sum(model: &'a Model, sum: &'a Sum, details: Option<&'a Details>) -> Self {
-        Self::new(model, Subject::Live(&sum.task, &sum.row), sum.delta(), details)
+        Self::new(model, Subject::Sum(sum), Growth::Gain(&sum.gain), details)
     }
 
     /// A thread, with the slow facts of its process; the leader goes by the process's command line.
     pub fn thread(model: &'a Model, part: &'a Part, details: Option<&'a Details>) -> Self {
-        let is_leader = part.tid == part.key.pid;
-        let subject = if is_leader { Subject::Live(&part.task, &part.row) } else { Subject::Thread(&part.task, &part.row) };
-        Self::new(model, subject, &part.row.delta, details)
+        Self::new(model, Subject::Thread(part), Growth::Gain(&part.gain), details)
     }
 
     /// Processes that have something in common.
     pub fn group(model: &'a Model, group: &'a GroupLine) -> Self {
-        Self::new(model, Subject::Group(group), group.sum.delta(), None)
+        Self::new(model, Subject::Group(group), Growth::Gain(&group.sum.gain), None)
     }
 
-    fn new(model: &Model, subject: Subject<'a>, delta: &'a Counters, details: Option<&'a Details>) -> Self {
+    fn new(model: &Model, subject: Subject<'a>, delta: Growth<'a>, details: Option<&'a Details>) -> Self {
         RowView { subject, delta, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, details, cores: 1, paths: true }
     }
 
@@ -103,7 +104,9 @@ impl<'a> RowView<'a> {
     /// The single process it is about; `None` for groups.
     pub fn task(&self) -> Option<&'a Task> {
         match self.subject {
-            Subject::Live(task, _) | Subject::Thread(task, _) => Some(task),
+            Subject::Live(task, _) => Some(task),
+            Subject::Thread(part) => Some(&part.task),
+            Subject::Sum(sum) => Some(&sum.task),
             Subject::Departed(exit) => Some(&exit.task),
             Subject::Exited(_) | Subject::Group(_) => None,
         }
@@ -112,17 +115,19 @@ impl<'a> RowView<'a> {
     /// The process, if it still runs.
     pub fn running(&self) -> Option<&'a Task> {
         match self.subject {
-            Subject::Live(task, _) | Subject::Thread(task, _) => Some(task),
-            _ => None,
+            Subject::Departed(_) | Subject::Exited(_) | Subject::Group(_) => None,
+            _ => self.task(),
         }
     }
 
-    /// Its figures on this tick, for the living.
-    pub fn row(&self) -> Option<&'a Row> {
+    /// First seen in this sample and born within the tick; of several, all of them.
+    pub fn is_new(&self) -> bool {
         match self.subject {
-            Subject::Live(_, row) | Subject::Thread(_, row) => Some(row),
-            Subject::Group(group) => Some(&group.sum.row),
-            _ => None,
+            Subject::Live(_, row) => row.is_new(),
+            Subject::Thread(part) => part.is_new,
+            Subject::Sum(sum) => sum.is_new,
+            Subject::Group(group) => group.sum.is_new,
+            Subject::Departed(_) | Subject::Exited(_) => false,
         }
     }
 
@@ -139,18 +144,19 @@ impl<'a> RowView<'a> {
     /// Resident memory now; nothing is resident of the exited.
     pub fn memory(&self) -> Option<&'a Memory> {
         match self.subject {
-            Subject::Live(task, _) => task.memory.as_ref(),
             Subject::Group(group) => group.sum.task.memory.as_ref(),
-            _ => None,
+            _ => self.running()?.memory.as_ref(),
         }
     }
 
     /// Command line where known, else the name; fit for a terminal.
     pub fn command(&self) -> Cow<'a, str> {
         match (self.details, self.subject) {
-            (_, Subject::Thread(task, _)) => comm_text(&task.comm),
+            (_, Subject::Thread(part)) if !part.is_leader() => comm_text(&part.task.comm),
             (Some(details), _) if !details.cmdline.is_empty() => Cow::Borrowed(&details.cmdline),
             (_, Subject::Live(task, _)) => comm_text(&task.comm),
+            (_, Subject::Thread(part)) => comm_text(&part.task.comm),
+            (_, Subject::Sum(sum)) => comm_text(&sum.task.comm),
             (_, Subject::Departed(exit)) => comm_text(&exit.task.comm),
             (_, Subject::Exited(group)) => Cow::Borrowed(&group.name),
             (_, Subject::Group(group)) => Cow::Borrowed(&group.name),
@@ -195,18 +201,19 @@ impl<'a> RowView<'a> {
         Some(self.per_sec(Counter::WaitNs)? / 1e7)
     }
 
-    /// Growth of a gauge of a live process, a second; negative when it shrank.
-    pub fn growth_per_sec(&self, growth: fn(&Row) -> Option<i64>) -> Option<f64> {
-        let growth = growth(self.row()?).filter(|_| self.elapsed_ns > 0)?;
+    /// Growth of a gauge of a live process's memory, bytes a second; negative when it shrank.
+    pub fn growth_per_sec(&self, gauge: fn(&Memory) -> u64) -> Option<f64> {
+        let growth = self.delta.of_memory(gauge).filter(|_| self.elapsed_ns > 0)?;
         Some(growth as f64 * 1e9 / self.elapsed_ns as f64)
     }
 
     /// Time from its start to the sample, or to its end.
     pub fn age_ns(&self) -> Option<u64> {
         let end_ns = match self.subject {
-            Subject::Live(..) => self.at_ns,
+            Subject::Live(..) | Subject::Sum(_) => self.at_ns,
+            Subject::Thread(part) if part.is_leader() => self.at_ns,
             Subject::Departed(exit) => exit.at_ns,
-            Subject::Exited(_) | Subject::Group(_) | Subject::Thread(..) => return None,
+            Subject::Exited(_) | Subject::Group(_) | Subject::Thread(_) => return None,
         };
         Some(end_ns.saturating_sub(self.task()?.key.start_ns))
     }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{StackMode, StacksView};
-use crate::model::stacks::{NodeId, StackTree};
+use super::compare::Compare;
+use super::{StackMode, StacksView, shape_of};
+use crate::model::stacks::{Label, NodeId, StackTree};
 
 /// Rows of a page step.
 const PAGE: usize = 10;
-/// Frames with a smaller share of the samples have no row in the tree.
-const TREE_MIN_PCT: u64 = 1;
 
 /// What the user asks of the view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,9 +16,9 @@ pub enum StackAction {
     Up,
     /// Flame: the hottest callee. Else a row down.
     Down,
-    /// Flame: the frame on the left. Tree: the caller.
+    /// Flame: the frame on the left. Tree: fold, or the caller.
     Left,
-    /// Flame: the frame on the right. Tree: the hottest callee.
+    /// Flame: the frame on the right. Tree: unfold, or the hottest callee.
     Right,
     /// Ten rows up.
     PageUp,
@@ -35,8 +34,22 @@ pub enum StackAction {
     ZoomOut,
     /// Flame, table, tree.
     NextMode,
-    /// 5 s, 30 s, all.
-    NextSpan,
+    /// 5 s, 30 s, 2 min, all; or back.
+    Span(bool),
+    /// Who calls the chosen function; again, back.
+    Callers,
+    /// Threads apart, or together.
+    Threads,
+    /// Compare with what was sampled before the span; again, no longer.
+    Compare,
+    /// Compare with what is shown now, from now on.
+    Mark,
+    /// The list of processes with samples.
+    Processes,
+    /// Tree: show everything below the chosen frame.
+    UnfoldAll,
+    /// Tree: fold what the chosen frame calls.
+    FoldBelow,
     /// The next match of the search.
     NextMatch,
     /// The match before.
@@ -53,79 +66,108 @@ pub enum After {
     Leave,
 }
 
-/// A line of the tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TreeRow {
-    /// The frame.
-    pub node: NodeId,
-    /// How many callers above it call more than one function shown: the steps to indent it by.
-    pub indent: usize,
-}
-
 impl StacksView {
     /// Does it; call [`StacksView::refresh`] afterwards.
     pub fn act(&mut self, action: StackAction) -> After {
         match action {
-            StackAction::ZoomIn => self.zoom_in(),
-            StackAction::ZoomOut if self.zoom.pop().is_none() => return After::Leave,
+            StackAction::ZoomIn => self.zoom_in_or_open(),
+            StackAction::ZoomOut if !self.step_back() => return After::Leave,
             StackAction::ZoomOut => {}
-            StackAction::NextSpan => self.span = self.span.next(),
-            StackAction::NextMode => {
-                self.mode = match self.mode {
-                    StackMode::Flame => StackMode::Table,
-                    StackMode::Table => StackMode::Tree,
-                    StackMode::Tree => StackMode::Flame,
-                }
+            StackAction::Span(longer) => {
+                self.span = self.span.step(longer);
+                self.stale = true;
             }
+            StackAction::NextMode => self.next_mode(),
+            StackAction::Callers => self.toggle_callers(),
+            StackAction::Threads => {
+                self.by_thread = !self.by_thread;
+                self.tree = StackTree::new(shape_of(&self.scope, self.by_thread));
+                self.stale = true;
+            }
+            StackAction::Compare => {
+                self.compare = match self.compare {
+                    Compare::Off => Compare::Before,
+                    Compare::Before | Compare::Mark(..) => Compare::Off,
+                };
+                self.stale = true;
+            }
+            StackAction::Mark => (self.marks, self.stale) = (true, true),
+            StackAction::Processes => self.toggle_listing(),
             StackAction::NextMatch => self.go_to_match(true),
             StackAction::PreviousMatch => self.go_to_match(false),
-            step => match self.mode {
-                StackMode::Flame => self.step_in_flame(step),
-                StackMode::Table => self.step_in_table(step),
-                StackMode::Tree => self.step_in_tree(step),
-            },
+            step => return self.step(step),
         }
         self.settle();
         After::Stay
     }
 
-    /// Lines of the tree mode: frames with at least 1 % of the samples, and the chosen one with its callers.
-    pub fn tree_rows(&self) -> Vec<TreeRow> {
-        let tree = &self.tree;
-        let mut kept = Vec::new();
-        let mut at = self.cursor_node;
-        while at != self.zoom_node {
-            kept.push(at);
-            at = tree.node(at).parent;
+    fn step(&mut self, step: StackAction) -> After {
+        match self.mode {
+            _ if self.listing.is_some() => self.step_in_listing(step),
+            StackMode::Flame => self.step_in_flame(step),
+            StackMode::Table => self.step_in_table(step),
+            StackMode::Tree => self.step_in_tree(step),
         }
-        let is_shown = |id: &NodeId| tree.node(*id).total * 100 >= tree.total() * TREE_MIN_PCT || kept.contains(id);
-        let mut rows = Vec::new();
-        let mut todo = vec![TreeRow { node: self.zoom_node, indent: 0 }];
-        while let Some(row) = todo.pop() {
-            rows.push(row);
-            let shown: Vec<NodeId> = tree.children(row.node).filter(is_shown).collect();
-            let indent = row.indent + usize::from(shown.len() > 1);
-            todo.extend(shown.iter().rev().map(|&node| TreeRow { node, indent }));
-        }
-        rows
+        After::Stay
     }
 
-    fn choose(&mut self, node: NodeId) {
-        self.cursor = Some(self.tree.path(node));
+    /// Closes what was opened last. False if nothing is open.
+    fn step_back(&mut self) -> bool {
+        if self.listing.take().is_some() || self.zoom.pop().is_some() {
+            return true;
+        }
+        if self.callers.is_some() {
+            self.toggle_callers();
+            return true;
+        }
+        if let Compare::Before | Compare::Mark(..) = self.compare {
+            self.compare = Compare::Off;
+            self.stale = true;
+            return true;
+        }
+        self.go_back_to_listing()
+    }
+
+    /// Callers have no table: what is a function's own there is not what it used.
+    fn next_mode(&mut self) {
+        self.mode = match self.mode {
+            StackMode::Flame if self.callers.is_some() => StackMode::Tree,
+            StackMode::Flame => StackMode::Table,
+            StackMode::Table => StackMode::Tree,
+            StackMode::Tree => StackMode::Flame,
+        };
+    }
+
+    pub(super) fn choose(&mut self, node: NodeId) {
+        self.cursor = Some(self.tree().path(node));
         self.cursor_node = node;
+    }
+
+    pub(super) fn zoom_in_or_open(&mut self) {
+        match self.listing.is_some() {
+            true => self.open_process(),
+            false => self.zoom_in(),
+        }
+        self.settle();
     }
 
     fn zoom_in(&mut self) {
         if self.mode == StackMode::Table {
             let Some(function) = self.functions().get(self.function_index()) else { return };
-            let of_function = self.below_zoom().into_iter().filter(|&id| self.tree.label(id) == &function.label);
-            let Some(hottest) = of_function.max_by_key(|&id| self.tree.node(id).total) else { return };
+            let Some(hottest) = self.hottest_frame_of(&function.label) else { return };
             self.choose(hottest);
             self.mode = StackMode::Flame;
         }
         if self.cursor_node != self.zoom_node {
-            self.zoom.push(self.tree.path(self.cursor_node));
+            self.zoom.push(self.tree().path(self.cursor_node));
         }
+    }
+
+    /// Below the zoomed frame.
+    pub(super) fn hottest_frame_of(&self, function: &Label) -> Option<NodeId> {
+        let tree = self.tree();
+        let of_function = self.below_zoom().into_iter().filter(|&id| **tree.label(id) == *function);
+        of_function.max_by_key(|&id| tree.node(id).total)
     }
 
     fn step_in_flame(&mut self, step: StackAction) {
@@ -146,13 +188,26 @@ impl StacksView {
 
     fn step_in_table(&mut self, step: StackAction) {
         let to = step_in_list(step, self.function_index(), self.functions().len());
-        self.function = self.functions().get(to).map(|f| Arc::clone(&f.label));
+        self.choose_function(to);
+    }
+
+    /// Chooses a line of the table.
+    pub(super) fn choose_function(&mut self, at: usize) {
+        self.function = self.functions().get(at).map(|f| Arc::clone(&f.label));
+    }
+
+    fn step_in_listing(&mut self, step: StackAction) {
+        let Some((processes, at)) = self.listing() else { return };
+        let to = step_in_list(step, at, processes.len());
+        self.choose_process(to);
     }
 
     fn step_in_tree(&mut self, step: StackAction) {
         let to = match step {
-            StackAction::Left => self.up_from(self.cursor_node, 1),
-            StackAction::Right => self.down_from(self.cursor_node, 1),
+            StackAction::Left => return self.fold_or_go_up(),
+            StackAction::Right => return self.unfold_or_go_down(),
+            StackAction::UnfoldAll => return self.unfold_all(),
+            StackAction::FoldBelow => return self.fold_below(),
             step => {
                 let rows = self.tree_rows();
                 let at = rows.iter().position(|row| row.node == self.cursor_node).unwrap_or(0);
@@ -162,14 +217,14 @@ impl StacksView {
         self.choose(to);
     }
 
-    fn up_from(&self, node: NodeId, steps: usize) -> NodeId {
-        (0..steps).fold(node, |at, _| if at == self.zoom_node { at } else { self.tree.node(at).parent })
+    pub(super) fn up_from(&self, node: NodeId, steps: usize) -> NodeId {
+        (0..steps).fold(node, |at, _| if at == self.zoom_node { at } else { self.tree().node(at).parent })
     }
 
-    fn down_from(&self, node: NodeId, steps: usize) -> NodeId {
+    pub(super) fn down_from(&self, node: NodeId, steps: usize) -> NodeId {
         let mut at = node;
         for _ in 0..steps {
-            let Some(child) = self.tree.children(at).next() else { break };
+            let Some(child) = self.tree().children(at).next() else { break };
             at = child;
         }
         at
@@ -177,8 +232,8 @@ impl StacksView {
 
     /// The next frame to the left or right at the same depth.
     fn beside(&self, node: NodeId, right: bool) -> NodeId {
-        let depth = self.tree.node(node).depth();
-        let row: Vec<NodeId> = self.below_zoom().into_iter().filter(|&id| self.tree.node(id).depth() == depth).collect();
+        let depth = self.tree().node(node).depth();
+        let row: Vec<NodeId> = self.below_zoom().into_iter().filter(|&id| self.tree().node(id).depth() == depth).collect();
         let at = row.iter().position(|&id| id == node).unwrap_or(0);
         let to = if right { (at + 1).min(row.len().saturating_sub(1)) } else { at.saturating_sub(1) };
         row.get(to).copied().unwrap_or(node)
@@ -191,7 +246,7 @@ impl StacksView {
         while let Some(id) = todo.pop() {
             found.push(id);
             let first = todo.len();
-            todo.extend(self.tree.children(id));
+            todo.extend(self.tree().children(id));
             todo[first..].reverse();
         }
         found
@@ -207,8 +262,7 @@ impl StacksView {
         }
         let order = self.below_zoom();
         let at = order.iter().position(|&id| id == self.cursor_node).unwrap_or(0);
-        let hits: Vec<usize> =
-            (0..order.len()).filter(|&i| order[i] != StackTree::ROOT && self.is_match(self.tree.label(order[i]))).collect();
+        let hits: Vec<usize> = (0..order.len()).filter(|&i| self.is_match_at(order[i])).collect();
         if let Some(to) = next_of(&hits, at, forward) {
             self.choose(order[to]);
         }

@@ -1,5 +1,6 @@
 use super::*;
 use nix::unistd::{Uid, User};
+use proptest::prelude::*;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -57,4 +58,12 @@ fn arguments_are_joined_and_trimmed() {
     assert_eq!(join_arguments(b"postgres: writer   \0\0\0"), "postgres: writer");
     assert_eq!(join_arguments(b"\0\0"), "");
     assert_eq!(join_arguments(b"x\x1b]0;t\x07\xff"), "x\u{fffd}]0;t\u{fffd}\u{fffd}");
+}
+
+proptest! {
+    #[test]
+    fn any_arguments_are_fit_for_a_terminal(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let line = join_arguments(&bytes);
+        prop_assert!(!line.chars().any(char::is_control) && !line.ends_with(' '));
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::sample::{Comm, ProcKey, StackCount, StackQuality, Weight};
+use crate::unwind::{Miss, Sampled};
 
 /// Bytes of a record before its frames.
 const HEADER: usize = 56;
@@ -14,6 +15,8 @@ const UNKEYED: usize = 28;
 const DEPTH: usize = 128;
 /// Bytes of distinct stacks held when nobody reads: hours of an ordinary machine.
 const BYTES_MAX: usize = 4 << 20;
+/// Processes whose walks are told of between two readings.
+const SAMPLED_MAX: usize = 4096;
 /// Bookkeeping of one entry, about: the map's slot and the allocation.
 const ENTRY: usize = 64;
 
@@ -23,6 +26,7 @@ pub(super) struct Fold {
     stacks: FxHashMap<Box<[u8]>, Seen>,
     bytes: usize,
     lost: u64,
+    sampled: FxHashMap<ProcKey, Sampled>,
 }
 
 struct Seen {
@@ -40,6 +44,7 @@ impl Fold {
             return;
         };
         let key = &record[UNKEYED..];
+        self.note(key, miss_of(record, quality));
         if let Some(seen) = self.stacks.get_mut(key) {
             seen.count = seen.count.saturating_add(1);
             seen.value = seen.value.saturating_add(value);
@@ -51,6 +56,22 @@ impl Fold {
         }
         self.bytes += key.len() + ENTRY;
         self.stacks.insert(key.into(), Seen { count: 1, value, comm, quality });
+    }
+
+    /// The processes of the records since the last call, and what their walks lacked; none of those without a user stack.
+    pub(super) fn take_sampled(&mut self) -> Vec<Sampled> {
+        self.sampled.drain().map(|(_, sampled)| sampled).collect()
+    }
+
+    fn note(&mut self, key: &[u8], miss: Miss) {
+        let (_, user) = frame_counts(key);
+        if user == 0 || (self.sampled.len() >= SAMPLED_MAX) {
+            return;
+        }
+        let key = key_of(key);
+        let sampled = self.sampled.entry(key).or_insert(Sampled { key, ..Sampled::default() });
+        sampled.samples = sampled.samples.saturating_add(1);
+        sampled.miss = sampled.miss.max(miss);
     }
 
     /// Everything counted, and starts anew.
@@ -87,6 +108,17 @@ fn check(record: &[u8]) -> Option<(Comm, u64, StackQuality)> {
     Some((Comm(*record.first_chunk()?), u64::from_ne_bytes(*record[16..].first_chunk()?), quality))
 }
 
+/// `enum eb_miss`, or that the walk ended early without one.
+fn miss_of(record: &[u8], quality: StackQuality) -> Miss {
+    match (record.get(25), quality) {
+        (Some(1), _) => Miss::Process,
+        (Some(2), _) => Miss::Mapping,
+        (Some(3), _) => Miss::Table,
+        (_, StackQuality::Complete | StackQuality::Deep | StackQuality::Jit) => Miss::Nothing,
+        _ => Miss::Cut,
+    }
+}
+
 /// `enum eb_weight`, of the keyed part of a header.
 fn weight_of(key: &[u8]) -> Option<Weight> {
     Some(match key.get(20)? {
@@ -109,17 +141,28 @@ fn frame_counts(key: &[u8]) -> (usize, usize) {
     (count(16), count(18))
 }
 
+fn number(key: &[u8], at: usize) -> u32 {
+    u32::from_ne_bytes([key[at], key[at + 1], key[at + 2], key[at + 3]])
+}
+
+fn long(bytes: &[u8]) -> u64 {
+    bytes.first_chunk().map_or(0, |b| u64::from_ne_bytes(*b))
+}
+
+/// Whose stack it is, of the keyed part of a header.
+fn key_of(key: &[u8]) -> ProcKey {
+    ProcKey { pid: number(key, 0), start_ns: long(&key[4..12]) }
+}
+
 fn unpack(key: &[u8], seen: &Seen) -> StackCount {
-    let number = |at: usize| u32::from_ne_bytes([key[at], key[at + 1], key[at + 2], key[at + 3]]);
-    let long = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| u64::from_ne_bytes(*b));
     let (kernel, user) = frame_counts(key);
     let (kernel, user) = key[HEADER - UNKEYED..][..8 * (kernel + user)].split_at(8 * kernel);
     // All but the innermost are return addresses, and those may already belong to the next function or line: the byte before is the call's.
     let frames =
         |bytes: &[u8]| -> Arc<[u64]> { bytes.chunks_exact(8).enumerate().map(|(i, b)| long(b).saturating_sub(u64::from(i > 0))).collect() };
     StackCount {
-        key: ProcKey { pid: number(0), start_ns: long(&key[4..12]) },
-        tid: number(12),
+        key: key_of(key),
+        tid: number(key, 12),
         comm: seen.comm,
         weight: weight_of(key).unwrap_or_default(),
         count: seen.count,

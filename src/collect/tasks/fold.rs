@@ -11,12 +11,14 @@ use rustc_hash::FxHashSet;
 
 use super::cputime;
 use super::row::{Facts, Kind, Row, activity};
-use crate::sample::{Comm, Counter, Counters, ProcKey, Task, Thread};
+use crate::sample::{Comm, Counter, Counters, ProcKey, Task, TaskList, Thread};
 
 /// What one reading leaves for the next; both ascending.
 #[derive(Default)]
 struct Memo {
-    tasks: Vec<Task>,
+    /// Shared with the sample that was made of it.
+    tasks: TaskList,
+    /// Only of processes whose total is not that of their one thread.
     waits: Vec<ThreadWait>,
 }
 
@@ -88,15 +90,22 @@ impl Fold {
             if self.wants_threads {
                 folded.threads.extend(threads.iter().filter(|r| !r.is_leader()).map(|r| thread_of(r)));
             }
-            folded.tasks.push(task_of(&threads, self.last.before(key, &mut cursor), self.page_bytes));
-            self.waits.extend(threads.iter().map(|r| ThreadWait { key, tid: r.tid, wait_ns: r.wait_ns }));
+            let task = task_of(&threads, self.last.before(key, &mut cursor), self.page_bytes);
+            if !tells_its_wait(&threads, task.counters.get(Counter::WaitNs)) {
+                self.waits.extend(threads.iter().map(|r| ThreadWait { key, tid: r.tid, wait_ns: r.wait_ns }));
+            }
+            folded.tasks.push(task);
         }
         if self.hears_exits {
             self.keep_vanished(&mut folded, gone);
         }
-        self.last.tasks.clone_from(&folded.tasks);
         std::mem::swap(&mut self.last.waits, &mut self.waits);
         folded
+    }
+
+    /// To be told what became of the processes folded last: the next are held above them.
+    pub fn remember(&mut self, tasks: TaskList) {
+        self.last.tasks = tasks;
     }
 
     /// Leaves `gone` out of the readings to come, where this one found no rows to fold.
@@ -110,7 +119,7 @@ impl Fold {
     fn keep_vanished(&self, folded: &mut Folded, gone: &FxHashSet<ProcKey>) {
         let mut now = folded.tasks.iter().map(|t| t.key).peekable();
         let mut vanished = Vec::new();
-        for task in &self.last.tasks {
+        for task in self.last.tasks.iter() {
             while now.next_if(|&key| key < task.key).is_some() {}
             if now.peek() != Some(&task.key) && !gone.contains(&task.key) {
                 vanished.push(Task { state: b'X', threads: 0, memory: None, ..*task });
@@ -196,14 +205,23 @@ fn thread_of(row: &Row) -> Thread {
     Thread { key, tid: row.tid, comm, state, nice: row.nice(), last_cpu: row.cpu, counters }
 }
 
+/// Whether the total says what each thread has waited: there is only the leader, and no thread before it left anything.
+fn tells_its_wait(threads: &[&Row], total_ns: Option<u64>) -> bool {
+    match threads {
+        [only] => only.is_leader() && total_ns.is_none_or(|total| total == only.wait_ns),
+        _ => total_ns.is_none(),
+    }
+}
+
 /// Wait so far: what it was plus the growth of every thread that is still there or new.
 fn wait_of(threads: &[&Row], before: Option<Before<'_>>) -> u64 {
     let Some(before) = before else { return threads.iter().map(|r| r.wait_ns).sum() };
     let mut earlier = before.waits.iter().peekable();
     let mut total = before.task.counters.get(Counter::WaitNs).unwrap_or(0);
+    let of_leader = if before.waits.is_empty() { total } else { 0 };
     for row in threads {
         while earlier.next_if(|w| w.tid < row.tid).is_some() {}
-        let was = earlier.next_if(|w| w.tid == row.tid).map_or(0, |w| w.wait_ns);
+        let was = earlier.next_if(|w| w.tid == row.tid).map_or(if row.is_leader() { of_leader } else { 0 }, |w| w.wait_ns);
         total += row.wait_ns.saturating_sub(was);
     }
     total
@@ -254,7 +272,13 @@ mod tests {
     }
 
     fn fold(fold: &mut Fold, walk: &[Row]) -> Vec<Task> {
-        fold.fold(walk, &[], &FxHashSet::default()).tasks
+        fold_all(fold, walk, &[], &FxHashSet::default()).tasks
+    }
+
+    fn fold_all(fold: &mut Fold, walk: &[Row], dying: &[Row], gone: &FxHashSet<ProcKey>) -> Folded {
+        let folded = fold.fold(walk, dying, gone);
+        fold.remember(folded.tasks.clone().into());
+        folded
     }
 
     #[test]
@@ -301,24 +325,29 @@ mod tests {
         assert_eq!(wait(fold(&mut f, &[waited(10, 100), waited(11, 1000)])), Some(1100));
         assert_eq!(wait(fold(&mut f, &[waited(10, 105)])), Some(1105), "the dead thread's wait stays");
         assert_eq!(wait(fold(&mut f, &[waited(10, 105), waited(12, 7)])), Some(1112), "a new one's is added");
+        let mut f = Fold::new(PAGE, true);
+        assert_eq!(wait(fold(&mut f, &[waited(10, 100)])), Some(100));
+        assert_eq!(wait(fold(&mut f, &[waited(10, 130)])), Some(130), "one thread: its wait is the total");
+        assert_eq!(wait(fold(&mut f, &[waited(10, 131), waited(11, 4)])), Some(135), "until there are two");
+        assert_eq!(wait(fold(&mut f, &[waited(11, 6)])), Some(137), "and the leader's stays when it goes");
     }
 
     #[test]
     fn dying_processes_stay_in_limbo_until_gone() {
         let mut f = Fold::new(PAGE, true);
         fold(&mut f, &[thread(10, 10, 100), thread(20, 20, 1)]);
-        let on_walk = f.fold(&[thread(10, 10, 110), thread(20, 20, 1)], &[words(10, 105)], &FxHashSet::default());
+        let on_walk = fold_all(&mut f, &[thread(10, 10, 110), thread(20, 20, 1)], &[words(10, 105)], &FxHashSet::default());
         assert!(on_walk.limbo.is_empty(), "still on the walk");
-        let off = f.fold(&[thread(20, 20, 1)], &[words(10, 105)], &FxHashSet::default());
+        let off = fold_all(&mut f, &[thread(20, 20, 1)], &[words(10, 105)], &FxHashSet::default());
         assert_eq!((off.tasks[0].state, off.tasks[0].threads, cpu(&off.tasks[0])), (b'X', 0, 110));
         assert_eq!(off.limbo, [off.tasks[0].key]);
         let gone = FxHashSet::from_iter(off.limbo);
-        assert_eq!(f.fold(&[thread(20, 20, 1)], &[], &gone).tasks.len(), 1);
+        assert_eq!(fold_all(&mut f, &[thread(20, 20, 1)], &[], &gone).tasks.len(), 1);
     }
 
     #[test]
     fn one_born_and_dying_between_readings_is_in_limbo_too() {
-        let off = Fold::new(PAGE, true).fold(&[], &[words(10, 105)], &FxHashSet::default());
+        let off = fold_all(&mut Fold::new(PAGE, true), &[], &[words(10, 105)], &FxHashSet::default());
         assert_eq!((off.tasks.len(), cpu(&off.tasks[0]), off.limbo.len()), (1, 105, 1));
     }
 
@@ -327,12 +356,12 @@ mod tests {
         let mut f = Fold::new(PAGE, true);
         fold(&mut f, &[thread(10, 10, 100), thread(20, 20, 1), thread(30, 30, 1)]);
         for _ in 0..2 {
-            let off = f.fold(&[thread(10, 10, 100), thread(30, 30, 1)], &[], &FxHashSet::default());
+            let off = fold_all(&mut f, &[thread(10, 10, 100), thread(30, 30, 1)], &[], &FxHashSet::default());
             assert!(off.tasks.is_sorted_by_key(|t| t.key));
             assert_eq!((off.tasks.len(), off.tasks[1].state, off.limbo.as_slice()), (3, b'X', [off.tasks[1].key].as_slice()));
         }
         let gone = FxHashSet::from_iter([thread(20, 20, 1).key()]);
-        assert_eq!(f.fold(&[thread(10, 10, 100), thread(30, 30, 1)], &[], &gone).tasks.len(), 2);
+        assert_eq!(fold_all(&mut f, &[thread(10, 10, 100), thread(30, 30, 1)], &[], &gone).tasks.len(), 2);
         assert_eq!(fold(&mut f, &[thread(10, 10, 100), thread(30, 30, 1)]).len(), 2, "and does not come back");
     }
 

@@ -1,5 +1,6 @@
 //! The stack samples of the last minutes, bounded in memory.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::mem::{size_of, size_of_val};
 use std::ops::Range;
@@ -11,12 +12,27 @@ use super::measure::{Measure, Unit};
 use super::scope::Scope;
 use super::slots::Slots;
 use super::window::{Stack, StackUse, Window};
-use crate::sample::{Domain, DomainStatus, ProcKey, Sample, StackCount, Task};
+use crate::sample::{Comm, Domain, DomainStatus, ProcKey, Sample, StackCount, Task};
 
 /// How far back samples are kept, where the budget allows.
 const REACH_NS: u64 = 300_000_000_000;
 /// Bytes that samples may take.
 const BUDGET_BYTES: usize = 4 << 20;
+
+/// A process that was met by samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampled {
+    /// Who.
+    pub key: ProcKey,
+    /// Its name when it was last met.
+    pub name: Comm,
+    /// What its samples add up to, in the unit of the measure.
+    pub value: u64,
+    /// When it was last met.
+    pub last_ns: u64,
+    /// It has exited.
+    pub is_gone: bool,
+}
 
 /// Samples between two ticks.
 #[derive(Clone, Debug)]
@@ -181,6 +197,30 @@ impl StackHistory {
             window.stacks.push(StackUse { stack: &slot.stack, id: slot.id, slot: at as u32, count, value });
         }
         window
+    }
+
+    /// Every process with samples of this measure, the one with most first.
+    pub fn processes(&self, measure: Measure) -> Vec<Sampled> {
+        let mut found: FxHashMap<ProcKey, Sampled> = FxHashMap::default();
+        for tick in self.ticks.iter().rev() {
+            for (at, _, value) in tick.records() {
+                let Some(slot) = self.slots.all()[at as usize].as_ref().filter(|slot| Measure::of(slot.weight) == measure) else {
+                    continue;
+                };
+                let new = || Sampled {
+                    key: slot.key,
+                    name: slot.stack.process,
+                    value: 0,
+                    last_ns: tick.at_ns,
+                    is_gone: !self.programs.contains_key(&slot.key),
+                };
+                let process = found.entry(slot.key).or_insert_with(new);
+                process.value = process.value.saturating_add(value);
+            }
+        }
+        let mut processes: Vec<Sampled> = found.into_values().collect();
+        processes.sort_unstable_by_key(|process| (Reverse(process.value), process.key));
+        processes
     }
 
     fn refer(&mut self, count: &StackCount, sample: &Sample) -> u32 {

@@ -11,42 +11,54 @@ use super::tree::StackTree;
 const MAX_FUNCTIONS: usize = 1000;
 
 /// A function and its share, over all its callers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HotFunction {
     /// Which.
     pub label: Arc<Label>,
-    /// Samples taken in the function itself.
+    /// What was sampled in the function itself, in the unit of the measure.
     pub own: u64,
-    /// Samples with the function anywhere in the stack; a recursive one counts once per stack.
+    /// What was sampled with the function anywhere in the stack; a recursive one counts once per stack.
     pub total: u64,
-    /// Its source line with most samples, `file:line`.
+    /// The same before, scaled to the length of the window: own and total; 0 without a baseline.
+    pub before: (f64, f64),
+    /// Its code stands inside its callers' wherever it was met.
+    pub inlined: bool,
+    /// Its hottest source line, `file:line`.
     pub source: Option<Arc<str>>,
 }
 
 /// The hottest functions.
 #[derive(Clone, Debug, Default)]
 pub struct Hottest {
-    /// At most 1000, by self count.
+    /// At most 1000, by own value; with a baseline, by how much it changed.
     pub functions: Vec<HotFunction>,
     /// How many more there are.
     pub further: usize,
 }
 
-/// Counts of one label.
-#[derive(Clone, Copy, Default)]
+/// Values of one label.
+#[derive(Clone, Copy)]
 struct Tally {
     own: u64,
     total: u64,
+    own_before: u64,
+    total_before: u64,
+    inlined: bool,
+}
+
+impl Tally {
+    const NOTHING: Tally = Tally { own: 0, total: 0, own_before: 0, total_before: 0, inlined: true };
 }
 
 impl StackTree {
-    /// The 1000 hottest functions at and below `from`, by self count.
+    /// The 1000 hottest functions at and below `from`; with a baseline, those that changed most.
     pub fn hottest(&self, from: NodeId) -> Hottest {
         let inside = self.inside(from);
         let tallies = self.tallies(&inside);
         let labels = self.labels().all();
-        let is_function = |&id: &u32| tallies[id as usize].total > 0 && labels[id as usize].kind.is_some();
-        let rank = |&id: &u32| (Reverse(tallies[id as usize].own), Reverse(tallies[id as usize].total), id);
+        let is_live = |tally: &Tally| tally.total > 0 || tally.total_before > 0;
+        let is_function = |&id: &u32| is_live(&tallies[id as usize]) && labels[id as usize].kind.is_some();
+        let rank = |&id: &u32| self.rank(&tallies[id as usize], id);
         let mut hot: Vec<u32> = (0..labels.len() as u32).filter(is_function).collect();
         let further = hot.len().saturating_sub(MAX_FUNCTIONS);
         if further > 0 {
@@ -54,15 +66,31 @@ impl StackTree {
             hot.truncate(MAX_FUNCTIONS);
         }
         let sources = self.hottest_sources(&inside, &hot);
-        let named = |id: u32| HotFunction {
-            label: Arc::clone(&labels[id as usize]),
-            own: tallies[id as usize].own,
-            total: tallies[id as usize].total,
-            source: sources[id as usize].map(|source| Arc::clone(self.labels().source(source))),
+        hot.sort_unstable_by(|&a, &b| {
+            let by_value = self.rank(&tallies[a as usize], 0).cmp(&self.rank(&tallies[b as usize], 0));
+            by_value.then_with(|| labels[a as usize].cmp(&labels[b as usize]))
+        });
+        let function = |id: u32| {
+            let Tally { own, total, own_before, total_before, inlined } = tallies[id as usize];
+            HotFunction {
+                label: Arc::clone(&labels[id as usize]),
+                own,
+                total,
+                before: (self.compared.scaled(own_before), self.compared.scaled(total_before)),
+                inlined,
+                source: sources[id as usize].map(|source| Arc::clone(self.labels().source(source))),
+            }
         };
-        let mut functions: Vec<HotFunction> = hot.into_iter().map(named).collect();
-        functions.sort_unstable_by(|a, b| (Reverse(a.own), Reverse(a.total), &a.label).cmp(&(Reverse(b.own), Reverse(b.total), &b.label)));
-        Hottest { functions, further }
+        Hottest { functions: hot.into_iter().map(function).collect(), further }
+    }
+
+    /// What comes first: what changed most, else what has most of its own.
+    fn rank(&self, tally: &Tally, id: u32) -> (Reverse<u64>, Reverse<u64>, Reverse<u64>, u32) {
+        let change = match self.is_compared() {
+            true => (tally.own as f64 - self.compared.scaled(tally.own_before)).abs() as u64,
+            false => 0,
+        };
+        (Reverse(change), Reverse(tally.own), Reverse(tally.total), id)
     }
 
     /// Which nodes are `from` or below it. A child stands behind its parent in the list.
@@ -74,14 +102,18 @@ impl StackTree {
         inside
     }
 
-    /// Counts by label.
+    /// Values by label.
     fn tallies(&self, inside: &[bool]) -> Vec<Tally> {
-        let mut tallies = vec![Tally::default(); self.labels().all().len()];
-        for (node, _) in self.nodes().iter().zip(inside).filter(|(_, inside)| **inside) {
+        let mut tallies = vec![Tally::NOTHING; self.labels().all().len()];
+        for (at, (node, _)) in self.nodes().iter().zip(inside).enumerate().filter(|(_, (_, inside))| **inside) {
             let tally = &mut tallies[node.label as usize];
+            let id = at as NodeId;
             tally.own += node.own;
+            tally.own_before += self.compared.own(id);
+            tally.inlined &= node.inlined || node.total == 0;
             if node.same_above == NONE || !inside[node.same_above as usize] {
                 tally.total += node.total;
+                tally.total_before += self.compared.total(id);
             }
         }
         tallies

@@ -98,6 +98,11 @@ impl Labels {
         id
     }
 
+    /// The number of a label that there is.
+    pub(super) fn number_of(&self, label: &Label) -> Option<u32> {
+        self.label_ids.get(label).copied()
+    }
+
     /// The number of a frame's label.
     pub(super) fn id_of(&mut self, frame: &Frame) -> u32 {
         self.id(Label::of(frame))

@@ -6,15 +6,17 @@ pub type NodeId = u32;
 /// No node.
 pub(super) const NONE: NodeId = NodeId::MAX;
 
-/// A function as called from its parents.
+/// A function as called from its callers.
 #[derive(Clone, Debug)]
 pub struct Node {
     /// The caller; the root is its own.
     pub parent: NodeId,
-    /// Samples taken in this function itself.
+    /// What was sampled in this function itself, in the unit of the measure.
     pub own: u64,
-    /// Samples taken in it or in what it called.
+    /// What was sampled in it or in what it called.
     pub total: u64,
+    /// Its code stands inside its caller's wherever it was met.
+    pub inlined: bool,
     pub(super) label: u32,
     depth: u32,
     /// The nearest of its callers with the same label; [`NONE`] if it is not recursive.
@@ -27,7 +29,7 @@ pub struct Node {
 
 impl Node {
     pub(super) fn new(parent: NodeId, label: u32, depth: u32, same_above: NodeId) -> Self {
-        Node { parent, own: 0, total: 0, label, depth, same_above, latest: NONE, place: 0.0 }
+        Node { parent, own: 0, total: 0, inlined: true, label, depth, same_above, latest: NONE, place: 0.0 }
     }
 
     /// Frames between it and the root.

@@ -1,5 +1,7 @@
 //! Whose stacks.
 
+use std::collections::BTreeSet;
+
 use crate::sample::ProcKey;
 
 /// The processes whose samples are looked at.
@@ -11,7 +13,7 @@ pub enum Scope {
     /// One.
     Process(ProcKey),
     /// Several.
-    Set(Vec<ProcKey>),
+    Set(BTreeSet<ProcKey>),
     /// Those of a cgroup: its id and those of the cgroups below it, in the default hierarchy.
     Cgroup(Vec<u64>),
 }

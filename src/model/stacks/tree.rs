@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::compare::Compared;
 use super::frames::{FrameCache, Naming};
-use super::label::{Label, Labels, part_of, remark_on};
+use super::label::{Label, Labels};
 use super::node::{NONE, Node, NodeId};
-use super::window::{Stack, Window};
+use super::shape::Shape;
+use super::window::{Baseline, Stack, Window};
 use crate::sample::ProcKey;
 
 /// Nodes that nothing was counted on may outnumber the others by this many before the tree is built anew.
@@ -33,28 +35,7 @@ pub(super) struct Leaf {
     pub(super) node: NodeId,
     /// Source line of the innermost frame.
     pub(super) source: Option<u32>,
-    named: bool,
-}
-
-/// What stands between the root and the frames.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shape {
-    /// Processes.
-    pub processes: ByProcess,
-    /// Threads, below their process.
-    pub threads: bool,
-}
-
-/// How processes are told apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ByProcess {
-    /// Not at all.
-    #[default]
-    No,
-    /// By name: those of one name are one.
-    Name,
-    /// By name and pid.
-    Pid,
+    pub(super) named: bool,
 }
 
 /// Functions by caller, with self and total values.
@@ -71,13 +52,14 @@ pub struct StackTree {
     /// By slot of the history: the stack that it is of, and where it ends.
     leaves: Vec<Option<(u64, Leaf)>>,
     /// Stacks that were given a leaf since the tree was begun.
-    leaves_made: usize,
+    pub(super) leaves_made: usize,
     /// Nodes with samples.
     live: usize,
-    /// Leaf and count of every stack in the window.
+    /// Leaf and value of every stack in the window.
     counted: Vec<(Leaf, u64)>,
     missing: FxHashMap<(Option<ProcKey>, u64), u64>,
     names_version: u64,
+    pub(super) compared: Compared,
 }
 
 impl StackTree {
@@ -101,12 +83,14 @@ impl StackTree {
             counted: Vec::new(),
             missing: FxHashMap::default(),
             names_version: 0,
+            compared: Compared::default(),
         }
     }
 
-    /// Makes the tree that of this window. All windows must come from one history, all names from one source.
-    pub fn update(&mut self, window: &Window, names: &impl Naming) {
-        if self.is_mostly_waste(window) {
+    /// Makes the tree that of this window, to be compared with what was `before`. All windows must come from one history, all names
+    /// from one source.
+    pub fn update(&mut self, window: &Window, before: Option<&Baseline>, names: &impl Naming) {
+        if self.is_mostly_waste(window, before) {
             *self = Self::new(self.shape);
         }
         for node in &mut self.nodes {
@@ -133,6 +117,7 @@ impl StackTree {
             self.nodes[leaf.node as usize].own += used.value;
             self.counted.push((leaf, used.value));
         }
+        self.compare(before, window.covered_ns, renamed, names);
         self.sum();
         self.order();
     }
@@ -152,10 +137,10 @@ impl StackTree {
         &self.labels.all()[self.node(id).label as usize]
     }
 
-    /// Callees with samples, hottest first. Near-equal ones keep their order from tick to tick.
+    /// Callees with samples, now or before, hottest first. Near-equal ones keep their order from tick to tick.
     pub fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
         let children = self.children.get(id as usize).map_or(&[][..], Vec::as_slice);
-        children.iter().copied().filter(|&child| self.nodes[child as usize].total > 0)
+        children.iter().copied().filter(|&child| self.is_live(child))
     }
 
     /// Labels from below the root to the node: a place that outlives changes of the tree.
@@ -205,6 +190,11 @@ impl StackTree {
         missing
     }
 
+    /// Something was sampled there.
+    fn is_live(&self, id: NodeId) -> bool {
+        self.nodes[id as usize].total > 0 || self.compared.total(id) > 0
+    }
+
     pub(super) fn nodes(&self) -> &[Node] {
         &self.nodes
     }
@@ -213,28 +203,32 @@ impl StackTree {
         &self.labels
     }
 
-    /// Leaf and count of every stack in the window.
+    /// Adds to what was sampled in a function itself.
+    pub(super) fn add_own(&mut self, id: NodeId, value: u64) {
+        self.nodes[id as usize].own += value;
+    }
+
+    /// An empty tree with the same labels.
+    pub(super) fn sibling(&self) -> StackTree {
+        StackTree { labels: self.labels.clone(), ..StackTree::new(Shape::default()) }
+    }
+
+    /// Leaf and value of every stack in the window.
     pub(super) fn counted(&self) -> &[(Leaf, u64)] {
         &self.counted
     }
 
-    fn is_mostly_waste(&self, window: &Window) -> bool {
-        self.leaves_made > 4 * window.stacks.len() + SPARE_NODES || self.nodes.len() > 2 * self.live + SPARE_NODES
+    fn is_mostly_waste(&self, window: &Window, before: Option<&Baseline>) -> bool {
+        let stacks = window.stacks.len() + before.map_or(0, |before| before.stacks.len());
+        self.leaves_made > 4 * stacks + SPARE_NODES || self.nodes.len() > 2 * self.live + SPARE_NODES
     }
 
     /// Walks a stack from the root to its leaf, makes what is not there, and notes what has no name.
-    fn grow(&mut self, stack: &Stack, count: u64, names: &impl Naming) -> Leaf {
+    pub(super) fn grow(&mut self, stack: &Stack, count: u64, names: &impl Naming) -> Leaf {
         let mut leaf = Leaf { node: Self::ROOT, source: None, named: true };
-        let process = match self.shape.processes {
-            ByProcess::No => None,
-            ByProcess::Name => Some(stack.process.to_string()),
-            ByProcess::Pid => Some(format!("{} ({})", stack.process, stack.key.pid)),
-        };
-        let thread = self.shape.threads.then(|| format!("{} ({})", stack.comm, stack.tid));
-        let remarks = [part_of(stack.weight), remark_on(stack.quality)].map(|text| text.map(str::to_string));
-        for text in [process, thread].into_iter().chain(remarks).flatten() {
+        for text in self.shape.above(stack) {
             let label = self.labels.id(Label::plain(&text));
-            leaf.node = self.child(leaf.node, label);
+            leaf.node = self.child(leaf.node, label, false);
         }
         for (key, addresses) in [(Some(stack.key), &stack.user), (None, &stack.kernel)] {
             for &address in addresses.iter().rev() {
@@ -245,7 +239,7 @@ impl StackTree {
                 }
                 for at in 0..self.frames.labels(frames).len() {
                     let label = self.frames.labels(frames)[at];
-                    leaf.node = self.child(leaf.node, label);
+                    leaf.node = self.child(leaf.node, label, at > 0);
                 }
                 leaf.source = frames.source;
             }
@@ -253,16 +247,16 @@ impl StackTree {
         leaf
     }
 
-    fn child(&mut self, parent: NodeId, label: u32) -> NodeId {
+    /// The callee of that label, made where it is new. It is inlined only as long as all that was asked for is.
+    pub(super) fn child(&mut self, parent: NodeId, label: u32, inlined: bool) -> NodeId {
         let latest = self.nodes[parent as usize].latest;
-        if self.nodes.get(latest as usize).is_some_and(|node| node.label == label) {
-            return latest;
-        }
-        let child = match self.edges.get(&(parent, label)) {
-            Some(&child) => child,
-            None => self.add_child(parent, label),
+        let known = match self.nodes.get(latest as usize) {
+            Some(node) if node.label == label => Some(latest),
+            _ => self.edges.get(&(parent, label)).copied(),
         };
+        let child = known.unwrap_or_else(|| self.add_child(parent, label));
         self.nodes[parent as usize].latest = child;
+        self.nodes[child as usize].inlined &= inlined;
         child
     }
 
@@ -290,20 +284,21 @@ impl StackTree {
     }
 
     /// A child stands behind its parent in the list, so one pass from the end sums everything.
-    fn sum(&mut self) {
+    pub(super) fn sum(&mut self) {
         self.live = 0;
         for at in (0..self.nodes.len()).rev() {
             let node = &mut self.nodes[at];
             node.total += node.own;
             let (parent, total) = (node.parent as usize, node.total);
-            self.live += usize::from(total > 0);
             if at > 0 {
                 self.nodes[parent].total += total;
             }
+            self.compared.add_up(at, parent);
+            self.live += usize::from(self.is_live(at as NodeId));
         }
     }
 
-    fn order(&mut self) {
+    pub(super) fn order(&mut self) {
         for (at, children) in self.children.iter_mut().enumerate() {
             if children.len() < 2 {
                 continue;

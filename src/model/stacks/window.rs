@@ -59,7 +59,24 @@ pub struct Window<'a> {
     pub covered_ns: u64,
 }
 
+/// The stacks of a window, kept to compare later ones with.
+#[derive(Clone, Debug, Default)]
+pub struct Baseline {
+    /// Stack, its number and its value.
+    pub(super) stacks: Vec<(Arc<Stack>, u64, u64)>,
+    /// All of it, in the unit of the measure.
+    pub value: u64,
+    /// Its length, ns.
+    pub covered_ns: u64,
+}
+
 impl Window<'_> {
+    /// The same, to be kept.
+    pub fn keep(&self) -> Baseline {
+        let stacks = self.stacks.iter().map(|used| (Arc::clone(used.stack), used.id, used.value)).collect();
+        Baseline { stacks, value: self.value, covered_ns: self.covered_ns }
+    }
+
     /// How much of [`Window::value`] has a whole stack.
     pub fn complete(&self) -> u64 {
         self.by_quality[StackQuality::Complete as usize]

@@ -7,9 +7,11 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::app::stacks::{StackSpan, Summary};
-use crate::model::stacks::Label;
+use crate::app::stacks::{Change, StackSpan, StacksView, Summary};
+use crate::model::stacks::{Label, Measure, Unit};
+use crate::sample::StackQuality;
 use crate::symbols::FrameKind;
+use crate::ui::format;
 
 /// Writes a line of text, cut to the area; nothing where there is no room.
 pub fn put(buf: &mut Buffer, area: Rect, text: &str, style: Style) {
@@ -96,13 +98,83 @@ fn without_angles(name: &str) -> String {
     if depth != 0 || trimmed.is_empty() { name.to_string() } else { trimmed.to_string() }
 }
 
-/// The letter of a kind of code, shown before the name; compiled user code has none.
-pub fn letter(label: &Label) -> &'static str {
+/// The letter of a kind of code, shown before the name; compiled user code that is called has none.
+pub fn letter(label: &Label, inlined: bool) -> &'static str {
     match label.kind {
         Some(FrameKind::Kernel) => "K ",
         Some(FrameKind::Jit) => "J ",
         Some(FrameKind::Python) => "P ",
+        Some(FrameKind::Native) if inlined => "I ",
         Some(FrameKind::Native) | None => "",
+    }
+}
+
+/// The heading of a column of values.
+pub fn heading_of(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Samples => "SAMPLES",
+        Unit::Ns => "TIME",
+        Unit::Faults => "FAULTS",
+        Unit::Bytes => "BYTES",
+    }
+}
+
+/// A value: `12 345`, `45.1ms`, `1.2M`.
+pub fn amount(unit: Unit, value: u64, width: usize) -> String {
+    match unit {
+        Unit::Samples | Unit::Faults => {
+            let exact = grouped(value);
+            if exact.len() <= width { exact } else { format::count(value as f64, width) }
+        }
+        Unit::Ns => format::nanos(value as f64, width),
+        Unit::Bytes => format::bytes(value as f64, width),
+    }
+}
+
+/// A value with its unit: `12 345 samples`, `45.1ms`.
+pub fn with_unit(unit: Unit, value: u64) -> String {
+    match unit {
+        Unit::Samples => format!("{} samples", grouped(value)),
+        Unit::Faults => format!("{} faults", grouped(value)),
+        Unit::Ns | Unit::Bytes => amount(unit, value, 8),
+    }
+}
+
+/// A value with what it counts: `1 323 samples`, `12.3s in 80 waits`.
+pub fn total(measure: Measure, value: u64, count: u64) -> String {
+    let (one, many) = match measure {
+        Measure::OnCpu => ("sample", "samples"),
+        Measure::OffCpu => ("wait", "waits"),
+        Measure::Faults => ("fault", "faults"),
+        Measure::Allocs => ("allocation", "allocations"),
+        Measure::Net => ("call", "calls"),
+    };
+    let counted = format!("{} {}", grouped(count), if count == 1 { one } else { many });
+    match measure.unit() {
+        Unit::Samples | Unit::Faults => counted,
+        Unit::Ns | Unit::Bytes => format!("{} in {counted}", amount(measure.unit(), value, 8)),
+    }
+}
+
+/// A rate: percent of a core for timed samples, else per second.
+pub fn rate(unit: Unit, value: f64, width: usize) -> String {
+    let room = width.saturating_sub(2);
+    match unit {
+        Unit::Samples => format!("{}%", format::percent(value, width.saturating_sub(1))),
+        Unit::Faults => format!("{}/s", format::rate(value, room)),
+        Unit::Ns => format!("{}/s", format::nanos(value, room)),
+        Unit::Bytes => format!("{}/s", format::bytes(value, room)),
+    }
+}
+
+/// By how much something changed, as a rate with its sign; `≈` where chance explains it.
+pub fn changed(view: &StacksView, before: f64, now: u64) -> String {
+    let change = view.rate(now as f64 - before);
+    let text = || rate(view.measure().unit(), change.abs(), 7);
+    match view.change(before, now) {
+        Change::Grew => format!("+{}", text()),
+        Change::Shrank => format!("-{}", text()),
+        Change::Same => "≈".into(),
     }
 }
 
@@ -145,17 +217,41 @@ fn tenths(part: u64, whole: u64) -> u64 {
 
 /// `last 30 s`: what is asked for, or what there is of it.
 pub fn span(span: StackSpan, summary: &Summary) -> String {
-    let seconds = summary.covered_ns.min(span.ns()) / 1_000_000_000;
-    let length = match (seconds / 60, seconds % 60) {
-        (0, 0) => return "just started".into(),
+    let ns = summary.covered_ns.min(span.ns());
+    match span {
+        _ if ns < 1_000_000_000 => "just started".into(),
+        StackSpan::All => format!("all: last {}", length(ns)),
+        _ => format!("last {}", length(ns)),
+    }
+}
+
+/// `4 min 10 s`.
+pub fn length(ns: u64) -> String {
+    let seconds = ns / 1_000_000_000;
+    match (seconds / 60, seconds % 60) {
         (0, s) => format!("{s} s"),
         (m, 0) => format!("{m} min"),
         (m, s) => format!("{m} min {s} s"),
-    };
-    match span {
-        StackSpan::All => format!("all: last {length}"),
-        _ => format!("last {length}"),
     }
+}
+
+/// What cut stacks, the most frequent first, each with its share: `2.1 % no unwind table`.
+pub fn cuts(summary: &Summary) -> Vec<String> {
+    let word = |quality| match quality {
+        StackQuality::Complete => None,
+        StackQuality::Cut => Some("cut"),
+        StackQuality::Deep => Some("too deep"),
+        StackQuality::NoTable => Some("without unwind table"),
+        StackQuality::Unreadable => Some("unreadable"),
+        StackQuality::Jit => Some("JIT without frame pointers"),
+    };
+    let mut cuts: Vec<(u64, &str)> = StackQuality::ALL
+        .into_iter()
+        .filter_map(|quality| Some((summary.by_quality[quality as usize], word(quality)?)))
+        .filter(|(value, _)| *value > 0)
+        .collect();
+    cuts.sort_by_key(|(value, _)| std::cmp::Reverse(*value));
+    cuts.into_iter().map(|(value, word)| format!("{} % {word}", percent(value, summary.value))).collect()
 }
 
 #[cfg(test)]
@@ -206,5 +302,26 @@ mod tests {
         assert_eq!(of(StackSpan::All, 250), "all: last 4 min 10 s");
         assert_eq!(of(StackSpan::All, 0), "just started");
         assert_eq!(of(StackSpan::All, 300), "all: last 5 min");
+    }
+
+    #[test]
+    fn values_stand_in_their_unit() {
+        let texts = [Unit::Samples, Unit::Faults, Unit::Ns, Unit::Bytes].map(|unit| amount(unit, 12_345_678, 8));
+        assert_eq!(texts, ["12.3M", "12.3M", "12.3ms", "11.8M"]);
+        assert_eq!(amount(Unit::Samples, 1_234_567, 9), "1 234 567");
+        assert_eq!(
+            Measure::ALL.map(|measure| total(measure, 2_000_000, 1)),
+            ["1 sample", "2.0ms in 1 wait", "1 fault", "1.9M in 1 allocation", "1.9M in 1 call"]
+        );
+        assert_eq!(
+            [Unit::Samples, Unit::Faults, Unit::Ns, Unit::Bytes].map(|unit| rate(unit, 1.5e6, 8)),
+            ["1500000%", "1.5M/s", "1.5ms/s", "1.4M/s"]
+        );
+    }
+
+    #[test]
+    fn why_stacks_are_cut_is_said_in_words() {
+        let summary = Summary { value: 1000, by_quality: [900, 0, 20, 70, 0, 10], ..Summary::default() };
+        assert_eq!(cuts(&summary), ["7.0 % without unwind table", "2.0 % too deep", "1.0 % JIT without frame pointers"]);
     }
 }

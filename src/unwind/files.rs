@@ -1,0 +1,161 @@
+//! The tables of files, each built once however many processes map the file.
+
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+
+use super::arena::{Arena, Words};
+use super::elf::{self, Elf};
+use super::layout::{Kind, MappingEntry, PAGE_BYTES};
+use super::pages::PIECE_BYTES;
+use super::rule::{Arch, Rules};
+use super::table::{self, NoTable, Table};
+use crate::symbols::process::FileId;
+
+/// After this time a table that found no room is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+/// A file that was used within this time keeps its table.
+const HOT: Duration = Duration::from_secs(10);
+
+/// A number for a file, for as long as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct FileNumber(u32);
+
+/// Files that sampled processes map.
+#[derive(Default)]
+pub(super) struct Files {
+    numbers: FxHashMap<FileId, FileNumber>,
+    known: FxHashMap<FileNumber, Known>,
+    next: u32,
+}
+
+struct Known {
+    id: FileId,
+    /// To find addresses by; `None` where the file is no program.
+    elf: Option<Elf>,
+    table: Result<Table, NoTable>,
+    used: Instant,
+    tried: Instant,
+}
+
+/// Where tables go while they are built.
+pub(super) struct Site<'a, M> {
+    pub(super) rules: &'a mut Rules,
+    pub(super) arena: &'a mut Arena,
+    pub(super) memory: &'a mut M,
+    /// Most bytes to build one with.
+    pub(super) work_bytes: u64,
+    /// Sections of more bytes are left for later.
+    pub(super) large_bytes: u64,
+}
+
+impl Files {
+    /// The number of a file that is known already.
+    pub(super) fn number(&self, id: FileId) -> Option<FileNumber> {
+        self.numbers.get(&id).copied()
+    }
+
+    /// Whether building the table would now be worth while; `large` ones may be built.
+    pub(super) fn wants_table(&self, number: FileNumber, large: bool, now: Instant) -> bool {
+        self.known.get(&number).is_some_and(|known| match known.table {
+            Err(NoTable::NoRoom) => now.duration_since(known.tried) > RETRY,
+            Err(NoTable::Later) => large,
+            Err(NoTable::Nothing) | Ok(_) => false,
+        })
+    }
+
+    /// Whether its table is left for later.
+    pub(super) fn is_for_later(&self, number: FileNumber) -> bool {
+        self.known.get(&number).is_some_and(|k| matches!(k.table, Err(NoTable::Later)))
+    }
+
+    /// Reads a file and builds its table, as good as it gets.
+    pub(super) fn add<M: Words>(&mut self, file: &File, id: FileId, site: &mut Site<'_, M>) -> FileNumber {
+        let (elf, table) = read_and_build(file, id, site);
+        let number = self.number(id).unwrap_or_else(|| {
+            self.next += 1;
+            self.numbers.insert(id, FileNumber(self.next));
+            FileNumber(self.next)
+        });
+        let now = Instant::now();
+        self.known.insert(number, Known { id, elf, table, used: now, tried: now });
+        number
+    }
+
+    /// Marks it as in use.
+    pub(super) fn touch(&mut self, number: FileNumber, now: Instant) {
+        if let Some(known) = self.known.get_mut(&number) {
+            known.used = now;
+        }
+    }
+
+    /// Whether a table was refused for want of room.
+    pub(super) fn lacks_room(&self, number: FileNumber) -> bool {
+        self.known.get(&number).is_some_and(|k| matches!(k.table, Err(NoTable::NoRoom)))
+    }
+
+    /// The file that was not used for longest, unless all were lately.
+    pub(super) fn coldest(&self, now: Instant) -> Option<FileNumber> {
+        let held = self.known.iter().filter(|(_, k)| k.table.is_ok() && now.duration_since(k.used) > HOT);
+        held.min_by_key(|(_, k)| k.used).map(|(number, _)| *number)
+    }
+
+    /// Forgets a file; its memory goes back to the arena, so nothing may lead there any more.
+    pub(super) fn remove(&mut self, number: FileNumber, arena: &mut Arena) {
+        let Some(known) = self.known.remove(&number) else { return };
+        self.numbers.remove(&known.id);
+        let runs = known.table.map(|t| t.runs).unwrap_or_default();
+        runs.into_iter().for_each(|run| arena.give(run, Instant::now()));
+    }
+
+    /// Tables there are, and their rows.
+    pub(super) fn count(&self) -> (usize, u64) {
+        let tables = self.known.values().filter_map(|k| k.table.as_ref().ok());
+        tables.fold((0, 0), |(n, rows), t| (n + 1, rows + t.rows))
+    }
+
+    /// Appends what the kernel half should know of a mapping of the file from `offset` on.
+    pub(super) fn entries(&self, number: FileNumber, start: u64, end: u64, offset: u64, entries: &mut Vec<MappingEntry>) {
+        let bare = |kind| MappingEntry { start, end, bias: 0, pages_at: 0, kind };
+        let known = self.known.get(&number);
+        let table = match known.map(|k| &k.table) {
+            Some(Ok(table)) => table,
+            Some(Err(NoTable::Nothing)) => return entries.push(bare(Kind::Bare)),
+            Some(Err(NoTable::NoRoom | NoTable::Later)) | None => return entries.push(bare(Kind::Pending)),
+        };
+        match known.and_then(|k| k.elf.as_ref()?.address_of(offset)) {
+            Some(address) => pieces(table, start, end, start.wrapping_sub(address), entries),
+            None => entries.push(bare(Kind::Bare)),
+        }
+    }
+}
+
+/// `shift` is what was added to the addresses that the file asks for.
+fn pieces(table: &Table, start: u64, end: u64, shift: u64, entries: &mut Vec<MappingEntry>) {
+    for (i, &pages_at) in table.pieces.iter().enumerate() {
+        let first = table.first + i as u64 * PIECE_BYTES;
+        let bias = first.wrapping_add(shift);
+        let covered = (table.end - first).min(PIECE_BYTES).next_multiple_of(PAGE_BYTES);
+        let (start, end) = (start.max(bias), end.min(bias.saturating_add(covered)));
+        if start < end {
+            entries.push(MappingEntry { start, end, bias, pages_at, kind: Kind::Table });
+        }
+    }
+}
+
+fn read_and_build<M: Words>(file: &File, id: FileId, site: &mut Site<'_, M>) -> (Option<Elf>, Result<Table, NoTable>) {
+    let Ok(Some(elf)) = Elf::read(file, id.bytes) else { return (None, Err(NoTable::Nothing)) };
+    let Some(section) = elf.eh_frame.filter(|s| s.bytes > 0 && elf.arch == Arch::HERE) else { return (Some(elf), Err(NoTable::Nothing)) };
+    if section.bytes > site.work_bytes {
+        return (Some(elf), Err(NoTable::NoRoom));
+    }
+    if section.bytes > site.large_bytes {
+        return (Some(elf), Err(NoTable::Later));
+    }
+    let table = match elf::read(file, id.bytes, section.offset, section.bytes) {
+        Ok(bytes) => table::build(&elf, section, &bytes, site.rules, site.arena, site.memory),
+        Err(_) => Err(NoTable::Nothing),
+    };
+    (Some(elf), table)
+}

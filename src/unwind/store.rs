@@ -1,0 +1,278 @@
+//! Which processes and files the kernel half knows, and what makes room for others.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+
+use super::arena::{Arena, Run, Words};
+use super::files::{FileNumber, Files, Site};
+use super::layout::{Kind, MAPPING_WORDS, MappingEntry, PROCS_MAX, Rule, proc_bytes};
+use super::rule::Rules;
+use crate::sample::ProcKey;
+use crate::symbols::copy_vdso;
+use crate::symbols::process::{Backing, Mapping, Process};
+
+/// What the kernel half reads.
+pub(super) trait Kernel: Words {
+    /// Sets rule number `number`.
+    fn set_rule(&mut self, number: u16, rule: &Rule) -> io::Result<()>;
+    /// Makes a process known, in place of what was known of it.
+    fn set_proc(&mut self, tgid: u32, value: &[u8]) -> io::Result<()>;
+    /// Forgets a process.
+    fn drop_proc(&mut self, tgid: u32);
+    /// To be called when all is written for now.
+    fn rest(&mut self);
+}
+
+/// All that is known.
+pub(super) struct Store<K> {
+    kernel: K,
+    arena: Arena,
+    rules: Rules,
+    files: Files,
+    vdso: Option<FileNumber>,
+    procs: FxHashMap<ProcKey, Proc>,
+    work_bytes: u64,
+    /// Sections of more bytes are left for later, at the moment.
+    large_bytes: u64,
+}
+
+/// Sections of more bytes take long: from 100,000 rows on.
+const LARGE_BYTES: u64 = 512 << 10;
+
+/// A process that the kernel half knows.
+struct Proc {
+    run: Run,
+    entries: Vec<MappingEntry>,
+    /// Start, inode and file of each mapping, so that files need not be opened again.
+    files: Vec<(u64, u64, FileNumber)>,
+    seen: Instant,
+}
+
+/// How a look at a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looked {
+    /// It is known better now.
+    Changed,
+    /// Nothing was new.
+    Same,
+    /// It has exited, or may not be read, or there is no room for it.
+    Failed,
+}
+
+impl<K: Kernel> Store<K> {
+    /// Of at most `table_bytes` in the kernel, and as many to build one table with.
+    pub(super) fn new(kernel: K, table_bytes: u64) -> Store<K> {
+        Store {
+            kernel,
+            arena: Arena::new(table_bytes),
+            rules: Rules::default(),
+            files: Files::default(),
+            vdso: None,
+            procs: FxHashMap::default(),
+            work_bytes: table_bytes,
+            large_bytes: LARGE_BYTES,
+        }
+    }
+
+    /// Whether a process is known; if so, it and its files count as used now.
+    pub(super) fn touch(&mut self, key: ProcKey, now: Instant) -> bool {
+        let Some(known) = self.procs.get_mut(&key) else { return false };
+        known.seen = now;
+        for (_, _, file) in &known.files {
+            self.files.touch(*file, now);
+        }
+        true
+    }
+
+    /// Reads the mappings of a process, builds the tables it lacks, and tells the kernel half. One that takes long is built only if
+    /// `large`, and then alone.
+    pub(super) fn look(&mut self, key: ProcKey, large: bool) -> Looked {
+        self.large_bytes = if large { u64::MAX } else { LARGE_BYTES };
+        let looked = self.try_look(key).unwrap_or(Looked::Failed);
+        if looked == Looked::Failed {
+            self.forget(key);
+        }
+        self.kernel.rest();
+        looked
+    }
+
+    /// Whether large tables of a process are still to be built.
+    pub(super) fn has_more(&self, key: ProcKey) -> bool {
+        self.procs.get(&key).is_some_and(|p| p.files.iter().any(|(_, _, file)| self.files.is_for_later(*file)))
+    }
+
+    fn try_look(&mut self, key: ProcKey) -> Option<Looked> {
+        let process = Process::find(key)?;
+        let mappings = process.mappings().ok()?;
+        let files = self.files_of(&process, &mappings);
+        let entries = self.entries(&mappings, &files);
+        // What was read may be another's whose pid it is now.
+        if entries.is_empty() || !process.is_alive() {
+            return None;
+        }
+        for (number, rule) in self.rules.take_new() {
+            self.kernel.set_rule(number, &rule).ok()?;
+        }
+        let same = self.procs.get(&key).is_some_and(|known| known.entries == entries);
+        self.publish(key, entries, files)?;
+        Some(if same { Looked::Same } else { Looked::Changed })
+    }
+
+    /// The files of all mappings, tables built.
+    fn files_of(&mut self, process: &Process, mappings: &[Mapping]) -> Vec<(u64, u64, FileNumber)> {
+        let mut files = Vec::new();
+        for mapping in mappings {
+            if let Some(file) = self.file_of(process, mapping) {
+                files.push((mapping.start, mapping.inode, file));
+            }
+        }
+        files
+    }
+
+    fn file_of(&mut self, process: &Process, mapping: &Mapping) -> Option<FileNumber> {
+        let now = Instant::now();
+        match mapping.backing {
+            Backing::Anonymous => None,
+            Backing::Vdso => match self.vdso {
+                Some(vdso) => Some(vdso),
+                None => {
+                    let (file, id) = copy_vdso()?;
+                    self.vdso = Some(self.build(&file, id));
+                    self.vdso
+                }
+            },
+            Backing::File => {
+                let known = self.procs.get(&process.key()).map_or(&[][..], |p| &p.files);
+                let before = known.iter().find(|(start, inode, _)| (*start, *inode) == (mapping.start, mapping.inode));
+                if let Some((_, _, file)) = before.filter(|(_, _, file)| !self.wants_table(*file, now)) {
+                    return Some(*file);
+                }
+                let (file, id) = process.open(mapping).ok()?;
+                match self.files.number(id).filter(|&number| !self.wants_table(number, now)) {
+                    Some(number) => Some(number),
+                    None => Some(self.build(&file, id)),
+                }
+            }
+        }
+    }
+
+    fn wants_table(&self, number: FileNumber, now: Instant) -> bool {
+        self.files.wants_table(number, self.large_bytes > LARGE_BYTES, now)
+    }
+
+    /// Builds a table, if need be in place of those that were not used for long.
+    fn build(&mut self, file: &std::fs::File, id: crate::symbols::process::FileId) -> FileNumber {
+        /// Rounds of making room: each makes twice as much as the one before.
+        const ROUNDS: u32 = 4;
+        let mut number = self.add(file, id);
+        if !self.files.is_for_later(number) {
+            self.large_bytes = LARGE_BYTES;
+        }
+        for round in 0..ROUNDS {
+            if !self.files.lacks_room(number) || !self.make_room(1 << round) {
+                break;
+            }
+            number = self.add(file, id);
+        }
+        number
+    }
+
+    fn add(&mut self, file: &std::fs::File, id: crate::symbols::process::FileId) -> FileNumber {
+        let mut site = Site {
+            rules: &mut self.rules,
+            arena: &mut self.arena,
+            memory: &mut self.kernel,
+            work_bytes: self.work_bytes,
+            large_bytes: self.large_bytes,
+        };
+        self.files.add(file, id, &mut site)
+    }
+
+    /// Drops so many of the tables that were not used for longest, and those who use them; false where all were lately.
+    fn make_room(&mut self, tables: u32) -> bool {
+        let mut dropped = false;
+        for _ in 0..tables {
+            let Some(file) = self.files.coldest(Instant::now()) else { break };
+            let users = self.procs.iter().filter(|(_, p)| p.files.iter().any(|(_, _, f)| *f == file)).map(|(key, _)| *key);
+            for key in users.collect::<Vec<_>>() {
+                self.forget(key);
+            }
+            self.vdso.take_if(|vdso| *vdso == file);
+            self.files.remove(file, &mut self.arena);
+            dropped = true;
+        }
+        if dropped {
+            std::thread::sleep(Arena::REST);
+        }
+        dropped
+    }
+
+    fn entries(&self, mappings: &[Mapping], files: &[(u64, u64, FileNumber)]) -> Vec<MappingEntry> {
+        let mut entries: Vec<MappingEntry> = Vec::new();
+        for mapping in mappings {
+            let (start, end) = (mapping.start, mapping.end);
+            let file = files.binary_search_by_key(&start, |f| f.0).ok().map(|i| files[i].2);
+            match (mapping.backing, file) {
+                (Backing::Anonymous, _) => match entries.last_mut().filter(|last| last.kind == Kind::Jit && last.end == start) {
+                    Some(last) => last.end = end,
+                    None => entries.push(MappingEntry { start, end, bias: 0, pages_at: 0, kind: Kind::Jit }),
+                },
+                (_, Some(file)) => self.files.entries(file, start, end, mapping.offset, &mut entries),
+                (_, None) => entries.push(MappingEntry { start, end, bias: 0, pages_at: 0, kind: Kind::Bare }),
+            }
+        }
+        entries.truncate((Arena::RUN_WORDS_MAX / MAPPING_WORDS) as usize);
+        entries
+    }
+
+    fn publish(&mut self, key: ProcKey, entries: Vec<MappingEntry>, files: Vec<(u64, u64, FileNumber)>) -> Option<()> {
+        let now = Instant::now();
+        if self.procs.len() >= PROCS_MAX && !self.procs.contains_key(&key) {
+            let oldest = self.procs.iter().min_by_key(|(_, p)| p.seen).map(|(key, _)| *key);
+            oldest.into_iter().for_each(|oldest| self.forget(oldest));
+        }
+        let words: Vec<u32> = entries.iter().flat_map(MappingEntry::words).collect();
+        let run = match self.arena.take(words.len() as u32, &mut self.kernel, now) {
+            Some(run) => run,
+            None if self.make_room(1) => self.arena.take(words.len() as u32, &mut self.kernel, Instant::now())?,
+            None => return None,
+        };
+        let written = self.kernel.write(run.at, &words);
+        let value = proc_bytes(key.start_ns, run.at, entries.len() as u32);
+        if written.and_then(|()| self.kernel.set_proc(key.pid, &value)).is_err() {
+            self.arena.give(run, now);
+            return None;
+        }
+        if let Some(before) = self.procs.insert(key, Proc { run, entries, files, seen: now }) {
+            self.arena.give(before.run, now);
+        }
+        Some(())
+    }
+
+    /// Forgets a process.
+    pub(super) fn forget(&mut self, key: ProcKey) {
+        if let Some(known) = self.procs.remove(&key) {
+            self.kernel.drop_proc(key.pid);
+            self.arena.give(known.run, Instant::now());
+        }
+    }
+
+    /// Forgets the processes that exited, of those not sampled for a while.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        const QUIET: Duration = Duration::from_secs(60);
+        let quiet = self.procs.iter().filter(|(_, p)| now.duration_since(p.seen) > QUIET).map(|(key, _)| *key);
+        for key in quiet.collect::<Vec<_>>() {
+            if Process::find(key).is_none() {
+                self.forget(key);
+            }
+        }
+    }
+
+    /// Processes, tables, rows, bytes of chunks.
+    pub(super) fn count(&self) -> (usize, usize, u64, u64) {
+        let (tables, rows) = self.files.count();
+        (self.procs.len(), tables, rows, self.arena.bytes())
+    }
+}

@@ -1,0 +1,233 @@
+//! The thread that keeps the tables: the hottest process first, never more often than it is worth.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use rustc_hash::FxHashMap;
+
+use super::maps::{Live, TableMaps};
+use super::store::{Kernel, Looked, Store};
+use crate::bpf::memory;
+use crate::sample::ProcKey;
+
+/// What the walks of a process lacked (`enum eb_miss`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Miss {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Nothing that is known, but they ended early.
+    Cut,
+    /// The table of a file.
+    Table,
+    /// Newer mappings.
+    Mapping,
+    /// All mappings.
+    Process,
+}
+
+/// A process that was sampled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sampled {
+    /// Which.
+    pub key: ProcKey,
+    /// How often since it was told last.
+    pub samples: u32,
+    /// The worst that happened.
+    pub miss: Miss,
+}
+
+/// What is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Processes whose mappings are known.
+    pub processes: usize,
+    /// Files with a table.
+    pub tables: usize,
+    /// Rows of all tables.
+    pub rows: u64,
+    /// Bytes of kernel memory that tables and mappings take.
+    pub table_bytes: u64,
+    /// CPU time that it took, ns.
+    pub cpu_ns: u64,
+}
+
+enum Message {
+    Sampled(Vec<Sampled>),
+    Gone(Vec<ProcKey>),
+}
+
+/// The thread's handle; it ends when the last is dropped.
+#[derive(Clone, Debug)]
+pub struct Unwinder {
+    messages: Sender<Message>,
+    status: Arc<Mutex<Status>>,
+}
+
+impl Unwinder {
+    /// Starts the thread, which uses at most `memory_bytes`: half of it for tables in the kernel, half while it builds one.
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub fn spawn(maps: TableMaps, memory_bytes: u64) -> std::io::Result<Unwinder> {
+        let (messages, inbox) = crossbeam_channel::bounded(64);
+        let status = Arc::new(Mutex::new(Status::default()));
+        let told = Arc::clone(&status);
+        let work = move || Worker::new(Store::new(Live::new(maps), memory_bytes / 2), told).run(&inbox);
+        std::thread::Builder::new().name("unwind".into()).spawn(work)?;
+        Ok(Unwinder { messages, status })
+    }
+
+    /// Tells which processes were sampled. Never waits: what the thread cannot take now will be told again.
+    pub fn sampled(&self, processes: Vec<Sampled>) {
+        if !processes.is_empty() {
+            let _ = self.messages.try_send(Message::Sampled(processes));
+        }
+    }
+
+    /// Tells which processes exited; those it misses it finds out by itself.
+    pub fn gone(&self, processes: Vec<ProcKey>) {
+        if !processes.is_empty() {
+            let _ = self.messages.try_send(Message::Gone(processes));
+        }
+    }
+
+    /// What is there now.
+    pub fn status(&self) -> Status {
+        self.status.lock().map_or_else(|e| *e.into_inner(), |status| *status)
+    }
+}
+
+/// Looks at processes in this time; more wait.
+const SPAN: Duration = Duration::from_secs(1);
+const LOOKS: u32 = 32;
+/// From look to look at one process.
+const WAIT_MIN: Duration = Duration::from_millis(100);
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// A process whose walks end early for no known reason may have other mappings now.
+const WAIT_CUT: Duration = Duration::from_secs(5);
+/// How often exited processes are looked for.
+const SWEEP: Duration = Duration::from_secs(30);
+
+struct Worker<K> {
+    store: Store<K>,
+    wanted: FxHashMap<ProcKey, Sampled>,
+    /// Processes that lack large tables, the latest to be sampled last.
+    large: Vec<ProcKey>,
+    looked: FxHashMap<ProcKey, (Instant, Duration)>,
+    swept: Instant,
+    span: (Instant, u32),
+    status: Arc<Mutex<Status>>,
+}
+
+impl<K: Kernel> Worker<K> {
+    fn new(store: Store<K>, status: Arc<Mutex<Status>>) -> Worker<K> {
+        let now = Instant::now();
+        Worker { store, wanted: FxHashMap::default(), large: Vec::new(), looked: FxHashMap::default(), swept: now, span: (now, 0), status }
+    }
+
+    fn run(mut self, inbox: &Receiver<Message>) {
+        loop {
+            let next = match (self.wanted.is_empty(), self.large.is_empty()) {
+                (true, true) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                (true, false) => inbox.recv_timeout(Duration::ZERO),
+                (false, _) => inbox.recv_timeout(Duration::from_millis(20)),
+            };
+            match next {
+                Ok(message) => self.hear(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while let Ok(message) = inbox.try_recv() {
+                self.hear(message);
+            }
+            self.work(Instant::now());
+        }
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Sampled(processes) => processes.into_iter().for_each(|sampled| self.want(sampled)),
+            Message::Gone(keys) => keys.into_iter().for_each(|key| {
+                self.store.forget(key);
+                self.wanted.remove(&key);
+                self.looked.remove(&key);
+                self.large.retain(|k| *k != key);
+            }),
+        }
+    }
+
+    fn want(&mut self, sampled: Sampled) {
+        self.store.touch(sampled.key, Instant::now());
+        let queued = sampled.miss == Miss::Table && self.large.contains(&sampled.key);
+        if sampled.miss == Miss::Nothing || queued {
+            return;
+        }
+        let wanted = self.wanted.entry(sampled.key).or_insert(Sampled { samples: 0, ..sampled });
+        wanted.samples = wanted.samples.saturating_add(sampled.samples);
+        wanted.miss = wanted.miss.max(sampled.miss);
+    }
+
+    /// Looks at what is wanted, the hottest first, as far as it is time for that.
+    fn work(&mut self, now: Instant) {
+        self.wanted.retain(|key, wanted| is_time(self.looked.get(key), wanted.miss, now));
+        let mut wanted: Vec<Sampled> = self.wanted.values().copied().collect();
+        wanted.sort_by_key(|w| std::cmp::Reverse(w.samples));
+        if now.duration_since(self.span.0) > SPAN {
+            self.span = (now, 0);
+        }
+        let looks = wanted.len().min((LOOKS - self.span.1) as usize);
+        for sampled in &wanted[..looks] {
+            self.wanted.remove(&sampled.key);
+            self.span.1 += 1;
+            self.look(sampled.key, false);
+        }
+        let large = if looks == 0 { self.large.pop() } else { None };
+        large.into_iter().for_each(|key| self.look(key, true));
+        if now.duration_since(self.swept) > SWEEP {
+            self.swept = now;
+            self.store.sweep(now);
+            self.looked.retain(|_, (at, _)| now.duration_since(*at) < 2 * WAIT_MAX);
+        }
+        if looks > 0 || large.is_some() {
+            self.tell();
+        }
+    }
+
+    fn look(&mut self, key: ProcKey, large: bool) {
+        let before = self.looked.get(&key).map_or(WAIT_MIN, |(_, wait)| *wait);
+        let wait = match self.store.look(key, large) {
+            Looked::Changed => (before / 2).max(WAIT_MIN),
+            Looked::Same | Looked::Failed => (before * 2).min(WAIT_MAX),
+        };
+        self.looked.insert(key, (Instant::now(), wait));
+        self.large.retain(|k| *k != key);
+        if self.store.has_more(key) {
+            self.large.push(key);
+        }
+    }
+
+    fn tell(&self) {
+        let (processes, tables, rows, table_bytes) = self.store.count();
+        let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        let cpu_ns = cpu.tv_sec as u64 * 1_000_000_000 + cpu.tv_nsec as u64;
+        let Ok(mut status) = self.status.lock() else { return };
+        if status.rows != rows {
+            // Reading a table takes megabytes for a moment.
+            memory::give_back();
+        }
+        *status = Status { processes, tables, rows, table_bytes, cpu_ns };
+    }
+}
+
+/// Whether to look at a process again that was looked at before.
+fn is_time(looked: Option<&(Instant, Duration)>, miss: Miss, now: Instant) -> bool {
+    let Some((at, wait)) = looked else { return true };
+    let wait = match miss {
+        Miss::Nothing => return false,
+        Miss::Cut => WAIT_CUT.max(*wait),
+        Miss::Table | Miss::Mapping | Miss::Process => *wait,
+    };
+    now.duration_since(*at) >= wait
+}

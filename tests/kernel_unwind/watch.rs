@@ -1,0 +1,119 @@
+//! Samples one process, and knows its stacks by name.
+
+use std::collections::HashMap;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ebtop::collect::stacks::Stacks;
+use ebtop::sample::{Origin, ProcKey, StackCount, StackQuality};
+use ebtop::symbols::{Request, spawn};
+
+/// A second of samples is enough to tell 98 % from 97.
+pub const HZ: u32 = 499;
+/// The first samples of a process are taken before its table is there; they are marked, and not judged here. On a busy machine a large
+/// table takes that long.
+const WARM: Duration = Duration::from_secs(60);
+
+pub struct Watched {
+    pub counts: Vec<StackCount>,
+    pub names: HashMap<u64, String>,
+    pub printed: String,
+}
+
+/// Runs a program until it ends or `seconds` have passed since it was known.
+pub fn watch(command: &mut Command, seconds: f64) -> Watched {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    watch_child(child, seconds)
+}
+
+pub fn watch_child(mut child: Child, seconds: f64) -> Watched {
+    let mut stacks = Stacks::open(HZ).unwrap();
+    let pid = child.id();
+    let (begin, mut known) = (Instant::now(), false);
+    while !known && begin.elapsed() < WARM {
+        std::thread::sleep(Duration::from_millis(20));
+        known = stacks.read().counts.iter().any(|c| c.key.pid == pid && c.quality == StackQuality::Complete && !c.user.is_empty());
+    }
+    println!("known after {:?}", begin.elapsed());
+    let (requests, answers) = spawn(Origin::Here);
+    let (mut counts, mut names) = (Vec::<StackCount>::new(), HashMap::new());
+    let end = Instant::now() + Duration::from_secs_f64(seconds);
+    let mut exited = false;
+    while !exited && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(100));
+        exited = child.try_wait().unwrap().is_some();
+        let new: Vec<_> = stacks.read().counts.into_iter().filter(|c| c.key.pid == pid).collect();
+        let mut request = Request { key: new.first().map_or(ProcKey::default(), |c| c.key), user: vec![], kernel: vec![] };
+        for stack in &new {
+            request.user.extend(stack.user.iter().filter(|a| !names.contains_key(*a)));
+        }
+        requests.send(request).unwrap();
+        for (address, frames) in answers.recv().unwrap().user {
+            if let Some(name) = frames.iter().find_map(|f| f.function.clone()) {
+                names.insert(address, name);
+            }
+        }
+        counts.extend(new);
+    }
+    if !exited {
+        child.kill().unwrap();
+    }
+    let printed = String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned();
+    Watched { counts, names, printed }
+}
+
+impl Watched {
+    pub fn samples(&self) -> u32 {
+        self.in_user_mode().map(|c| c.count).sum()
+    }
+
+    /// All but those of a thread that never was in user mode.
+    fn in_user_mode(&self) -> impl Iterator<Item = &StackCount> {
+        self.counts.iter().filter(|c| !c.user.is_empty())
+    }
+
+    /// Percent of the samples that `right` holds for.
+    pub fn share(&self, right: impl Fn(&StackCount) -> bool) -> f64 {
+        let of_it: u32 = self.in_user_mode().filter(|c| right(c)).map(|c| c.count).sum();
+        f64::from(of_it) * 100.0 / f64::from(self.samples().max(1))
+    }
+
+    pub fn complete_pct(&self) -> f64 {
+        self.share(|c| c.quality == StackQuality::Complete)
+    }
+
+    pub fn frames_mean(&self) -> f64 {
+        let frames: usize = self.in_user_mode().map(|c| c.user.len() * c.count as usize).sum();
+        frames as f64 / f64::from(self.samples().max(1))
+    }
+
+    /// Names of a stack, innermost first; empty where there is none.
+    pub fn named(&self, stack: &StackCount) -> Vec<&str> {
+        stack.user.iter().map(|a| self.names.get(a).map_or("", String::as_str)).collect()
+    }
+
+    /// How the stacks ended, for a failed test.
+    pub fn report(&self) -> String {
+        let mut by_quality: HashMap<StackQuality, (u32, &StackCount)> = HashMap::new();
+        for stack in self.in_user_mode() {
+            let seen = by_quality.entry(stack.quality).or_insert((0, stack));
+            seen.0 += stack.count;
+        }
+        let lines = by_quality.iter().map(|(quality, (count, stack))| {
+            let frames: Vec<String> = stack.user.iter().zip(self.named(stack)).map(|(a, n)| format!("{n}@{a:x}")).collect();
+            format!("  {quality:?}: {count}, e.g. {}", frames.join(" < "))
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// At least 98 % of the stacks are complete.
+    pub fn assert_complete(&self, what: &str) {
+        let complete = self.complete_pct();
+        println!("{what}: {} samples, {complete:.2} % complete, {:.1} frames", self.samples(), self.frames_mean());
+        if complete < 100.0 {
+            println!("{}", self.report());
+        }
+        assert!(self.samples() > 150, "{what}: only {} samples", self.samples());
+        assert!(complete >= 98.0, "{what}: {complete} % complete");
+    }
+}
