@@ -52,7 +52,7 @@ target_dir=${CARGO_TARGET_DIR:-target}
 
 # build_static SUBCOMMAND CARGO_ARGUMENTS...: runs cargo so that the binaries need no library of the system, not even libc: they run on
 # any userland. The target is named, or procedural macros would be static, too, and not load. Artefacts: $target_dir/$STATIC_TARGET.
-STATIC_TARGET=x86_64-unknown-linux-gnu
+STATIC_TARGET=$(uname -m)-unknown-linux-gnu
 build_static() {
     subcommand=$1
     shift

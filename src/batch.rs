@@ -163,7 +163,7 @@ impl<'a> Batch<'a> {
         if self.asked.is_empty() {
             return true;
         }
-        self.collector.send(Command::Details(self.asked.iter().map(|(key, (exec_id, _))| (*key, *exec_id)).collect()));
+        self.collector.send(Command::Details(self.asked.keys().copied().collect()));
         let deadline = at(Instant::now() + PATIENCE);
         loop {
             match self.receive(&deadline) {

@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use crate::app::look::{Palette, Units};
 use crate::batch::{Format, View};
 use crate::delay;
+use crate::sample::Domain;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,10 +54,19 @@ pub struct Cli {
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Commands {
     /// Say what of ebtop works on this machine, what does not, why, and how to fix it
+    ///
+    /// Every hook is tried alone, too. EBTOP_FORCE=tasks=iterator,net=probes,mem=raw takes lower rungs than the best that works, for
+    /// tests: docs/kernels.md
     Check {
         /// As one JSON object
         #[arg(long)]
         json: bool,
+        /// Write here all that libbpf and the verifier said
+        #[arg(long, value_name = "FILE")]
+        log: Option<PathBuf>,
+        /// Where samples come from.
+        #[command(flatten)]
+        collect: Collect,
     },
     /// Play a recording on the live screen
     Replay {
@@ -113,7 +123,7 @@ pub struct Pace {
 }
 
 /// Where samples come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct Collect {
     /// Stack samples a second on each CPU, 0 for none. Odd rates avoid lockstep with timers
     #[arg(long, value_name = "N", default_value_t = 49, value_parser = clap::value_parser!(u32).range(0..=999))]
@@ -122,6 +132,14 @@ pub struct Collect {
     /// Use /proc only: no privilege needed, fewer columns
     #[arg(long)]
     pub no_bpf: bool,
+
+    /// Start only these parts; without tasks, processes come from /proc
+    #[arg(long, value_name = "PART,..", value_delimiter = ',', value_enum, conflicts_with = "no_bpf")]
+    pub probes: Vec<Domain>,
+
+    /// Kernel types for a kernel without /sys/kernel/btf/vmlinux [default: /usr/lib/ebtop/btf/RELEASE.btf]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_bpf")]
+    pub btf: Option<PathBuf>,
 }
 
 /// What is shown and how.
@@ -220,14 +238,16 @@ mod tests {
         assert_eq!(show.fields, ["pid", "cpu"]);
         assert_eq!((show.pid, show.user), (vec![1, 2], vec!["root".to_owned(), "7".to_owned()]));
         assert_eq!((show.sort.as_deref(), show.filter.as_deref()), (Some("cpu"), Some("cpu>5")));
-        assert_eq!((cli.pace.delay, cli.collect), (Duration::from_millis(500), Collect { hz: 0, no_bpf: true }));
+        assert_eq!((cli.pace.delay, cli.collect), (Duration::from_millis(500), Collect { hz: 0, no_bpf: true, probes: vec![], btf: None }));
     }
 
     #[test]
     fn commands() {
-        assert_eq!(parse("ebtop check --json").unwrap().command, Some(Commands::Check { json: true }));
+        let collect = Collect { hz: 49, no_bpf: false, probes: vec![Domain::Tasks, Domain::Mem], btf: Some("t".into()) };
+        let check = parse("ebtop check --json --log f --probes tasks,mem --btf t").unwrap().command;
+        assert_eq!(check, Some(Commands::Check { json: true, log: Some("f".into()), collect }));
         let record = parse("ebtop record -o f -n 5 -d 2").unwrap().command;
-        let (pace, collect) = (Pace { delay: Duration::from_secs(2) }, Collect { hz: 49, no_bpf: false });
+        let (pace, collect) = (Pace { delay: Duration::from_secs(2) }, Collect { hz: 49, no_bpf: false, probes: vec![], btf: None });
         assert_eq!(record, Some(Commands::Record { output: "f".into(), iterations: Some(5), pace, collect }));
         let Some(Commands::Replay { file, show, pace }) = parse("ebtop replay f --view cpu").unwrap().command else { panic!() };
         assert_eq!((file, show.view, pace.delay), (PathBuf::from("f"), View::Cpu, Duration::from_secs(1)));
@@ -242,6 +262,8 @@ mod tests {
             "-d -1",
             "-d nan",
             "--hz 1000",
+            "--probes disk",
+            "--no-bpf --probes net",
             "-n 0",
             "-p 0",
             "-p x",

@@ -13,10 +13,13 @@ use ebtop::app::filter::{Filter, parse};
 use ebtop::app::look::{Look, Palette, Units};
 use ebtop::app::view::View as Screen;
 use ebtop::batch::{self, BatchOptions, View};
+use ebtop::bpf::{self, trial::Trial};
 use ebtop::cli::{Cli, Collect, Commands, Pace, Show};
+use ebtop::collect::choice::Choice;
 use ebtop::collect::start::{StartOptions, start};
-use ebtop::collect::{Collector, check};
+use ebtop::collect::{Collector, check, types};
 use ebtop::config::{self, Config, Loaded};
+use ebtop::files::{Opened, open_or_make};
 use ebtop::record::{Replay, keep};
 use ebtop::rights::{Work, files_as_invoker, narrow};
 use ebtop::run::{self, RunOptions};
@@ -62,15 +65,15 @@ enum Failure {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        None => show(&cli.show, cli.pace, "", || live(cli.pace, cli.collect)),
+        None => show(&cli.show, cli.pace, "", || live(cli.pace, &cli.collect)),
         Some(Commands::Replay { file, pace, show: options }) => show(&options, pace, "replay", || replay(pace, &file)),
         Some(Commands::Record { output, iterations, pace, collect }) => {
-            let collector = live(pace, collect)?;
+            let collector = live(pace, &collect)?;
             settle(true);
             keep(&collector, &output, iterations)?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Commands::Check { json }) => report(json),
+        Some(Commands::Check { json, log, collect }) => report(json, log.as_deref(), &collect),
         Some(Commands::Config { default: true, .. }) => print(config::DEFAULT.as_bytes()),
         Some(Commands::Config { config, .. }) => report_config(config.as_deref()),
         Some(Commands::Completions { shell }) => {
@@ -82,9 +85,17 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn live(pace: Pace, collect: Collect) -> anyhow::Result<Collector> {
-    let started = start(StartOptions { interval: pace.delay, hz: collect.hz, bpf: !collect.no_bpf });
+fn live(pace: Pace, collect: &Collect) -> anyhow::Result<Collector> {
+    let started = start(options(pace, collect)?);
     Ok(started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?)
+}
+
+/// What was asked of collection, by options and by the environment.
+fn options(pace: Pace, collect: &Collect) -> anyhow::Result<StartOptions> {
+    let force = std::env::var("EBTOP_FORCE").unwrap_or_default();
+    let choice = Choice::only(&collect.probes).force(&force).map_err(Failure::Usage)?;
+    types::choose(collect.btf.as_deref()).map_err(Failure::Usage)?;
+    Ok(StartOptions { interval: pace.delay, hz: collect.hz, bpf: !collect.no_bpf, choice })
 }
 
 /// Everything is attached: from here on this thread has no more rights than it needs, and makes files as the user behind sudo.
@@ -193,7 +204,7 @@ fn screen_of(view: View) -> Screen {
 
 /// `-F`, `-p` and `-u` as one filter.
 fn filter(options: &Show) -> anyhow::Result<Filter> {
-    let users = options.user.iter().map(|user| Ok(format!("user=\"{}\"", name_of(user)?))).collect::<anyhow::Result<Vec<_>>>()?;
+    let users = options.user.iter().map(|user| Ok(format!("uid={}", uid_of(user)?))).collect::<anyhow::Result<Vec<_>>>()?;
     let pids = options.pid.iter().map(|pid| format!("pid={pid}")).collect::<Vec<_>>();
     let own = options.filter.clone().filter(|f| !f.trim().is_empty());
     if let Some(text) = &own {
@@ -208,12 +219,9 @@ fn any_of(terms: &[String]) -> Option<String> {
     (!terms.is_empty()).then(|| terms.join(" or "))
 }
 
-/// Name of a user given by name or number; a number without a name stands for itself.
-fn name_of(user: &str) -> anyhow::Result<String> {
-    if let Ok(uid) = user.parse() {
-        return Ok(users::name_of(uid).unwrap_or(user.to_owned()));
-    }
-    let known = users::uid_of(user).and_then(users::name_of);
+/// Number of a user given by name or number.
+fn uid_of(user: &str) -> anyhow::Result<u32> {
+    let known = user.parse().ok().or_else(|| users::uid_of(user));
     known.ok_or_else(|| Failure::Usage(format!("there is no user `{user}`: give a name or a number")).into())
 }
 
@@ -227,21 +235,38 @@ fn who(source: &str, readonly: bool) -> String {
     if readonly { name + ", read-only" } else { name }
 }
 
-/// Tries every domain for real, then says what works.
-fn report(json: bool) -> anyhow::Result<ExitCode> {
-    let collector = start(StartOptions { interval: Duration::from_secs(3600), hz: 49, bpf: true })?;
+/// Tries every domain for real, and every hook alone, then says what works.
+fn report(json: bool, log: Option<&Path>, collect: &Collect) -> anyhow::Result<ExitCode> {
+    let collector = start(options(Pace { delay: Duration::from_secs(3600) }, collect)?)?;
     let status = match collector.updates.recv()? {
         Update::Sample(sample) => sample.status.clone(),
         _ => Vec::new(),
     };
-    let findings = check::findings(&check::gather());
+    let host = check::gather();
+    let trials = bpf::try_every_program();
+    let (findings, hooks) = (check::findings(&host), check::hooks(&trials, &host));
+    if let Some(path) = log {
+        keep_words(path, &trials)?;
+    }
     print(
         match json {
-            true => format!("{}\n", check::json(&findings, &status)),
-            false => check::text(&findings, &status),
+            true => format!("{}\n", check::json(&findings, &status, &hooks)),
+            false => check::text(&findings, &status, &hooks),
         }
         .as_bytes(),
     )
+}
+
+/// Writes what libbpf and the verifier said of each hook into a new file.
+fn keep_words(path: &Path, trials: &[Trial]) -> anyhow::Result<()> {
+    files_as_invoker().map_err(anyhow::Error::msg)?;
+    let words = trials.iter().map(|trial| format!("=== {} {} {}\n{}", trial.object, trial.program, trial.section, trial.words));
+    let text: String = words.collect();
+    let wrong = || format!("cannot write {}", path.display());
+    match open_or_make(path).with_context(wrong)? {
+        Opened::New(mut file) => file.write_all(text.as_bytes()).with_context(wrong),
+        Opened::Old(_) => anyhow::bail!("{} exists: give another name, or remove it first", path.display()),
+    }
 }
 
 /// Writes all at once; a reader that went away has seen enough.

@@ -31,7 +31,8 @@ impl Work {
             Work::Collect => &[CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE, CAP_SYSLOG],
             // map_files asks for CAP_CHECKPOINT_RESTORE (or CAP_SYS_ADMIN), kallsyms for CAP_SYSLOG.
             Work::Name => &[CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE, CAP_SYSLOG],
-            Work::Screen { readonly: false } => &[CAP_KILL, CAP_SYS_NICE],
+            // Where /proc is mounted with hidepid, others' processes can only be looked up with CAP_SYS_PTRACE.
+            Work::Screen { readonly: false } => &[CAP_KILL, CAP_SYS_NICE, CAP_SYS_PTRACE],
             Work::Screen { readonly: true } => &[],
         }
     }
@@ -62,7 +63,7 @@ fn give_up(work: Work) -> Result<(), caps::errors::CapsError> {
     let effective = caps::read(None, CapSet::Effective)?;
     caps::set(None, CapSet::Effective, &effective.intersection(&keep).copied().collect())?;
     if had_timers && !perf_event::is_allowed() {
-        // Debian's kernels before 6.1 (and others with kernel.perf_event_paranoid=3) ask for more than CAP_PERFMON.
+        // At kernel.perf_event_paranoid=3, their default, Debian's kernels ask for more than CAP_PERFMON.
         keep.insert(Capability::CAP_SYS_ADMIN);
         caps::set(None, CapSet::Effective, &effective.intersection(&keep).copied().collect())?;
     }
@@ -162,7 +163,10 @@ mod tests {
         let before = caps::read(None, CapSet::Permitted).unwrap();
         apart(move || {
             narrow(Work::Screen { readonly: false }).unwrap();
-            let wanted: CapsHashSet = [Capability::CAP_KILL, Capability::CAP_SYS_NICE].into_iter().filter(|c| before.contains(c)).collect();
+            let wanted: CapsHashSet = [Capability::CAP_KILL, Capability::CAP_SYS_NICE, Capability::CAP_SYS_PTRACE]
+                .into_iter()
+                .filter(|c| before.contains(c))
+                .collect();
             assert_eq!(caps::read(None, CapSet::Permitted).unwrap(), wanted);
             narrow(Work::Screen { readonly: true }).unwrap();
             assert_eq!((status_line("CapPrm:"), status_line("NoNewPrivs:")), ("0".repeat(16), "1".into()));

@@ -8,7 +8,7 @@ use anyhow::Context;
 use crossbeam_channel::{Receiver, TryRecvError, TrySendError, never, select};
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use ratatui::Terminal;
-use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::backend::Backend;
 use ratatui::layout::{Position, Rect};
 
 use crate::app::look::Look;
@@ -19,6 +19,7 @@ use crate::control;
 use crate::sample::Update;
 use crate::symbols::{Answer, Symbols};
 use crate::ui;
+use crate::ui::backend::Screen;
 use crate::ui::input::{self, Input};
 use crate::ui::terminal::{FrameWriter, Guard, panicked};
 use crate::ui::theme::Theme;
@@ -66,7 +67,7 @@ impl Job for Guard {
 pub fn run(collector: &Collector, symbols: Symbols, options: RunOptions) -> anyhow::Result<()> {
     let guard = Guard::enter(options.mouse).context("cannot take the terminal")?;
     let inputs = input::spawn().context("cannot read the terminal")?;
-    let mut terminal = Terminal::new(CrosstermBackend::new(FrameWriter::new(io::stdout())))?;
+    let mut terminal = Terminal::new(Screen::new(FrameWriter::new(io::stdout())))?;
     match run_on(&mut terminal, collector, symbols, &inputs, options, &guard) {
         Err(error) if is_gone(&error) => Ok(()),
         result => result,

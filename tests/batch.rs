@@ -295,7 +295,7 @@ impl Source for Renaming {
 
     fn want(&mut self, _wants: Wants) {}
 
-    fn details(&mut self, _key: ProcKey, _exec_id: u64) -> Option<Details> {
+    fn details(&mut self, _key: ProcKey) -> Option<Details> {
         self.reads += 1;
         Some(details(&format!("postgres: {}", self.reads), "postgres"))
     }

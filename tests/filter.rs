@@ -62,6 +62,8 @@ fn matches() {
         "pid=80",
         "pid:80",
         "user=www-data",
+        "uid=1000",
+        "UID:1000",
         "user:www",
         "user!=root",
         "user~^www",
@@ -97,6 +99,7 @@ fn matches() {
         "cpu>150",
         "net>4MiB",
         "user=root",
+        "uid=100",
         "user=WWW",
         "user=www",
         "exited",
@@ -131,6 +134,7 @@ fn kernel_threads_and_the_exited_have_words_of_their_own() {
     let kernel = RowView::live(&model, &model.rows[0], None);
     let departed = RowView::departed(&model, &model.departed[0]);
     assert!(reads("kthread").matches(&kernel) && !reads("kthread").matches(&departed));
+    assert!(reads("uid=1000").matches(&departed) && !reads("uid=0").matches(&departed), "nobody looked up the names of the exited");
     assert!(reads("exited cc1").matches(&departed) && !reads("exited").matches(&kernel));
     assert!(reads("exited cc1").matches(&RowView::exited(&model, &model.exited.groups[0])));
 }
@@ -151,6 +155,7 @@ fn sockets_by_port_address_and_state() {
         "proto=tcp",
         "nginx",
         "user=1000",
+        "uid=1000",
     ] {
         assert!(reads(text).matches_socket(&view), "{text}");
     }
@@ -168,6 +173,8 @@ fn errors_point_at_the_place() {
         ("(nginx", 6, "expected `)`"),
         ("nginx)", 5, "unexpected `)`"),
         ("user>5", 5, "holds words"),
+        ("uid>5", 4, "uid=1000"),
+        ("uid=-1", 4, "uid=1000"),
         ("cpu~5", 4, "holds numbers"),
         ("name~\"(\"", 5, "regular expression"),
         ("\"open", 0, "closing"),
@@ -215,6 +222,7 @@ fn piece() -> impl Strategy<Value = String> {
         "kthread",
         "\"a \\\" b\"",
         "port:443",
+        "uid=7",
         "age<20ms",
         "nginx:",
         "é*",

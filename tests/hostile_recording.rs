@@ -185,9 +185,9 @@ fn check_screen(mut replay: Replay) {
     for (width, height) in [(60, 15), (120, 40)] {
         let mut app = fresh(width, height);
         while let Ok(sample) = replay.sample() {
-            let keys_of: Vec<_> = sample.tasks.iter().map(|task| (task.key, task.exec_id)).collect();
+            let keys: Vec<_> = sample.tasks.iter().map(|task| task.key).collect();
             show(&mut app, sample);
-            let found = keys_of.into_iter().filter_map(|(key, exec_id)| Some((key, replay.details(key, exec_id)?))).collect();
+            let found = keys.into_iter().filter_map(|key| Some((key, replay.details(key)?))).collect();
             app.update(Event::Update(Update::Details(found)));
         }
         for view in ["1", "2", "3", "4", "4s", "5"] {

@@ -82,7 +82,7 @@ fn two_in_cgroups() -> (World, Sample) {
     let mut world = world();
     world.add(OTHER, "main;other", 30);
     let mut sample = world.sample(1);
-    for task in &mut sample.tasks {
+    for task in sample.tasks.iter_mut() {
         task.cgroup_id = if task.key == NGINX { 5 } else { 6 };
     }
     (world, sample)

@@ -51,7 +51,7 @@ impl DetailsBook {
     }
 
     /// Which of these to ask for now, at most a chunk; they count as asked. `now_ns`: when the sample was taken.
-    pub fn ask<'a>(&mut self, tasks: impl Iterator<Item = &'a Task>, now_ns: u64) -> Vec<(ProcKey, u64)> {
+    pub fn ask<'a>(&mut self, tasks: impl Iterator<Item = &'a Task>, now_ns: u64) -> Vec<ProcKey> {
         let mut wanted = Vec::new();
         for task in tasks {
             let known = self.entries.get(&task.key).is_some_and(|e| e.exec_id == task.exec_id && now_ns < e.again_ns);
@@ -60,7 +60,7 @@ impl DetailsBook {
             }
             let entry = self.entries.entry(task.key).or_default();
             (entry.exec_id, entry.again_ns) = (task.exec_id, hold_until_ns(task, now_ns));
-            wanted.push((task.key, task.exec_id));
+            wanted.push(task.key);
             if wanted.len() == CHUNK {
                 break;
             }
@@ -91,10 +91,10 @@ mod tests {
     fn asks_once_for_each_exec() {
         let mut book = DetailsBook::default();
         let key = task(1, 0).key;
-        assert_eq!(book.ask([task(1, 7)].iter(), NOW), [(key, 7)]);
+        assert_eq!(book.ask([task(1, 7)].iter(), NOW), [key]);
         assert_eq!(book.ask([task(1, 7)].iter(), NOW), []);
         book.learn(vec![(key, Details { cmdline: "sh".into(), ..Details::default() })]);
-        assert_eq!(book.ask([task(1, 8)].iter(), NOW), [(key, 8)]);
+        assert_eq!(book.ask([task(1, 8)].iter(), NOW), [key]);
         assert_eq!(book.get(key).unwrap().cmdline, "sh", "the old one stays until the new one comes");
     }
 

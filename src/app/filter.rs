@@ -5,6 +5,7 @@
 //! cpu>5 and (user=root or cgroup:ssh*)
 //! !kthread rss>=1.5G       adjacent terms mean and
 //! name~"^pg_"              a regular expression
+//! uid=1000                 by number, which the exited have, too; their users' names nobody looked up
 //! ```
 //! Case matters only where a capital is typed. `|` binds tighter than adjacency and `and`, which bind tighter than `or`.
 //! [`Filter`]'s `Display` writes what [`parse`] reads back as the same filter.

@@ -201,7 +201,7 @@ impl App {
     }
 
     /// What to ask the collector for: visible rows first, all rows where words decide.
-    pub(super) fn missing_details(&mut self, height: usize) -> Vec<(ProcKey, u64)> {
+    pub(super) fn missing_details(&mut self, height: usize) -> Vec<ProcKey> {
         let model = &self.model;
         let task = |key: ProcKey| model.find(key).map(|row| model.task(row));
         let visible: Vec<&Task> = match (self.view, self.shows_sockets) {

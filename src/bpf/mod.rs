@@ -11,10 +11,42 @@ pub mod refusal;
 pub mod ring;
 pub mod run;
 pub mod shared;
+pub mod trial;
+pub mod words;
 
-/// A module with the skeleton that build.rs wrote.
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use libbpf_rs::skel::SkelBuilder;
+
+use trial::Trial;
+
+/// Kernel types from a file, for a kernel that has none.
+static TYPES: OnceLock<PathBuf> = OnceLock::new();
+
+/// From now on every object is fitted to the kernel by the types in this file (BTF). Later calls change nothing.
+pub fn use_types_of(file: &Path) {
+    let _ = TYPES.set(file.to_owned());
+}
+
+/// The file given to [`use_types_of`].
+pub fn types_file() -> Option<&'static Path> {
+    TYPES.get().map(PathBuf::as_path)
+}
+
+/// A builder that fits its object to this kernel.
+pub fn builder<'o, B: SkelBuilder<'o> + Default>() -> B {
+    let mut builder = B::default();
+    if let Some(types) = TYPES.get() {
+        // Refused only for a NUL in the path, and then libbpf looks for the kernel's own types and says what is missing.
+        let _ = builder.object_builder_mut().btf_custom_path(types);
+    }
+    builder
+}
+
+/// Modules with the skeletons that build.rs wrote.
 macro_rules! skeletons {
-    ($($(#[$doc:meta])* $name:ident)*) => {
+    ($($(#[$doc:meta])* $name:ident $builder:ident)*) => {
         $(
             $(#[$doc])*
             #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::undocumented_unsafe_blocks, reason = "generated")]
@@ -22,18 +54,26 @@ macro_rules! skeletons {
                 include!(concat!(env!("OUT_DIR"), "/", stringify!($name), ".skel.rs"));
             }
         )*
+
+        /// Tries every program of every object, each alone.
+        pub fn try_every_program() -> Vec<Trial> {
+            words::listen(true);
+            let trials = [$(trial::try_all::<$name::$builder>(stringify!($name))),*];
+            words::listen(false);
+            trials.into_iter().flatten().collect()
+        }
     };
 }
 
 skeletons! {
     /// Skeleton of `tasks.bpf.c`.
-    tasks
+    tasks TasksSkelBuilder
     /// Skeleton of `net.bpf.c`.
-    net
+    net NetSkelBuilder
     /// Skeleton of `stacks.bpf.c`.
-    stacks
+    stacks StacksSkelBuilder
     /// Skeleton of `mem.bpf.c`.
-    mem
+    mem MemSkelBuilder
 }
 
 // SAFETY: integers and arrays of bytes only.

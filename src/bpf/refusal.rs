@@ -1,38 +1,27 @@
-//! Why the kernel refused a program, in one line that names the fix.
-
-use std::fs;
-use std::path::Path;
+//! Why the kernel refused a program though nothing about the host stands against it, in one line that says what to do.
 
 use libbpf_rs::ErrorKind;
 
-/// Explains an error of opening, loading or attaching.
+use super::words;
+
+/// Explains an error of opening, loading or attaching, with the verifier's last word where it spoke on this thread.
 pub fn why(error: &libbpf_rs::Error) -> String {
-    let lockdown = fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
-    let has_btf = Path::new("/sys/kernel/btf/vmlinux").exists();
-    explain(error.kind(), &format!("{error:#}"), has_btf, &lockdown, may_load())
+    let words = words::take();
+    if words.contains("Error loading vmlinux BTF") {
+        return "its hooks need the kernel's own types, not those of a file: boot a kernel built with CONFIG_DEBUG_INFO_BTF=y".into();
+    }
+    explain(error.kind(), &format!("{error:#}"), words::verdict(&words))
 }
 
-fn explain(kind: ErrorKind, text: &str, has_btf: bool, lockdown: &str, may_load: bool) -> String {
-    if !has_btf {
-        return "this kernel has no BTF: boot one built with CONFIG_DEBUG_INFO_BTF=y".into();
-    }
-    match kind {
-        ErrorKind::PermissionDenied if !may_load => "not permitted: run as root, or with CAP_BPF and CAP_PERFMON".into(),
-        ErrorKind::PermissionDenied if lockdown.contains("[confidentiality]") => {
-            "kernel lockdown (confidentiality) forbids it: boot with lockdown=integrity or without lockdown".into()
+fn explain(kind: ErrorKind, text: &str, verdict: Option<&str>) -> String {
+    match (kind, verdict) {
+        (_, Some(verdict)) => format!("the verifier refused it: {verdict}; `ebtop check --log FILE` keeps all it said"),
+        (ErrorKind::PermissionDenied, None) => {
+            format!("the kernel forbids it though the capabilities are there (lockdown, seccomp or a security module): {text}")
         }
-        ErrorKind::PermissionDenied => {
-            format!("the kernel forbids it though the capabilities are there (lockdown, seccomp or an LSM): {text}")
-        }
-        ErrorKind::OutOfMemory => "not enough memory, or RLIMIT_MEMLOCK is too low: ulimit -l unlimited".into(),
-        _ => format!("this kernel refused it: {text}"),
+        (ErrorKind::OutOfMemory, None) => "not enough memory, or RLIMIT_MEMLOCK is too low: ulimit -l unlimited".into(),
+        (_, None) => format!("this kernel refused it: {text}; `ebtop check` tells which hooks it has"),
     }
-}
-
-/// CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN (all there was before 5.8).
-fn may_load() -> bool {
-    let has = |cap| caps::has_cap(None, caps::CapSet::Effective, cap).unwrap_or(false);
-    has(caps::Capability::CAP_SYS_ADMIN) || has(caps::Capability::CAP_BPF) && has(caps::Capability::CAP_PERFMON)
 }
 
 #[cfg(test)]
@@ -40,12 +29,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_the_true_cause() {
-        let denied = ErrorKind::PermissionDenied;
-        assert!(explain(denied, "", false, "", false).contains("BTF"));
-        assert!(explain(denied, "", true, "none integrity [confidentiality]", false).contains("root"));
-        assert!(explain(denied, "", true, "none integrity [confidentiality]", true).contains("lockdown=integrity"));
-        assert!(explain(denied, "EPERM", true, "[none] integrity confidentiality", true).contains("EPERM"));
-        assert!(explain(ErrorKind::InvalidInput, "bad insn", true, "", true).contains("bad insn"));
+    fn names_the_cause() {
+        assert!(explain(ErrorKind::PermissionDenied, "EPERM", None).contains("lockdown"));
+        assert!(explain(ErrorKind::PermissionDenied, "EACCES", Some("R1 bad")).starts_with("the verifier refused it: R1 bad;"));
+        assert!(explain(ErrorKind::OutOfMemory, "", None).contains("ulimit"));
+        assert!(explain(ErrorKind::InvalidInput, "bad insn", None).contains("bad insn"));
     }
 }

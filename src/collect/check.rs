@@ -4,14 +4,21 @@
 //! trying, and so the caller adds the status of each domain that it tried to load.
 
 mod gather;
+mod hooks;
 mod render;
 mod rules;
 
 pub use gather::gather;
+pub use hooks::{Hook, hooks};
 pub use render::{json, text};
 pub use rules::{findings, why_no_bpf};
 
 use serde::Serialize;
+
+use crate::bpf::refusal;
+
+/// Where types of kernels that do not describe their own are looked for, as `RELEASE.btf`.
+pub const TYPES_DIR: &str = "/usr/lib/ebtop/btf";
 
 /// Facts about this machine and this process. `None` = could not be learnt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +35,8 @@ pub struct Host {
     pub initial_pid_namespace: Option<bool>,
     /// The kernel describes its types in /sys/kernel/btf/vmlinux.
     pub btf: bool,
+    /// The file that describes them instead, where there is one.
+    pub types_file: Option<String>,
     /// What came of creating a small BPF map.
     pub bpf_syscall: BpfSyscall,
     /// A seccomp filter is active, as in most containers.
@@ -107,6 +116,11 @@ pub enum Verdict {
     Refused,
     /// Not there.
     Missing,
+}
+
+/// Why the kernel refused a program: what stands against BPF on this host, or else what the kernel said. One line with the fix.
+pub fn refused(error: &libbpf_rs::Error) -> String {
+    why_no_bpf(&gather()).unwrap_or_else(|| refusal::why(error))
 }
 
 /// One line of the report.

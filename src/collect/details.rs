@@ -11,9 +11,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use crossbeam_channel::{Receiver, Sender};
 use rustix::fs::{Mode, OFlags};
 
-use super::machine::tick_ns;
 use super::proc_file::read_once;
 use super::proc_fs::stat;
+use crate::clock::tick_ns;
 use crate::sample::{Details, ProcKey, Update, printable};
 use users::Users;
 
@@ -22,8 +22,8 @@ const CMDLINE_BYTES: usize = 4096;
 /// Questions that may wait.
 const QUESTIONS_WAITING: usize = 16;
 
-/// Processes asked about, each with its exec.
-pub(super) type Question = Vec<(ProcKey, u64)>;
+/// Processes asked about.
+pub(super) type Question = Vec<ProcKey>;
 
 /// Starts the thread; it ends when the question side is dropped. Each question gets one answer, in order, without processes that
 /// are gone.
@@ -37,7 +37,7 @@ fn answer_with(mut read: impl FnMut(ProcKey) -> Option<Details> + Send + 'static
     let (questions, inbox): (Sender<Question>, Receiver<Question>) = crossbeam_channel::bounded(QUESTIONS_WAITING);
     let work = move || {
         for question in inbox {
-            let found = question.into_iter().filter_map(|(key, _)| Some((key, read(key)?))).collect();
+            let found = question.into_iter().filter_map(|key| Some((key, read(key)?))).collect();
             if answers.send(Update::Details(found)).is_err() {
                 return;
             }

@@ -2,23 +2,25 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread::ScopedJoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::event::epoll;
-use rustix::time::ClockId;
 
+use super::choice::Choice;
+use super::lister::Lister;
 use super::machine::MachineReader;
 use super::mem::Mem;
 use super::net::{Net, NetReading};
+use super::proc_fs::ProcFs;
 use super::stacks::Stacks;
 use super::tasks::{TaskReading, Tasks};
 use super::{Source, SourceError};
-use crate::bpf::memory;
+use crate::bpf::{memory, words};
+use crate::clock;
 use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, TaskList, Wants};
 
 /// All that the kernel gives on this machine.
 pub struct Live {
-    tasks: Tasks,
+    tasks: Lister,
     net: Result<Net, String>,
     stacks: Result<Stacks, String>,
     mem: Result<Mem, String>,
@@ -31,19 +33,22 @@ pub struct Live {
 }
 
 impl Live {
-    /// Loads and attaches every domain. Only the task list is indispensable: its refusal is the error, in one line with the fix.
-    pub fn open(hz: u32) -> Result<Live, String> {
-        // Its words would spoil the screen; each refusal is told as the reason of its domain.
-        libbpf_rs::set_print(None);
+    /// Loads and attaches every domain that was asked for. Where none works, the error is that of the task list, in one line with the fix.
+    pub fn open(hz: u32, choice: Choice) -> Result<Live, String> {
+        words::listen(false);
         memory::before_loading();
         // Most of opening is libbpf reading the kernel's types anew for each object: side by side, the screen is up sooner.
         let (tasks, stacks, net, mem) = std::thread::scope(|scope| {
-            let net = scope.spawn(Net::open);
-            let mem = scope.spawn(Mem::open);
-            (Tasks::open(), open_stacks(hz), joined(net), joined(mem))
+            let net = scope.spawn(|| open_net(choice));
+            let mem = scope.spawn(|| open_mem(choice));
+            (open_tasks(choice), open_stacks(hz, choice), joined(net), joined(mem))
         });
         memory::after_loading();
-        let tasks = tasks?;
+        let tasks = match tasks {
+            Ok(tasks) => Lister::Kernel(Box::new(tasks)),
+            Err(reason) if net.is_err() && stacks.is_err() && mem.is_err() => return Err(reason),
+            Err(reason) => list_from_proc(reason)?,
+        };
         let rings = watch_rings(&tasks, stacks.as_ref().ok()).map_err(|e| format!("epoll: {e}"))?;
         Ok(Live { tasks, net, stacks, mem, machine: MachineReader::open(), wants: Wants::default(), strangers: Vec::new(), rings })
     }
@@ -63,14 +68,14 @@ impl Live {
         let mut strangers = Vec::new();
         if let Ok(net) = &mut self.net {
             let NetReading { totals, none, sockets: found } = net.read(self.wants.sockets);
-            strangers.extend(add_totals(reading, &totals, none));
+            strangers.extend(add_totals(reading, &totals, none, |key| self.tasks.listed(key)));
             sockets = found;
         }
         if let Ok(mem) = &mut self.mem
             && let Some(totals) = mem.read()
         {
             let none = Counters::default().with(Counter::PageAllocs, 0).with(Counter::PageAllocBytes, 0);
-            strangers.extend(add_totals(reading, &totals, none));
+            strangers.extend(add_totals(reading, &totals, none, |key| self.tasks.listed(key)));
         }
         let exited: Vec<ProcKey> = reading.exits.iter().map(|exit| exit.task.key).collect();
         if let Ok(stacks) = &mut self.stacks {
@@ -112,9 +117,9 @@ impl Source for Live {
             Ok(stacks) => stacks.read(),
             Err(_) => sample::Stacks::default(),
         };
-        Ok(Sample {
+        let mut sample = Sample {
             at_ns: reading.at_ns,
-            unix_ms: unix_ms(),
+            unix_ms: clock::unix_ms(),
             tasks,
             threads: reading.threads,
             exits: reading.exits,
@@ -122,8 +127,10 @@ impl Source for Live {
             stacks,
             machine,
             status: self.status(),
-            own_cpu_ns: own_cpu_ns(),
-        })
+            own_cpu_ns: clock::own_cpu_ns(),
+        };
+        self.tasks.name_alike(&mut sample);
+        Ok(sample)
     }
 
     fn want(&mut self, wants: Wants) {
@@ -146,7 +153,28 @@ impl Source for Live {
     }
 }
 
-fn open_stacks(hz: u32) -> Result<Stacks, String> {
+fn open_tasks(choice: Choice) -> Result<Tasks, String> {
+    choice.wants(Domain::Tasks)?;
+    choice.tasks.map_or_else(Tasks::open, |rung| Tasks::open_with(&[rung]))
+}
+
+fn open_net(choice: Choice) -> Result<Net, String> {
+    choice.wants(Domain::Net)?;
+    choice.net.map_or_else(Net::open, |rung| Net::open_with(&[rung]))
+}
+
+fn open_mem(choice: Choice) -> Result<Mem, String> {
+    choice.wants(Domain::Mem)?;
+    choice.mem.map_or_else(Mem::open, |rung| Mem::open_with(&[rung]))
+}
+
+fn list_from_proc(reason: String) -> Result<Lister, String> {
+    let proc = ProcFs::open(String::new()).map_err(|error| format!("{error:#}"))?;
+    Ok(Lister::Proc { proc: Box::new(proc), reason, failed: 0 })
+}
+
+fn open_stacks(hz: u32, choice: Choice) -> Result<Stacks, String> {
+    choice.wants(Domain::Stacks)?;
     match hz {
         0 => Err("sampling is off: start without --hz 0".to_owned()),
         hz => Stacks::open(hz),
@@ -157,9 +185,9 @@ fn joined<T>(opening: ScopedJoinHandle<'_, Result<T, String>>) -> Result<T, Stri
     opening.join().unwrap_or_else(|_| Err("it failed to start; please report this".to_owned()))
 }
 
-fn watch_rings(tasks: &Tasks, stacks: Option<&Stacks>) -> rustix::io::Result<OwnedFd> {
+fn watch_rings(tasks: &Lister, stacks: Option<&Stacks>) -> rustix::io::Result<OwnedFd> {
     let rings = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    for (id, fd) in [Some(tasks.wake_fd()), stacks.map(Stacks::wake_fd)].into_iter().flatten().enumerate() {
+    for (id, fd) in [tasks.wake_fd(), stacks.map(Stacks::wake_fd)].into_iter().flatten().enumerate() {
         epoll::add(&rings, fd, epoll::EventData::new_u64(id as u64), epoll::EventFlags::IN)?;
     }
     Ok(rings)
@@ -172,16 +200,21 @@ fn status_or_off<T>(domain: Domain, opened: &Result<T, String>, status: fn(&T) -
     }
 }
 
-/// Adds `totals` (ascending by key) to the processes they belong to; a process without any has counted `none` so far. Gives back
-/// whose totals belong to nobody.
-fn add_totals(reading: &mut TaskReading, totals: &[(ProcKey, Counters)], none: Counters) -> Vec<ProcKey> {
+/// Adds `totals` (ascending by key) to the processes they belong to; a process without any has counted `none` so far. `listed` gives
+/// the key by which the list knows a process. Gives back whose totals belong to nobody.
+fn add_totals(
+    reading: &mut TaskReading,
+    totals: &[(ProcKey, Counters)],
+    none: Counters,
+    listed: impl Fn(ProcKey) -> ProcKey,
+) -> Vec<ProcKey> {
     let mut strangers = Vec::new();
     let mut rest = totals.iter().peekable();
     for task in &mut reading.tasks {
-        while let Some((key, _)) = rest.next_if(|(key, _)| *key < task.key) {
+        while let Some((key, _)) = rest.next_if(|(key, _)| listed(*key) < task.key) {
             strangers.push(*key);
         }
-        let own = rest.next_if(|(key, _)| *key == task.key);
+        let own = rest.next_if(|(key, _)| listed(*key) == task.key);
         task.counters.adopt(own.map_or(&none, |(_, counters)| counters));
     }
     strangers.extend(rest.map(|(key, _)| *key));
@@ -191,15 +224,6 @@ fn add_totals(reading: &mut TaskReading, totals: &[(ProcKey, Counters)], none: C
         strangers.retain(|stranger| stranger != key);
     }
     strangers
-}
-
-pub(super) fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
-}
-
-pub(super) fn own_cpu_ns() -> u64 {
-    let t = rustix::time::clock_gettime(ClockId::ProcessCPUTime);
-    t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
 }
 
 #[cfg(test)]
@@ -216,10 +240,20 @@ mod tests {
         let mut reading =
             TaskReading { tasks: vec![task(1), task(3)], exits: vec![Exit { task: task(2), ..Exit::default() }], ..TaskReading::default() };
         let totals = [2, 3, 4].map(|pid| (task(pid).key, Counters::default().with(Counter::TxBytes, u64::from(pid) * 10)));
-        let strangers = add_totals(&mut reading, &totals, Counters::default().with(Counter::TxBytes, 0));
+        let strangers = add_totals(&mut reading, &totals, Counters::default().with(Counter::TxBytes, 0), |key| key);
         let tx = |t: &Task| t.counters.get(Counter::TxBytes);
         assert_eq!(reading.tasks.iter().map(tx).collect::<Vec<_>>(), [Some(0), Some(30)]);
         assert_eq!(tx(&reading.exits[0].task), Some(20));
         assert_eq!(strangers, [task(4).key]);
+    }
+
+    #[test]
+    fn totals_reach_a_list_with_coarser_times() {
+        let mut reading = TaskReading { tasks: vec![task(1), task(2)], ..TaskReading::default() };
+        let counted = |pid, start_ns, bytes| (ProcKey { pid, start_ns }, Counters::default().with(Counter::TxBytes, bytes));
+        let listed = |key: ProcKey| ProcKey { start_ns: key.start_ns / 1000, ..key };
+        let strangers = add_totals(&mut reading, &[counted(1, 1700, 10), counted(2, 900, 20)], Counters::default(), listed);
+        assert_eq!(reading.tasks[0].counters.get(Counter::TxBytes), Some(10));
+        assert_eq!(strangers, [ProcKey { pid: 2, start_ns: 900 }], "whoever had the pid before; the key is the kernel half's");
     }
 }

@@ -8,9 +8,9 @@ mod interfaces;
 mod parse;
 
 use procfs::FromRead;
-use rustix::time::ClockId;
 
 use super::proc_file::ProcFile;
+use crate::clock::{boottime_ns, tick_ns};
 use crate::sample::{Machine, Pressure, printable};
 use interfaces::Interfaces;
 
@@ -48,7 +48,7 @@ impl MachineReader {
         let mut machine = Machine {
             host: printable(names.nodename().to_bytes()),
             kernel: printable(names.release().to_bytes()),
-            uptime_ns: clock_ns(ClockId::Boottime),
+            uptime_ns: boottime_ns(),
             pressure: self.pressure(),
             ..Machine::default()
         };
@@ -78,17 +78,6 @@ impl MachineReader {
     }
 }
 
-/// Length of the ticks that /proc counts in, ns.
-pub(super) fn tick_ns() -> u64 {
-    1_000_000_000 / rustix::param::clock_ticks_per_second().max(1)
-}
-
-/// A clock of the kernel, ns.
-pub(super) fn clock_ns(clock: ClockId) -> u64 {
-    let now = rustix::time::clock_gettime(clock);
-    (now.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(now.tv_nsec as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,7 +89,7 @@ mod tests {
         let info = rustix::system::sysinfo();
         let total = info.totalram as u64 * u64::from(info.mem_unit);
         assert_eq!(machine.memory.total_bytes, total);
-        assert!(clock_ns(ClockId::Boottime) - machine.uptime_ns < 5_000_000_000);
+        assert!(boottime_ns() - machine.uptime_ns < 5_000_000_000);
         assert_eq!(machine.cpus.len(), std::fs::read_to_string("/proc/stat").unwrap().matches("\ncpu").count());
         assert!(machine.threads > 1 && !machine.host.is_empty() && machine.kernel.contains('.'));
     }

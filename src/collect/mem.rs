@@ -8,12 +8,23 @@ use std::os::fd::{AsFd, OwnedFd};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{MapCore, MapFlags, MapHandle, ProgramHandle};
 
+use crate::bpf::builder;
 use crate::bpf::mem::MemSkelBuilder;
 use crate::bpf::raw_tracepoint;
+use crate::collect::check::refused;
 use crate::sample::{Counter, Counters, Domain, DomainStatus, Health, ProcKey};
 
 /// Processes read from the kernel in one call.
 const BATCH: u32 = 512;
+
+/// A way to see page allocations, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rung {
+    /// The typed tracepoint.
+    Typed,
+    /// The raw one, which needs no types of the kernel.
+    Raw,
+}
 
 /// The page-allocation counter.
 pub struct Mem {
@@ -31,13 +42,25 @@ pub struct Mem {
 impl Mem {
     /// Loads the program; attaches nothing. Fails, with one line for the screen, when the kernel refuses it.
     pub fn open() -> Result<Mem, String> {
-        let (loaded, tracepoint) = match load(true) {
-            Ok(loaded) => (Ok(loaded), None),
-            Err(_) => (load(false), Some(c"mm_page_alloc")),
-        };
-        let (program, totals, lost) = loaded.map_err(|e| format!("the kernel refused the page-allocation counter: {e}"))?;
+        Self::open_with(&[Rung::Typed, Rung::Raw])
+    }
+
+    /// The same, by these ways only, tried in this order.
+    pub fn open_with(rungs: &[Rung]) -> Result<Mem, String> {
+        let mut refusal = "no way to count page allocations was asked for".to_owned();
+        for &rung in rungs {
+            match load(rung) {
+                Ok(loaded) => return Ok(Self::new(rung, loaded)),
+                Err(error) => refusal = refused(&error),
+            }
+        }
+        Err(refusal)
+    }
+
+    fn new(rung: Rung, (program, totals, lost): Loaded) -> Mem {
+        let tracepoint = (rung == Rung::Raw).then_some(c"mm_page_alloc");
         let page_bytes = rustix::param::page_size() as u64;
-        Ok(Mem { program, tracepoint, totals, lost, link: None, ever_attached: false, refusal: None, page_bytes })
+        Mem { program, tracepoint, totals, lost, link: None, ever_attached: false, refusal: None, page_bytes }
     }
 
     /// Attaches or detaches the hook. Totals are kept while it is detached, and do not grow.
@@ -114,9 +137,10 @@ fn encode(key: ProcKey) -> [u8; 16] {
 type Loaded = (ProgramHandle, MapHandle, MapHandle);
 
 /// Loads one of the two programs; the handles outlive the skeleton.
-fn load(typed: bool) -> libbpf_rs::Result<Loaded> {
+fn load(rung: Rung) -> libbpf_rs::Result<Loaded> {
+    let typed = rung == Rung::Typed;
     let mut storage = MaybeUninit::uninit();
-    let mut open = MemSkelBuilder::default().open(&mut storage)?;
+    let mut open = builder::<MemSkelBuilder>().open(&mut storage)?;
     open.progs.mem_alloc.set_autoload(typed);
     open.progs.mem_alloc_raw.set_autoload(!typed);
     let skel = open.load()?;

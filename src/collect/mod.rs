@@ -3,7 +3,9 @@
 //! A [`Source`] makes samples, a [`Collector`] runs one.
 
 pub mod check;
+pub mod choice;
 mod details;
+mod lister;
 pub mod live;
 pub mod machine;
 pub mod mem;
@@ -15,6 +17,7 @@ pub mod stacks;
 pub mod start;
 pub mod tasks;
 mod thread;
+pub mod types;
 
 pub(crate) use details::open_process;
 pub use source::{Source, SourceError};

@@ -20,6 +20,7 @@ use crate::bpf::net::types::{eb_net_control, eb_net_head, eb_net_moved, eb_net_p
 use crate::sample::{Counters, Domain, DomainStatus, Health, ProcKey, Socket};
 use ages::Ages;
 use attach::Attached;
+pub use attach::Rung;
 use slots::Slots;
 use totals::{Sum, Totals};
 
@@ -72,7 +73,12 @@ impl Net {
     /// # Errors
     /// One line: why no way to count works here, and what to do about it.
     pub fn open() -> Result<Net, String> {
-        let mut attached = attach::attach()?;
+        Self::open_with(&[Rung::Tracepoints, Rung::Functions, Rung::Probes])
+    }
+
+    /// The same, by these ways only.
+    pub fn open_with(rungs: &[Rung]) -> Result<Net, String> {
+        let mut attached = attach::attach(rungs)?;
         let slots = attached.slots.take().ok_or("the socket maps were not made")?;
         Ok(Net {
             attached,

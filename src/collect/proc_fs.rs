@@ -10,14 +10,14 @@ pub(super) mod stat;
 
 use std::fmt::Write;
 use std::os::fd::OwnedFd;
-use std::time::SystemTime;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::time::ClockId;
 
-use super::machine::{MachineReader, clock_ns, tick_ns};
+use super::machine::MachineReader;
 use super::proc_file::read_once;
+use super::tasks::TaskReading;
 use super::{Source, SourceError};
+use crate::clock::{self, tick_ns};
 use crate::sample::{Comm, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, Thread, Wants};
 use stat::{SchedStat, Stat, Status};
 
@@ -85,6 +85,25 @@ impl ProcFs {
         self.known = now;
         self.round = self.round.wrapping_add(1);
         Ok(())
+    }
+
+    /// One round as a reading of the task list: without exits, which /proc does not tell.
+    pub(super) fn read_tasks(&mut self) -> Result<TaskReading, SourceError> {
+        self.walk()?;
+        let tasks = self.known.iter().map(|known| known.task).collect();
+        let at_ns = clock::boottime_ns();
+        let threads = if self.wants_threads { self.threads() } else { Vec::new() };
+        Ok(TaskReading { at_ns, tasks, exits: Vec::new(), threads })
+    }
+
+    /// Whether to tell of threads one by one.
+    pub(super) fn want_threads(&mut self, wanted: bool) {
+        self.wants_threads = wanted;
+    }
+
+    /// The instant as coarse as /proc tells it.
+    pub(super) fn coarse(&self, key: ProcKey) -> ProcKey {
+        ProcKey { start_ns: key.start_ns - key.start_ns % self.tick_ns.max(1), ..key }
     }
 
     /// `None` when the process is gone.
@@ -156,23 +175,22 @@ impl ProcFs {
 impl Source for ProcFs {
     fn sample(&mut self) -> Result<Sample, SourceError> {
         self.walk()?;
-        let at_ns = clock_ns(ClockId::Boottime);
+        let at_ns = clock::boottime_ns();
         let threads = if self.wants_threads { self.threads() } else { Vec::new() };
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Ok(Sample {
             at_ns,
-            unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+            unix_ms: clock::unix_ms(),
             tasks: self.known.iter().map(|known| known.task).collect(),
             threads,
             machine: self.machine.read(),
             status: self.status(),
-            own_cpu_ns: clock_ns(ClockId::ProcessCPUTime),
+            own_cpu_ns: clock::own_cpu_ns(),
             ..Sample::default()
         })
     }
 
     fn want(&mut self, wants: Wants) {
-        self.wants_threads = wants.threads;
+        self.want_threads(wants.threads);
     }
 }
 

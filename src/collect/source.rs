@@ -32,7 +32,7 @@ pub trait Source {
     fn drain(&mut self) {}
 
     /// Details of processes, where they do not come from this machine's /proc.
-    fn details(&mut self, _key: ProcKey, _exec_id: u64) -> Option<Details> {
+    fn details(&mut self, _key: ProcKey) -> Option<Details> {
         None
     }
 
@@ -64,8 +64,8 @@ impl<S: Source + ?Sized> Source for Box<S> {
         (**self).drain();
     }
 
-    fn details(&mut self, key: ProcKey, exec_id: u64) -> Option<Details> {
-        (**self).details(key, exec_id)
+    fn details(&mut self, key: ProcKey) -> Option<Details> {
+        (**self).details(key)
     }
 
     fn has_own_details(&self) -> bool {

@@ -18,8 +18,10 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{MapCore, MapFlags, MapHandle, ProgramHandle, RingBuffer, RingBufferBuilder};
 use rustix::event::epoll;
 
+use crate::bpf::builder;
 use crate::bpf::perf_event;
 use crate::bpf::stacks::StacksSkelBuilder;
+use crate::collect::check::refused;
 use crate::sample::{self, Domain, DomainStatus, Health, ProcKey};
 use crate::unwind::{TableMaps, Unwinder};
 use fold::Fold;
@@ -61,8 +63,7 @@ impl Stacks {
         let (hz, slowed) = allowed_rate(hz, fs::read_to_string(MAX_SAMPLE_RATE).ok().as_deref());
         let online = File::open(ONLINE_CPUS).map_err(|e| format!("cannot read {ONLINE_CPUS}: {e}"))?;
         let cpus = parse_cpu_list(&read_again(&online)).last().map_or(1, |last| last + 1);
-        let Loaded { program, ring: ring_map, lost, tables } =
-            load(ring_bytes(cpus)).map_err(|e| format!("the kernel refused the stack sampler: {e}"))?;
+        let Loaded { program, ring: ring_map, lost, tables } = load(ring_bytes(cpus)).map_err(|e| refused(&e))?;
         let unwinder = tables.try_clone().ok().and_then(|tables| Unwinder::spawn(tables, UNWIND_MEMORY).ok());
         let fold = Rc::new(RefCell::new(Fold::default()));
         let (ring, wake) = open_ring(&ring_map, &fold).map_err(|e| format!("cannot map the stack ring: {e}"))?;
@@ -163,7 +164,7 @@ struct Loaded {
 /// Loads the program; the handles outlive the skeleton.
 fn load(ring_bytes: u32) -> libbpf_rs::Result<Loaded> {
     let mut storage = MaybeUninit::uninit();
-    let mut open = StacksSkelBuilder::default().open(&mut storage)?;
+    let mut open = builder::<StacksSkelBuilder>().open(&mut storage)?;
     open.maps.stacks_ring.set_max_entries(ring_bytes)?;
     if let Some(config) = open.maps.rodata_data.as_deref_mut() {
         config.ring_bytes = u64::from(ring_bytes);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::check::{gather, why_no_bpf};
+use super::choice::Choice;
 use super::live::Live;
 use super::proc_fs::ProcFs;
 use super::{Collector, Source};
@@ -17,6 +18,8 @@ pub struct StartOptions {
     pub hz: u32,
     /// Use BPF where it works.
     pub bpf: bool,
+    /// Which parts, by which hooks.
+    pub choice: Choice,
 }
 
 /// Starts the kernel source, or /proc with the reason why it is not the kernel.
@@ -34,9 +37,10 @@ pub fn start(options: StartOptions) -> anyhow::Result<Collector> {
 
 fn best_source(options: StartOptions) -> anyhow::Result<Box<dyn Source>> {
     let refused = match options.bpf {
-        true => match Live::open(options.hz) {
+        true => match Live::open(options.hz, options.choice) {
             Ok(live) => return Ok(Box::new(live)),
-            Err(reason) => why_no_bpf(&gather()).unwrap_or(reason),
+            Err(reason) => why_no_bpf(&gather())
+                .unwrap_or_else(|| format!("processes cannot be read by BPF, and sockets and stacks have nobody to belong to: {reason}")),
         },
         false => "BPF was not asked for: start without --no-bpf".to_owned(),
     };

@@ -12,8 +12,7 @@ mod row;
 
 use std::os::fd::BorrowedFd;
 
-use rustix::time::{ClockId, clock_gettime};
-
+use crate::clock::boottime_ns;
 use crate::sample::{Domain, DomainStatus, Exit, Health, Task, TaskList, Thread};
 use fold::Fold;
 use kernel::Kernel;
@@ -74,7 +73,7 @@ impl Tasks {
     pub fn read(&mut self) -> TaskReading {
         self.kernel.make_room();
         let rows = self.kernel.walk.rows();
-        let at_ns = now_ns();
+        let at_ns = boottime_ns();
         // After the walk: what was freed since is reported as an exit and left out of the tasks.
         let leaving = &mut self.leaving;
         self.kernel.ring.drain(|words| leaving.hear(words));
@@ -137,9 +136,4 @@ impl Tasks {
         let has = |fact: Facts| Some(self.facts.0 & fact.0 != 0);
         (has(Facts::EB_IRQ_APART), has(Facts::EB_STEAL_APART))
     }
-}
-
-fn now_ns() -> u64 {
-    let now = clock_gettime(ClockId::Boottime);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }

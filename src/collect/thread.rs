@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
 use super::details::{self, Question};
@@ -97,8 +97,8 @@ struct Loop<S> {
     /// Events of unsent samples that were too many to keep, by domain, since the start.
     dropped: [u64; Domain::ALL.len()],
     questions: Sender<Question>,
-    /// Processes whose details could not be asked for, or found no room on the way to the screen; with their exec.
-    unanswered: FxHashMap<ProcKey, u64>,
+    /// Processes whose details could not be asked for, or found no room on the way to the screen.
+    unanswered: FxHashSet<ProcKey>,
     /// When a sample beside the clock was asked for.
     extra: Option<Instant>,
 }
@@ -106,7 +106,7 @@ struct Loop<S> {
 impl<S: Source> Loop<S> {
     fn new(source: S, to_screen: Sender<Update>, inbox: Receiver<Command>, wake: Arc<OwnedFd>) -> Self {
         let questions = details::spawn(to_screen.clone());
-        let unanswered = FxHashMap::default();
+        let unanswered = FxHashSet::default();
         Loop { source, to_screen, inbox, wake, unsent: None, dropped: [0; Domain::ALL.len()], questions, unanswered, extra: None }
     }
 
@@ -177,7 +177,7 @@ impl<S: Source> Loop<S> {
             return true;
         }
         let lives = |key: &ProcKey| sample.tasks.binary_search_by_key(key, |task| task.key).is_ok();
-        let unanswered: Vec<_> = self.unanswered.drain().filter(|(key, _)| lives(key)).collect();
+        let unanswered: Vec<_> = self.unanswered.drain().filter(lives).collect();
         let sent = self.to_screen.try_send(self.update_of(sample)).is_ok();
         if !unanswered.is_empty() {
             self.answer(unanswered);
@@ -205,10 +205,10 @@ impl<S: Source> Loop<S> {
     }
 
     /// Has the details read, or takes them from the source.
-    fn answer(&mut self, wanted: Vec<(ProcKey, u64)>) {
+    fn answer(&mut self, wanted: Vec<ProcKey>) {
         let unheard = match self.source.has_own_details() {
             true => {
-                let found = wanted.iter().filter_map(|&(key, exec_id)| Some((key, self.source.details(key, exec_id)?))).collect();
+                let found = wanted.iter().filter_map(|&key| Some((key, self.source.details(key)?))).collect();
                 self.to_screen.try_send(Update::Details(found)).is_err().then_some(wanted)
             }
             false => self.questions.try_send(wanted).err().map(|refused| refused.into_inner()),
@@ -253,7 +253,7 @@ mod tests {
 
         fn want(&mut self, _wants: Wants) {}
 
-        fn details(&mut self, key: ProcKey, _exec_id: u64) -> Option<Details> {
+        fn details(&mut self, key: ProcKey) -> Option<Details> {
             Some(Details { cmdline: key.pid.to_string(), ..Details::default() })
         }
 
@@ -301,7 +301,7 @@ mod tests {
         let collector = counting(10, 1, 1);
         samples(&collector);
         let key = ProcKey { pid: 7, start_ns: 1 };
-        collector.send(Command::Details(vec![(key, 0)]));
+        collector.send(Command::Details(vec![key]));
         let answer = collector.updates.recv_timeout(Duration::from_secs(5)).unwrap();
         assert!(matches!(answer, Update::Details(found) if found[0].0 == key && found[0].1.cmdline == "7"));
     }

@@ -7,10 +7,10 @@ use unicode_width::UnicodeWidthStr;
 use super::Report;
 use super::stack::NamedStack;
 use crate::app::column::{Align, Column, Columns, SocketColumn};
+use crate::format;
 use crate::model::Model;
 use crate::model::machine::MemoryUse;
 use crate::sample::{DomainStatus, Health};
-use crate::ui::format;
 
 /// Which table follows the lines about the machine.
 #[derive(Clone, Debug)]

@@ -1,9 +1,6 @@
 //! Was a sample taken on this machine since it was booted? Only then do its addresses mean here what they meant there.
 
-use std::time::SystemTime;
-
-use rustix::time::{ClockId, clock_gettime};
-
+use crate::clock;
 use crate::sample::Sample;
 
 /// How far the wall clock may have been set since, ms.
@@ -14,9 +11,7 @@ pub(super) fn is_of_this_boot(sample: &Sample) -> bool {
     let names = rustix::system::uname();
     let machine = &sample.machine;
     let is_host = names.nodename().to_string_lossy() == machine.host && names.release().to_string_lossy() == machine.kernel;
-    let unix_ms = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64);
-    let now = clock_gettime(ClockId::Boottime);
-    let here = unix_ms.saturating_sub(now.tv_sec as u64 * 1000);
+    let here = clock::unix_ms().saturating_sub(clock::boottime_ns() / 1_000_000);
     let there = sample.unix_ms.saturating_sub(sample.at_ns / 1_000_000);
     is_host && here.abs_diff(there) <= CLOCK_SET_MS
 }

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use super::Recorder;
 use crate::collect::Collector;
 use crate::interrupt::Interrupt;
-use crate::sample::{Command, ProcKey, Sample, Update};
+use crate::sample::{Command, ProcKey, Sample, Task, Update};
 
 /// Records until there are `iterations` samples, the source ends, or SIGINT, SIGTERM or SIGHUP; what was recorded stays.
 ///
@@ -57,12 +57,13 @@ fn record(collector: &Collector, recorder: &mut Recorder, iterations: u64, stopp
 }
 
 /// Processes whose details are not in the file yet, or are older than their last exec.
-fn not_yet_known(known: &mut FxHashMap<ProcKey, u64>, sample: &Sample) -> Vec<(ProcKey, u64)> {
+fn not_yet_known(known: &mut FxHashMap<ProcKey, u64>, sample: &Sample) -> Vec<ProcKey> {
     let tasks = &sample.tasks;
     if known.len() > tasks.len() * 2 {
         known.retain(|key, _| tasks.binary_search_by_key(key, |task| task.key).is_ok());
     }
-    tasks.iter().map(|task| (task.key, task.exec_id)).filter(|&(key, exec_id)| known.insert(key, exec_id) != Some(exec_id)).collect()
+    let is_new = |task: &&Task| known.insert(task.key, task.exec_id) != Some(task.exec_id);
+    tasks.iter().filter(is_new).map(|task| task.key).collect()
 }
 
 #[cfg(test)]
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
     use crate::collect::{Source, SourceError};
     use crate::record::Replay;
-    use crate::sample::{Details, Task, Wants};
+    use crate::sample::{Details, Wants};
 
     /// A new process at every tick.
     struct Births(u32);
@@ -84,7 +85,7 @@ mod tests {
 
         fn want(&mut self, _wants: Wants) {}
 
-        fn details(&mut self, key: ProcKey, _exec_id: u64) -> Option<Details> {
+        fn details(&mut self, key: ProcKey) -> Option<Details> {
             Some(Details { cmdline: key.pid.to_string(), ..Details::default() })
         }
 
@@ -103,7 +104,7 @@ mod tests {
         let mut replay = Replay::open(&path).unwrap();
         for pid in [1, 2] {
             let sample = replay.sample().unwrap();
-            let told = replay.details(sample.tasks[0].key, 0).map(|details| details.cmdline);
+            let told = replay.details(sample.tasks[0].key).map(|details| details.cmdline);
             assert_eq!((sample.at_ns, told), (pid, Some(pid.to_string())));
         }
         assert!(replay.sample().is_err());
@@ -114,7 +115,7 @@ mod tests {
         let task = |pid, exec_id| Task { key: ProcKey { pid, start_ns: 1 }, exec_id, ..Task::default() };
         let asked = |known: &mut FxHashMap<_, _>, tasks: Vec<Task>| {
             let new = not_yet_known(known, &Sample { tasks: tasks.into(), ..Sample::default() });
-            new.into_iter().map(|(key, _)| key.pid).collect::<Vec<_>>()
+            new.into_iter().map(|key| key.pid).collect::<Vec<_>>()
         };
         let mut known = FxHashMap::default();
         assert_eq!(asked(&mut known, vec![task(1, 1), task(2, 1)]), [1, 2]);

@@ -76,7 +76,7 @@ impl Source for Replay {
 
     fn want(&mut self, _wants: Wants) {}
 
-    fn details(&mut self, key: ProcKey, _exec_id: u64) -> Option<Details> {
+    fn details(&mut self, key: ProcKey) -> Option<Details> {
         self.details.get(&key).cloned()
     }
 
@@ -120,10 +120,10 @@ mod tests {
 
         let mut replay = Replay::open(&path).unwrap();
         assert_eq!(replay.sample().unwrap(), sample(1, 1..3));
-        assert_eq!(replay.details(details(2).0, 0), None);
+        assert_eq!(replay.details(details(2).0), None);
         assert_eq!(replay.sample().unwrap(), sample(2, 2..4));
         assert_eq!(replay.sample().unwrap(), sample(3, 2..4));
-        assert_eq!(replay.details(details(2).0, 5), Some(details(2).1));
+        assert_eq!(replay.details(details(2).0), Some(details(2).1));
         assert!(matches!(replay.sample(), Err(SourceError::End)));
     }
 
@@ -163,6 +163,6 @@ mod tests {
         while replay.sample().is_ok() {
             assert!(replay.details.len() <= 2 * 10 + 64);
         }
-        assert_eq!(replay.details(details(499).0, 0), Some(details(499).1));
+        assert_eq!(replay.details(details(499).0), Some(details(499).1));
     }
 }

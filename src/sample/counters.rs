@@ -109,12 +109,13 @@ impl Counters {
 
     /// Takes over what `other` knows.
     pub fn adopt(&mut self, other: &Counters) {
-        for (i, value) in self.values.iter_mut().enumerate() {
-            if other.known & (1 << i) != 0 {
-                *value = other.values[i];
-            }
-        }
         self.known |= other.known;
+        let mut left = other.known;
+        while left != 0 {
+            let i = left.trailing_zeros() as usize;
+            self.values[i] = other.values[i];
+            left &= left - 1;
+        }
     }
 
     /// Growth since `earlier`; known where both are. A counter that shrank (a thread left mid-walk) grew by 0.

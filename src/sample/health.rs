@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A part of the kernel half that works, or does not, by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Domain {
     /// CPU, faults, memory, I/O of live processes, and the last words of exited ones.

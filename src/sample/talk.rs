@@ -44,7 +44,7 @@ pub enum Command {
     /// What is on screen.
     Want(Wants),
     /// Read the details of these; answered by [`Update::Details`] without waiting for the tick. Already known ones are answered again.
-    Details(Vec<(ProcKey, u64)>),
+    Details(Vec<ProcKey>),
     /// Take a sample now.
     SampleNow,
     /// Take one sample more after this time; the clock goes on as it was.

@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
+use crate::clock::tick_ns;
 use crate::sample::{ProcKey, printable};
 
-/// /proc gives start times in ticks of 1/100 s.
-const TICK_NS: u64 = 10_000_000;
 /// Bytes of /proc/PID/maps read: 64k mappings (the kernel's default limit) with long paths.
 const MAPS_MAX: u64 = 32 << 20;
 
@@ -37,7 +36,7 @@ impl Process {
         fs::read(format!("/proc/{}/stat", self.key.pid))
             .ok()
             .and_then(|stat| start_ticks(&stat))
-            .is_some_and(|ticks| ticks == self.key.start_ns / TICK_NS)
+            .is_some_and(|ticks| ticks == self.key.start_ns / tick_ns())
     }
 
     /// Whose it is.
@@ -242,8 +241,8 @@ mod tests {
     fn a_reused_pid_is_another_process() {
         let pid = std::process::id();
         let ticks = start_ticks(&fs::read("/proc/self/stat").unwrap()).unwrap();
-        assert!(Process::find(ProcKey { pid, start_ns: ticks * TICK_NS + 1_234_567 }).is_some());
-        assert!(Process::find(ProcKey { pid, start_ns: (ticks - 1) * TICK_NS }).is_none());
+        assert!(Process::find(ProcKey { pid, start_ns: ticks * tick_ns() + 1_234_567 }).is_some());
+        assert!(Process::find(ProcKey { pid, start_ns: (ticks - 1) * tick_ns() }).is_none());
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! Keys, mouse and signals, each from a blocked thread into one channel.
 
+mod decode;
+
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::OwnedFd;
@@ -7,13 +9,15 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
-use crossterm::event::{self, Event};
+use crossterm::event::Event;
 use crossterm::terminal;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+
+use decode::Decoder;
 
 /// Once asked to end, how long a screen that is stuck in a write may take before the signal does its work by itself.
 const GRACE: Duration = Duration::from_secs(2);
@@ -35,8 +39,8 @@ pub enum Input {
     Lost,
 }
 
-/// Between two looks at a key whose edge was lost.
-const LOST_EDGE_PAUSE: Duration = Duration::from_millis(20);
+/// After an Escape: once nothing has followed for so long, it was the key and not the beginning of a sequence.
+const ESCAPE_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Starts both threads. They live until the process ends.
 pub fn spawn() -> io::Result<Receiver<Input>> {
@@ -49,7 +53,7 @@ pub fn spawn() -> io::Result<Receiver<Input>> {
     Ok(receiver)
 }
 
-/// The terminal crossterm reads from: standard input, or the controlling terminal where that is something else.
+/// The terminal keys come from: standard input, or the controlling terminal where that is something else.
 fn tty() -> io::Result<OwnedFd> {
     match io::stdin().is_terminal() {
         true => Ok(rustix::io::dup(io::stdin())?),
@@ -57,32 +61,33 @@ fn tty() -> io::Result<OwnedFd> {
     }
 }
 
-/// Waits by poll, since crossterm's own read never returns from a terminal that was hung up.
+/// Reads whenever there is something to read, whatever came before: crossterm's own reader waits for edges, and loses that of a key
+/// which comes together with a resize, or of the rest of a long paste.
 fn forward_keys(tty: &OwnedFd, to_loop: &Sender<Input>) {
-    loop {
+    let mut decoder = Decoder::default();
+    let mut bytes = [0; 1024];
+    let is_lost = loop {
+        let patience = decoder.is_waiting().then_some(&ESCAPE_PAUSE);
         let mut fds = [PollFd::new(tty, PollFlags::IN)];
-        match poll(&mut fds, None) {
-            Ok(_) => {}
+        let events = match poll(&mut fds, patience) {
+            Ok(0) => decoder.nothing_came(),
+            Ok(_) if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => break true,
+            Ok(_) => match rustix::io::read(tty, &mut bytes) {
+                Ok(0) => break true,
+                Ok(count) => decoder.take(&bytes[..count]),
+                Err(Errno::INTR | Errno::AGAIN) => continue,
+                Err(_) => break true,
+            },
             Err(Errno::INTR) => continue,
-            Err(_) => break,
+            Err(_) => break true,
+        };
+        if events.into_iter().any(|event| to_loop.send(Input::Terminal(event)).is_err()) {
+            break false;
         }
-        if fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
-            break;
-        }
-        // Crossterm waits for edges and loses that of a key which comes together with a resize; the next key brings both.
-        let mut is_lost = true;
-        while let Ok(true) = event::poll(Duration::ZERO) {
-            is_lost = false;
-            let sent = event::read().map(|event| to_loop.send(Input::Terminal(event)));
-            if !matches!(sent, Ok(Ok(()))) {
-                return;
-            }
-        }
-        if is_lost {
-            thread::sleep(LOST_EDGE_PAUSE);
-        }
+    };
+    if is_lost {
+        let _ = to_loop.send(Input::Lost);
     }
-    let _ = to_loop.send(Input::Lost);
 }
 
 fn forward_signals(mut signals: Signals, to_loop: &Sender<Input>) {

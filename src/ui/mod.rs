@@ -1,7 +1,7 @@
 //! Draws what [`App`] holds. No state, no decisions; colours come from [`theme`], numbers from [`format`].
 
+pub mod backend;
 pub mod flame;
-pub mod format;
 pub mod input;
 pub mod stacks;
 pub mod terminal;
@@ -23,6 +23,7 @@ use ratatui::style::Color;
 use crate::app::App;
 use crate::app::layout::{MIN_HEIGHT, MIN_WIDTH};
 use crate::app::view::View;
+use crate::format;
 use text::{Pen, centre};
 use theme::{Role, Theme, ascii};
 

@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::theme::{Role, Theme};
@@ -24,6 +25,9 @@ impl Pen {
     /// Writes from `x` on, at most `width` cells; returns where it ended. What is cut ends in `…`.
     pub fn put(self, buffer: &mut Buffer, (x, y): (u16, u16), text: &str, width: u16, role: Role) -> u16 {
         let style = self.theme.style(role);
+        if text.len() <= usize::from(width) && text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+            return put_ascii(buffer, (x, y), text, style);
+        }
         if text.width() <= usize::from(width) {
             return buffer.set_stringn(x, y, text, usize::from(width), style).0;
         }
@@ -44,6 +48,18 @@ impl Pen {
         }
         at
     }
+}
+
+/// What nearly every text is: a cell for each letter, without a search for where characters end.
+fn put_ascii(buffer: &mut Buffer, (x, y): (u16, u16), text: &str, style: Style) -> u16 {
+    let end = buffer.area.right().min(x.saturating_add(text.len() as u16));
+    if !buffer.area.contains((x, y).into()) {
+        return x;
+    }
+    for (at, letter) in (x..end).zip(text.chars()) {
+        buffer[(at, y)].set_char(letter).set_style(style);
+    }
+    end
 }
 
 /// Cells that pieces take together.

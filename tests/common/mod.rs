@@ -157,7 +157,7 @@ impl Source for Script {
         }
     }
 
-    fn details(&mut self, key: ProcKey, _exec_id: u64) -> Option<Details> {
+    fn details(&mut self, key: ProcKey) -> Option<Details> {
         self.details.iter().find(|(pid, _)| *pid == key.pid).map(|(_, d)| d.clone())
     }
 

@@ -23,7 +23,7 @@ fn what_the_host_said_plays_again_through_the_collector() {
     let collector = Collector::start(Duration::from_millis(50), move || Ok(Replay::open(&file)?)).unwrap();
     let Update::Sample(played) = collector.updates.recv().unwrap() else { panic!("no sample") };
     assert_eq!(*played, first);
-    collector.send(Command::Details(vec![(me.key, 0)]));
+    collector.send(Command::Details(vec![me.key]));
     let mut seen = (None, None);
     loop {
         match collector.updates.recv().unwrap() {

@@ -1,5 +1,8 @@
 //! What must be true on every kernel from 5.10 on, whatever hooks it has. `script/kernels` runs these in guests, where time means nothing:
-//! they compare counts.
+//! they compare counts. Lines that begin with `TABLE` are for the table it makes.
+
+mod hooks;
+mod rungs;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -20,8 +23,11 @@ fn own(row: &Value) -> bool {
     number(row, "pid") == u64::from(std::process::id())
 }
 
-fn state(tick: &Value, domain: &str) -> String {
-    format!("{} {}", tick["health"][domain]["state"].as_str().unwrap(), tick["health"][domain]["reason"].as_str().unwrap_or_default())
+/// State and reason of a domain in the last tick.
+fn health(ebtop: &Batch, domain: &str) -> (String, String) {
+    let health = &ebtop.ticks.last().unwrap()["health"][domain];
+    let text = |name| health[name].as_str().unwrap_or_default().to_owned();
+    (text("state"), text("reason"))
 }
 
 #[test]
@@ -30,16 +36,15 @@ fn every_domain_works_and_leaves_nothing() {
     let before = objects::all();
     let mut ebtop = Batch::start(&["-d", "0.5", "--fields", "pid,page_allocs,tx_bytes"]);
     ebtop.settle();
-    let ticks = ebtop.stop();
-    let last = ticks.last().unwrap();
     for domain in ["tasks", "net", "stacks", "mem"] {
-        let state = state(last, domain);
-        println!("STATE\t{domain}\t{state}");
-        // Socket bytes may come from a lower rung, which says what it cannot tell.
-        assert!(state.trim() == "live" || (domain == "net" && state.starts_with("degraded counted by kprobes")), "{domain}: {state}");
-        assert_eq!(last["lost"][domain], 0, "{domain}");
+        let (state, reason) = health(&ebtop, domain);
+        // Socket bytes may come from the last rung, which says what it cannot tell.
+        assert!(state == "live" || (domain == "net" && reason.starts_with("counted by kprobes")), "{domain}: {state} {reason}");
+        assert_eq!(ebtop.ticks.last().unwrap()["lost"][domain], 0, "{domain}");
     }
-    let row = rows(last).find(|row| own(row)).unwrap();
+    hooks::print_used(ebtop.pid(), &before);
+    let ticks = ebtop.stop();
+    let row = rows(ticks.last().unwrap()).find(|row| own(row)).unwrap();
     assert!(row["page_allocs"].is_u64() && row["tx_bytes"].is_u64(), "{row}");
     assert_eq!(left_since(&before), objects::Objects::new());
 }
@@ -48,7 +53,11 @@ fn every_domain_works_and_leaves_nothing() {
 #[test]
 #[ignore = "root"]
 fn cpu_and_faults_of_short_lives_are_true() {
-    let mut ebtop = Batch::start(&["--hz", "0", "-d", "0.5"]);
+    let ebtop = Batch::start(&["--hz", "0", "-d", "0.5"]);
+    assert_short_lives(ebtop);
+}
+
+fn assert_short_lives(mut ebtop: Batch) {
     let mut parent = Workload::start("tasks", &["children", "20", "1"]);
     let truth = parent.usage();
     let of_parent = |row: &Value| number(row, "ppid") == u64::from(parent.pid());
@@ -61,12 +70,19 @@ fn cpu_and_faults_of_short_lives_are_true() {
     parent.end();
 }
 
-/// TCP and UDP, both versions of IP, and nothing for what was only looked at or failed.
 #[test]
 #[ignore = "root"]
 fn socket_bytes_are_true() {
     let mut ebtop = Batch::start(&["--hz", "0", "-d", "0.5"]);
+    assert_socket_bytes(&mut ebtop);
+    ebtop.stop();
+}
+
+/// TCP and UDP, both versions of IP, and nothing for what was only looked at or failed.
+fn assert_socket_bytes(ebtop: &mut Batch) {
     for (family, any) in [("v4", "127.0.0.1:0"), ("v6", "[::1]:0")] {
+        let so_far = |ebtop: &Batch| ["tx_bytes", "rx_bytes"].map(|field| sum(&ebtop.ticks, field, own));
+        let before = so_far(ebtop);
         let listener = TcpListener::bind(any).unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let mut server = listener.accept().unwrap().0;
@@ -81,29 +97,30 @@ fn socket_bytes_are_true() {
             sender.send_to(&[7; PACKET], to).unwrap();
             receiver.recv_from(&mut [0; PACKET]).unwrap();
         }
-        let before = ["tx_bytes", "rx_bytes"].map(|field| sum(&ebtop.ticks, field, own));
         ebtop.settle();
-        let after = ["tx_bytes", "rx_bytes"].map(|field| sum(&ebtop.ticks, field, own));
+        let after = so_far(ebtop);
         let truth = ((CHUNK + PACKET) * CHUNKS) as u64;
         assert_eq!([after[0] - before[0], after[1] - before[1]], [truth; 2], "{family}");
     }
-    ebtop.stop();
 }
 
+/// Names come while the program still runs.
 #[test]
 #[ignore = "root"]
 fn a_hot_function_has_its_name() {
     let mut ebtop = Batch::start(&["--view", "stacks", "--hz", "99"]);
-    let mut load = Workload::start("hot", &["3"]);
-    load.line();
-    ebtop.settle();
+    let load = Workload::start("hot", &["60"]);
+    let of_load = |stack: &&Value| number(stack, "pid") == u64::from(load.pid());
+    let is_hot = |stack: &&Value| {
+        let leaf = list(stack, "frames").last();
+        leaf.and_then(|frame| frame["name"].as_str()).is_some_and(|name| name.starts_with("hot_"))
+    };
+    let count = |stacks: &mut dyn Iterator<Item = &Value>| stacks.map(|stack| number(stack, "samples")).sum::<u64>();
+    let stacks = |ticks: &[Value]| ticks.iter().flat_map(|tick| list(tick, "stacks").to_vec()).collect::<Vec<_>>();
+    ebtop.read_until("samples in hot functions", |ebtop| count(&mut stacks(&ebtop.ticks).iter().filter(of_load).filter(is_hot)) >= 20);
     let ticks = ebtop.stop();
-    let (mut hot, mut all) = (0, 0);
-    for stack in ticks.iter().flat_map(|tick| list(tick, "stacks")).filter(|stack| number(stack, "pid") == u64::from(load.pid())) {
-        let name = list(stack, "frames").last().and_then(|frame| frame["name"].as_str()).unwrap_or_default();
-        hot += if name.starts_with("hot_") { number(stack, "samples") } else { 0 };
-        all += number(stack, "samples");
-    }
+    let of_load: Vec<Value> = stacks(&ticks).into_iter().filter(|stack| of_load(&stack)).collect();
+    let (hot, all) = (count(&mut of_load.iter().filter(is_hot)), count(&mut of_load.iter()));
     println!("{hot} of {all} samples in hot functions");
-    assert!(all >= 20 && hot * 10 >= all * 8, "{hot} of {all}");
+    assert!(hot * 2 > all, "{hot} of {all}: the rest starts the program, or is asked for before it can be named");
 }

@@ -42,6 +42,9 @@ fn kills_leave_nothing_behind() {
     assert_eq!(left_since(&before), objects::Objects::new());
 }
 
+/// Waves of processes after which memory must have stopped growing.
+const WAVES: usize = 6;
+
 fn rss_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
@@ -67,13 +70,16 @@ fn a_flood_of_processes_grows_nothing() {
         assert_eq!(ebtop.ticks.iter().map(exited).sum::<usize>(), all, "each once");
         took
     };
-    // The first wave brings buffers to their size; the second must find room.
+    // The first waves bring buffers to their size, which the greatest number of exits in one tick decides; then one must find room.
     wave(&mut ebtop);
-    let before = (rss_kib(ebtop.pid()), objects::map_entries(ebtop.pid()));
-    let took = wave(&mut ebtop);
-    let after = (rss_kib(ebtop.pid()), objects::map_entries(ebtop.pid()));
-    println!("{all} processes in {took:?}; resident KiB and map entries before {before:?}, after {after:?}");
-    assert!(after.0 < before.0 + 1024, "resident memory grew: {before:?} to {after:?} KiB");
-    assert!(after.1 <= before.1 + 16, "maps grew: {before:?} to {after:?} entries");
+    let size = |ebtop: &Batch| (rss_kib(ebtop.pid()), objects::map_entries(ebtop.pid()));
+    let mut sizes = vec![size(&ebtop)];
+    let has_settled = (0..WAVES).any(|_| {
+        let took = wave(&mut ebtop);
+        sizes.push(size(&ebtop));
+        println!("{all} processes in {took:?}; resident KiB and map entries {sizes:?}");
+        matches!(sizes[..], [.., before, after] if after.0 < before.0 + 1024 && after.1 <= before.1 + 16)
+    });
+    assert!(has_settled, "resident memory (KiB) or maps (entries) grew with every wave: {sizes:?}");
     assert_nothing_lost(&ebtop.stop(), "tasks");
 }

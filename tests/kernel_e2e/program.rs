@@ -51,7 +51,12 @@ pub struct Batch {
 impl Batch {
     /// Starts it and waits for its first tick: what happens from now on must be in those that follow.
     pub fn start(args: &[&str]) -> Batch {
-        let mut child = Command::new(EBTOP).args(["-b", "-o", "json"]).args(args).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_by(Command::new(EBTOP).args(["-b", "-o", "json"]).args(args))
+    }
+
+    /// The same by a command that becomes ebtop.
+    pub fn start_by(command: &mut Command) -> Batch {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = channel();
         std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));

@@ -1,6 +1,7 @@
 //! What a user does first: look round, search, filter, ask for help, make the window small.
 
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,22 +9,29 @@ use crate::ebtop;
 use crate::session::Session;
 
 /// A process that burns a CPU, killed when dropped.
-struct Burner(Child);
+struct Burner {
+    child: Child,
+    /// A word of its command line that no other process has in its own.
+    word: String,
+}
 
 impl Burner {
     fn start() -> Burner {
-        Burner(Command::new("/bin/sh").args(["-c", "while :; do :; done"]).stdin(Stdio::null()).spawn().unwrap())
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let word = format!("burner-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+        let child = Command::new("/bin/sh").args(["-c", "while :; do :; done", &word]).stdin(Stdio::null()).spawn().unwrap();
+        Burner { child, word }
     }
 
     fn pid(&self) -> String {
-        self.0.id().to_string()
+        self.child.id().to_string()
     }
 }
 
 impl Drop for Burner {
     fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
 
@@ -85,19 +93,26 @@ fn the_filter_keeps_what_matches_and_escape_takes_it_back() {
     let burner = Burner::start();
     let session = started((120, 60), &[]);
     session.wait_for("the burner among others", |screen| has_row(screen, &burner.pid()) && processes(screen).count() > 5);
-    session.keys("\\while\r");
-    session
-        .wait_for("only rows that match", |screen| has_row(screen, &burner.pid()) && processes(screen).all(|line| line.contains("while")));
+    session.keys(&format!("\\{}\r", burner.word));
+    session.wait_for("its row alone", |screen| has_row(screen, &burner.pid()) && processes(screen).count() == 1);
     session.keys("\x1b");
-    session.wait_for("the others again", |screen| processes(screen).any(|line| !line.contains("while")));
+    session.wait_for("the others again", |screen| processes(screen).count() > 5);
 }
 
 #[test]
 fn search_selects_without_hiding_the_rest() {
     let burner = Burner::start();
     let session = started((120, 40), &["-p", &format!("1,{}", burner.pid())]);
-    session.keys("/while\r");
-    session.wait_for("both rows and the word", |screen| has_row(screen, "1") && has_row(screen, &burner.pid()) && screen.contains("while"));
+    let both = |screen: &str| has_row(screen, "1") && has_row(screen, &burner.pid());
+    session.wait_for("both rows", both);
+    // The last row, which is not the burner's.
+    session.keys("\x1b[F");
+    session.keys(&format!("/{}\r", burner.word));
+    session.wait_for("both rows still", both);
+    session.keys("\r");
+    session.wait_for("the stacks of the one that was found", |screen| {
+        screen.contains("Stacks") && screen.contains(&format!("({})", burner.pid()))
+    });
 }
 
 #[test]
@@ -121,13 +136,18 @@ fn a_storm_of_sizes_and_keys_is_survived() {
     }
     session.keys("\x1b\x1b1");
     session.resize((80, 24));
-    // A key that comes together with a resize may wait for the next one.
-    thread::sleep(Duration::from_millis(300));
     session.keys("\x1b");
     session.wait_for_text("COMMAND");
     session.keys("q");
     assert_eq!(session.wait_exit().exit_code(), 0);
     assert_eq!(session.left_behind(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_long_burst_of_keys_arrives_whole() {
+    let session = started((100, 30), &[]);
+    session.keys(&("\x1b[B".repeat(600) + "?"));
+    session.wait_for("help in place of the table", |screen| screen.to_lowercase().contains("filter") && screen.contains("Esc"));
 }
 
 #[test]

@@ -194,7 +194,7 @@ pub fn show(app: &mut App, sample: Sample) {
 pub fn answer(app: &mut App, effects: &[Effect]) {
     for effect in effects {
         if let Effect::Command(Command::Details(asked)) = effect {
-            let told = asked.iter().map(|&(key, _)| (key, told(key.pid))).collect();
+            let told = asked.iter().map(|&key| (key, told(key.pid))).collect();
             let more = app.update(Event::Update(Update::Details(told)));
             answer(app, &more);
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::app::look::Units;
-use crate::ui::format;
+use crate::format;
 
 /// How a cell should catch the eye.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -164,7 +164,7 @@ impl<'a> Parser<'a> {
         let signs = ["<=", ">=", "!=", "<", ">", "=", "~", ":"];
         let Some(sign) = signs.into_iter().find(|s| after.starts_with(s)) else { return Ok(None) };
         let key = Key::named(name);
-        if key.is_none() && !name.eq_ignore_ascii_case("port") {
+        if key.is_none() && !["port", "uid"].iter().any(|known| name.eq_ignore_ascii_case(known)) {
             // Names of processes hold colons and more; only a word that can be nothing but a comparison is an error.
             let is_word = name.starts_with(|c: char| c.is_alphabetic()) && matches!(sign, "<=" | ">=" | "<" | ">" | "~");
             return if is_word { self.fail(format!("no column is called `{name}`")) } else { Ok(None) };
@@ -180,6 +180,7 @@ impl<'a> Parser<'a> {
         let end = std::mem::replace(&mut self.at, value_at);
         let term = match key {
             Some(key) => self.compare(key, sign, &value)?,
+            None if name.eq_ignore_ascii_case("uid") => self.uid(sign, &value)?,
             None => self.port(sign, &value)?,
         };
         self.at = end;
@@ -191,6 +192,13 @@ impl<'a> Parser<'a> {
         match (sign, value.parse()) {
             (":" | "=", Ok(port)) => Ok(Term::Port(port)),
             _ => self.fail("write port:443, with a number up to 65535"),
+        }
+    }
+
+    fn uid(&self, sign: &str, value: &str) -> Parsed<Term> {
+        match (sign, value.parse()) {
+            (":" | "=", Ok(uid)) => Ok(Term::Uid(uid)),
+            _ => self.fail("write uid=1000, with a number"),
         }
     }
 

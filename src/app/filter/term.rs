@@ -13,6 +13,8 @@ pub(super) trait Subject {
     fn has_name(&self, pattern: &Pattern) -> bool;
     /// The value of a column; [`Value::Unknown`] where the table has no such column.
     fn value(&self, key: Key) -> Value<'_>;
+    /// The real user of a process.
+    fn uid(&self) -> Option<u32>;
     /// Local and remote port, of a socket.
     fn ports(&self) -> Option<[u16; 2]>;
     fn is_exited(&self) -> bool;
@@ -30,6 +32,10 @@ impl Subject for RowView<'_> {
 
     fn value(&self, key: Key) -> Value<'_> {
         key.process.map_or(Value::Unknown, |c| c.value(self))
+    }
+
+    fn uid(&self) -> Option<u32> {
+        self.task().map(|task| task.uid)
     }
 
     fn ports(&self) -> Option<[u16; 2]> {
@@ -57,6 +63,10 @@ impl Subject for SocketView<'_> {
 
     fn value(&self, key: Key) -> Value<'_> {
         key.socket.map_or(Value::Unknown, |c| c.value(self))
+    }
+
+    fn uid(&self) -> Option<u32> {
+        self.task.map(|task| task.uid)
     }
 
     fn ports(&self) -> Option<[u16; 2]> {
@@ -113,6 +123,8 @@ pub(super) enum Term {
     Number(Key, Order, Number),
     /// A column of words against words.
     Words(Key, Pattern),
+    /// The real user of a process, by number: known of the exited, too, whose names nobody looked up.
+    Uid(u32),
     /// Either port of a socket.
     Port(u16),
     Exited,
@@ -133,6 +145,7 @@ impl Term {
                 let value = subject.value(*key);
                 value.number().zip(number.in_units_of(&value)).is_some_and(|(a, b)| order.holds(a, b))
             }
+            Term::Uid(uid) => subject.uid() == Some(*uid),
             Term::Port(port) => subject.ports().is_some_and(|ports| ports.contains(port)),
             Term::Exited => subject.is_exited(),
             Term::KernelThread => subject.is_kernel_thread(),
@@ -153,6 +166,7 @@ impl fmt::Display for Term {
                 write!(f, "{}{}", key.name(), pattern.likeness.sign())?;
                 write_word(f, &pattern.text)
             }
+            Term::Uid(uid) => write!(f, "uid={uid}"),
             Term::Port(port) => write!(f, "port={port}"),
             Term::Exited => f.write_str("exited"),
             Term::KernelThread => f.write_str("kthread"),

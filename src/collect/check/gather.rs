@@ -10,6 +10,7 @@ use procfs::process::{MountInfo, MountInfos, Status};
 use rustix::process::{Resource, getrlimit};
 
 use super::{BpfSyscall, Capabilities, Cgroups, Host};
+use crate::bpf;
 
 /// Inode numbers of the first namespaces, fixed in `include/linux/proc_ns.h`.
 const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
@@ -27,6 +28,7 @@ pub fn gather() -> Host {
         initial_user_namespace: is_namespace("user", FIRST_USER_NAMESPACE),
         initial_pid_namespace: is_namespace("pid", FIRST_PID_NAMESPACE),
         btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
+        types_file: bpf::types_file().map(|file| file.display().to_string()),
         bpf_syscall: try_bpf(),
         seccomp: status.and_then(|status| status.seccomp).map(|mode| mode != 0),
         lockdown: std::fs::read_to_string("/sys/kernel/security/lockdown").ok().and_then(|text| chosen(&text)),

@@ -4,19 +4,14 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{Finding, Verdict};
+use super::{Finding, Hook, Verdict};
 use crate::sample::{DomainStatus, Health};
 
 /// The report for people: one line each, the fix below what is not right.
-pub fn text(findings: &[Finding], domains: &[DomainStatus]) -> String {
+pub fn text(findings: &[Finding], domains: &[DomainStatus], hooks: &[Hook]) -> String {
     let mut out = String::from("This machine\n");
     for finding in findings {
-        let sign = match finding.verdict {
-            Verdict::Works => "works",
-            Verdict::Refused => "REFUSED",
-            Verdict::Missing => "MISSING",
-        };
-        line(&mut out, sign, finding.topic, &finding.cause);
+        line(&mut out, sign(finding.verdict), finding.topic, &finding.cause);
         if let Some(fix) = &finding.fix {
             line(&mut out, "", "", &format!("fix: {fix}"));
         }
@@ -36,16 +31,36 @@ pub fn text(findings: &[Finding], domains: &[DomainStatus]) -> String {
             line(&mut out, "", "", &format!("cost: {cost}"));
         }
     }
+    if !hooks.is_empty() {
+        out.push_str("\nEach hook alone; a part takes the best of its hooks that work\n");
+    }
+    for hook in hooks {
+        let count = hook.instructions.map_or(String::new(), |n| format!("{n} instructions verified"));
+        let cause = if hook.verdict == Verdict::Works { count } else { hook.cause.clone() };
+        let _ = writeln!(out, "  {:<8} {:<6} {:<15} {:<28} {cause}", sign(hook.verdict), hook.domain, hook.program, hook.place);
+        if let Some(fix) = &hook.fix {
+            let _ = writeln!(out, "{:<62}fix: {fix}", "");
+        }
+    }
     out
+}
+
+fn sign(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Works => "works",
+        Verdict::Refused => "REFUSED",
+        Verdict::Missing => "MISSING",
+    }
 }
 
 fn line(out: &mut String, sign: &str, topic: &str, text: &str) {
     let _ = writeln!(out, "  {sign:<8} {topic:<23} {text}");
 }
 
-/// The report for programs: `{"findings": [{topic, verdict, cause, fix}], "domains": [{domain, state, reason, cost, lost}]}`.
-pub fn json(findings: &[Finding], domains: &[DomainStatus]) -> Value {
-    json!({ "findings": findings, "domains": domains.iter().map(domain).collect::<Vec<_>>() })
+/// The report for programs: `{"findings": [{topic, verdict, cause, fix}], "domains": [{domain, state, reason, cost, lost}], "hooks":
+/// [{domain, program, place, verdict, cause, fix, instructions}]}`.
+pub fn json(findings: &[Finding], domains: &[DomainStatus], hooks: &[Hook]) -> Value {
+    json!({ "findings": findings, "domains": domains.iter().map(domain).collect::<Vec<_>>(), "hooks": hooks })
 }
 
 fn domain(status: &DomainStatus) -> Value {
@@ -75,6 +90,16 @@ mod tests {
     #[test]
     fn text_names_the_fix_below_the_trouble() {
         let (findings, domains) = report();
+        let hook = |verdict, cause: &str| Hook {
+            domain: "net",
+            program: "net_recv".into(),
+            place: "tp_btf/sock_recv_length".into(),
+            verdict,
+            cause: cause.into(),
+            fix: (!cause.is_empty()).then(|| "mend it".into()),
+            instructions: cause.is_empty().then_some(7),
+        };
+        let hooks = [hook(Verdict::Works, ""), hook(Verdict::Missing, "not there")];
         let expected = "\
 This machine
   works    kernel                  seen
@@ -84,14 +109,19 @@ This machine
 Tried for real
   works    tasks                   all of it
   OFF      net                     why
+
+Each hook alone; a part takes the best of its hooks that work
+  works    net    net_recv        tp_btf/sock_recv_length      7 instructions verified
+  MISSING  net    net_recv        tp_btf/sock_recv_length      not there
+                                                              fix: mend it
 ";
-        assert_eq!(text(&findings, &domains), expected);
+        assert_eq!(text(&findings, &domains, &hooks), expected);
     }
 
     #[test]
     fn json_has_one_entry_each_and_null_where_unknown() {
         let (findings, domains) = report();
-        let value = json(&findings, &domains);
+        let value = json(&findings, &domains, &[]);
         assert_eq!(value["findings"][1], json!({"topic": "rights", "verdict": "refused", "cause": "seen", "fix": "run `sudo ebtop`"}));
         assert_eq!(value["domains"][1], json!({"domain": "net", "state": "off", "reason": "why", "cost": null, "lost": 0}));
         assert_eq!(value["domains"][0]["reason"], Value::Null);

@@ -1,6 +1,6 @@
 //! From facts to findings: one function a topic, each pure.
 
-use super::{BpfSyscall, Capabilities, Cgroups, Finding, Host, Verdict};
+use super::{BpfSyscall, Capabilities, Cgroups, Finding, Host, TYPES_DIR, Verdict};
 
 type Rule = fn(&Host) -> Option<Finding>;
 
@@ -26,7 +26,7 @@ pub fn why_no_bpf(host: &Host) -> Option<String> {
 
 impl Capabilities {
     /// May load and attach tracing programs, in the first user namespace.
-    fn may_trace(self) -> bool {
+    pub(super) fn may_trace(self) -> bool {
         self.sys_admin || (self.bpf && self.perfmon)
     }
 }
@@ -69,8 +69,13 @@ fn btf(host: &Host) -> Option<Finding> {
     if host.btf {
         return works("kernel types", "/sys/kernel/btf/vmlinux");
     }
+    if let Some(file) = &host.types_file {
+        return works("kernel types", format!("{file}; processes come from /proc, since their hooks need the kernel's own"));
+    }
     let cause = "the kernel does not describe its types (no /sys/kernel/btf/vmlinux)";
-    finding("kernel types", Verdict::Missing, cause, Some("boot a kernel built with CONFIG_DEBUG_INFO_BTF=y (Debian's are since 11)"))
+    let fix =
+        format!("boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, or give its types: --btf FILE, or {TYPES_DIR}/{}.btf", host.release);
+    finding("kernel types", Verdict::Missing, cause, Some(&fix))
 }
 
 fn lockdown(host: &Host) -> Option<Finding> {
@@ -128,8 +133,12 @@ fn bpf_syscall(host: &Host) -> Option<Finding> {
 }
 
 /// Kernels before 5.11 charge maps to the memlock limit.
+pub(super) fn charges_memlock(host: &Host) -> bool {
+    version(&host.release).is_some_and(|version| version < (5, 11))
+}
+
 fn memlock(host: &Host) -> Option<Finding> {
-    let limit = host.memlock_bytes.filter(|_| version(&host.release).is_some_and(|version| version < (5, 11)))?;
+    let limit = host.memlock_bytes.filter(|_| charges_memlock(host))?;
     if host.capabilities.sys_resource || !host.capabilities.may_trace() {
         return works("locked memory", "ebtop raises the limit by itself, or has no use for it");
     }
@@ -225,4 +234,4 @@ fn unprivileged_bpf(host: &Host) -> Option<Finding> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

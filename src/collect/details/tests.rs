@@ -45,7 +45,7 @@ fn questions_do_not_wait_for_a_process_that_hangs() {
     };
     let questions = answer_with(read, answers);
     let key = ProcKey { pid: 1, start_ns: 1 };
-    let taken = (0..100).filter(|_| questions.try_send(vec![(key, 0)]).is_ok()).count();
+    let taken = (0..100).filter(|_| questions.try_send(vec![key]).is_ok()).count();
     assert!((QUESTIONS_WAITING..=QUESTIONS_WAITING + 1).contains(&taken), "{taken}");
     drop((release, questions));
     let all: Vec<Update> = std::iter::from_fn(|| answered.recv_timeout(Duration::from_secs(5)).ok()).collect();

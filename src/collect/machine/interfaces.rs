@@ -7,20 +7,46 @@ use std::path::Path;
 /// A packet that a container sends passes its veth, a bridge and the network card; it was on the wire once. So only interfaces
 /// with hardware under them count, and of two that are one (a virtual function below a synthetic card) the upper. A namespace
 /// without hardware, as in a container, counts all but loopback.
+///
+/// An interface that appears brings counters of the time before: of it only what it gains from then on counts. One that goes, or
+/// starts anew under the same name, takes nothing away.
 #[derive(Default)]
 pub(super) struct Interfaces {
-    known: Vec<(String, bool)>,
+    known: Vec<Known>,
+    /// What all of them have counted so far; `None` before the first reading.
+    total: Option<(u64, u64)>,
+}
+
+struct Known {
+    name: String,
+    is_wire: bool,
+    rx_bytes: u64,
+    tx_bytes: u64,
 }
 
 impl Interfaces {
     /// Bytes received and sent.
     pub(super) fn sum(&mut self, net_dev: &str) -> (u64, u64) {
-        if !rows(net_dev).map(|row| row.name).eq(self.known.iter().map(|(name, _)| name.as_str())) {
-            self.known = rows(net_dev).map(|row| (row.name.to_owned(), is_wire(Path::new("/sys/class/net"), row.name))).collect();
+        let rows: Vec<_> = rows(net_dev).collect();
+        let same = rows.iter().map(|row| row.name).eq(self.known.iter().map(|known| known.name.as_str()));
+        let before = std::mem::take(&mut self.known);
+        let is_known_wire = |i: usize, name| if same { before[i].is_wire } else { is_wire(Path::new("/sys/class/net"), name) };
+        let wires: Vec<bool> = rows.iter().enumerate().map(|(i, row)| is_known_wire(i, row.name)).collect();
+        let hardware = wires.contains(&true);
+        let (mut rx, mut tx) = self.total.unwrap_or_default();
+        for (row, _) in rows.iter().zip(&wires).filter(|(_, wire)| **wire || !hardware) {
+            let (rx_from, tx_from) = match before.iter().find(|known| known.name == row.name) {
+                Some(known) if known.rx_bytes <= row.rx_bytes && known.tx_bytes <= row.tx_bytes => (known.rx_bytes, known.tx_bytes),
+                None if self.total.is_none() => (0, 0),
+                _ => (row.rx_bytes, row.tx_bytes),
+            };
+            rx = rx.saturating_add(row.rx_bytes - rx_from);
+            tx = tx.saturating_add(row.tx_bytes - tx_from);
         }
-        let hardware = self.known.iter().any(|&(_, wire)| wire);
-        let counted = rows(net_dev).zip(&self.known).filter(|(_, (_, wire))| *wire || !hardware).map(|(row, _)| row);
-        counted.fold((0, 0), |(rx, tx), row| (rx.saturating_add(row.rx_bytes), tx.saturating_add(row.tx_bytes)))
+        let known =
+            |(row, is_wire): (&Row<'_>, bool)| Known { name: row.name.to_owned(), is_wire, rx_bytes: row.rx_bytes, tx_bytes: row.tx_bytes };
+        self.known = rows.iter().zip(wires).map(known).collect();
+        *self.total.insert((rx, tx))
     }
 }
 
@@ -60,13 +86,26 @@ mod tests {
     fn without_hardware_all_but_loopback_count() {
         let mut interfaces = Interfaces::default();
         assert_eq!(interfaces.sum(NET_DEV), (101, 22));
-        assert_eq!(interfaces.sum("none-such1:1 1 0 0 0 0 0 0 2 1"), (1, 2));
+    }
+
+    #[test]
+    fn those_that_come_and_go_make_no_jump() {
+        let line = |name: &str, rx: u64, tx: u64| format!("{name}:{rx} 1 0 0 0 0 0 0 {tx} 1\n");
+        let mut interfaces = Interfaces::default();
+        let first = line("none-such0", 1000, 500);
+        assert_eq!(interfaces.sum(&first), (1000, 500));
+        assert_eq!(interfaces.sum(&(first.clone() + &line("none-such1", 1 << 40, 1 << 39))), (1000, 500), "its past is not of this tick");
+        assert_eq!(interfaces.sum(&(first.clone() + &line("none-such1", (1 << 40) + 7, 1 << 39))), (1007, 500));
+        assert_eq!(interfaces.sum(&line("none-such0", 1001, 500)), (1008, 500), "one that goes takes nothing away");
+        assert_eq!(interfaces.sum(&line("none-such0", 3, 1)), (1008, 500), "made anew under the same name");
+        assert_eq!(interfaces.sum(&line("none-such0", 5, 2)), (1010, 501));
     }
 
     #[test]
     fn with_hardware_only_that_counts() {
-        let known = [("none-such0", false), ("none-such1", true)].map(|(name, wire)| (name.to_owned(), wire)).into();
-        assert_eq!(Interfaces { known }.sum(NET_DEV), (1, 2));
+        let known = |name: &str, is_wire| Known { name: name.to_owned(), is_wire, rx_bytes: 0, tx_bytes: 0 };
+        let known = vec![known("none-such0", false), known("none-such1", true)];
+        assert_eq!(Interfaces { known, total: Some((0, 0)) }.sum(NET_DEV), (1, 2));
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Loads `net.bpf.c` and attaches the best of its three ways to see what socket calls return.
 
 use std::mem::MaybeUninit;
-use std::path::Path;
 
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{Error, ErrorKind, Link, MapHandle, PrintLevel, ProgramMut};
+use libbpf_rs::{Error, Link, MapHandle, ProgramMut};
 
 use super::slots::Slots;
+use crate::bpf::builder;
 use crate::bpf::net::{NetSkel, NetSkelBuilder, OpenNetSkel};
+use crate::collect::check::refused;
 
 /// A way to see the results of socket calls, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,50 +99,31 @@ pub struct Attached {
     _hooks: Vec<Link>,
 }
 
-/// Tries the ways in order.
+/// Tries these ways, best first.
 ///
 /// # Errors
 /// One line with the true cause and the fix.
-pub fn attach() -> Result<Attached, String> {
-    let earlier = libbpf_rs::set_print(None::<(PrintLevel, fn(PrintLevel, String))>);
-    let result = attach_best();
-    libbpf_rs::set_print(earlier);
-    result
-}
-
-fn attach_best() -> Result<Attached, String> {
+pub fn attach(rungs: &[Rung]) -> Result<Attached, String> {
     let has_sendpage = kernel_has_function("inet_sendpage");
     let mut refusals = Vec::new();
-    for plan in PLANS {
+    for plan in PLANS.into_iter().filter(|plan| rungs.contains(&plan.rung)) {
         match try_plan(plan, has_sendpage) {
             Ok(attached) => return Ok(attached),
-            Err(error) => refusals.push(error),
+            Err(error) => refusals.push(refused(&error)),
         }
     }
-    Err(explain(&refusals, Path::new("/sys/kernel/btf/vmlinux").exists()))
+    // The tracepoint plan without extras asks for the least rights, so its refusal is the one to tell.
+    let telling = refusals.len().min(2).saturating_sub(1);
+    Err(refusals.into_iter().nth(telling).unwrap_or_else(|| "no way to count was asked for".into()))
 }
 
 fn kernel_has_function(name: &str) -> bool {
     libbpf_rs::btf::Btf::from_vmlinux().is_ok_and(|btf| btf.type_by_name::<libbpf_rs::btf::types::Func<'_>>(name).is_some())
 }
 
-/// Why nothing worked. The tracepoint plan without extras asks for the least rights, so its refusal is the one to tell.
-fn explain(refusals: &[Error], has_btf: bool) -> String {
-    if !has_btf {
-        return "no kernel type information (/sys/kernel/btf/vmlinux): use a kernel built with CONFIG_DEBUG_INFO_BTF".into();
-    }
-    match refusals.get(1).or(refusals.first()) {
-        Some(error) if error.kind() == ErrorKind::PermissionDenied => {
-            "the kernel refused the socket programs: run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN".into()
-        }
-        Some(error) => format!("the socket programs do not load here: {error}; `ebtop check` tells which hooks this kernel has"),
-        None => "no way to count was tried".into(),
-    }
-}
-
 fn try_plan(plan: Plan, has_sendpage: bool) -> Result<Attached, Error> {
     let mut memory = MaybeUninit::uninit();
-    let mut open = NetSkelBuilder::default().open(&mut memory)?;
+    let mut open = builder::<NetSkelBuilder>().open(&mut memory)?;
     configure(&mut open, plan, has_sendpage)?;
     let mut skel = open.load()?;
     // Filled before the first hook runs.
@@ -254,20 +236,12 @@ mod tests {
         assert!(!PLANS[0].wants("net_x_page", false));
     }
 
-    #[test]
-    fn a_missing_btf_is_named_first() {
-        assert!(explain(&[], false).contains("CONFIG_DEBUG_INFO_BTF"));
-        let refused = || Error::from_raw_os_error(libc::EPERM);
-        assert!(explain(&[refused(), refused()], true).contains("run as root"));
-        assert!(explain(&[refused(), Error::from_raw_os_error(libc::EINVAL)], true).contains("do not load"));
-    }
-
     /// The rung that this kernel may refuse to attach must at least pass its verifier, with the code paths it alone uses.
     #[test]
     #[ignore = "root"]
     fn the_last_rung_passes_the_verifier() {
         let mut memory = MaybeUninit::uninit();
-        let mut open = NetSkelBuilder::default().open(&mut memory).unwrap();
+        let mut open = builder::<NetSkelBuilder>().open(&mut memory).unwrap();
         configure(&mut open, Plan { rung: Rung::Probes, extras: false }, false).unwrap();
         open.load().unwrap();
     }

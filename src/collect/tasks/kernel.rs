@@ -8,12 +8,13 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle};
 
 use super::row::Row;
+use crate::bpf::builder;
 use crate::bpf::plain::{MappedArray, decode};
-use crate::bpf::refusal;
 use crate::bpf::ring::Ring;
 use crate::bpf::run::run_syscall;
 use crate::bpf::tasks::types::eb_walk;
 use crate::bpf::tasks::{TasksSkel, TasksSkelBuilder};
+use crate::collect::check;
 
 /// How the task list is walked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Kernel {
                         }
                         return Ok(kernel);
                     }
-                    Err(error) => refused = Some(refusal::why(&error)),
+                    Err(error) => refused = Some(check::refused(&error)),
                 }
             }
         }
@@ -179,7 +180,7 @@ impl Walk {
 
 fn load(rung: Rung, hooks: bool, room: usize) -> libbpf_rs::Result<Kernel> {
     let mut object = MaybeUninit::uninit();
-    let mut skel = TasksSkelBuilder::default().open(&mut object)?;
+    let mut skel = builder::<TasksSkelBuilder>().open(&mut object)?;
     let open_coded = rung == Rung::OpenCoded;
     skel.progs.task_walk.set_autoload(open_coded);
     skel.progs.task_cpu_find.set_autoload(open_coded);

@@ -1,6 +1,6 @@
 use super::*;
 
-fn root_on(release: &str) -> Host {
+pub(in crate::collect::check) fn root_on(release: &str) -> Host {
     Host {
         release: release.into(),
         capabilities: Capabilities {
@@ -15,6 +15,7 @@ fn root_on(release: &str) -> Host {
         initial_user_namespace: Some(true),
         initial_pid_namespace: Some(true),
         btf: true,
+        types_file: None,
         bpf_syscall: BpfSyscall::Works,
         seccomp: Some(false),
         lockdown: Some("none".into()),
@@ -29,7 +30,7 @@ fn root_on(release: &str) -> Host {
     }
 }
 
-fn user_on(release: &str) -> Host {
+pub(in crate::collect::check) fn user_on(release: &str) -> Host {
     let refused = BpfSyscall::Refused("Operation not permitted (os error 1)".into());
     Host { euid: 1000, capabilities: Capabilities::default(), bpf_syscall: refused, ..root_on(release) }
 }

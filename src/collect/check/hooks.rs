@@ -1,0 +1,154 @@
+//! Each hook by itself: does this kernel take it, and if not, why? A domain takes the best of its hooks that work.
+
+use libbpf_rs::ErrorKind;
+use serde::Serialize;
+
+use super::rules::charges_memlock;
+use super::{Finding, Host, Verdict};
+use crate::bpf::trial::{Stage, Trial};
+use crate::bpf::words::verdict;
+
+/// The kernel's own "not supported", which libc does not know, as it stands in an error.
+const ENOTSUPP: &str = "os error 524";
+
+/// One hook: a program, tried alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hook {
+    /// The domain it belongs to.
+    pub domain: &'static str,
+    /// The program's name in the kernel.
+    pub program: String,
+    /// Kind and place, as in `tp_btf/sched_process_exit`.
+    pub place: String,
+    /// Whether it works.
+    pub verdict: Verdict,
+    /// Why not; empty where it works.
+    pub cause: String,
+    /// What to do about it, if there is something to do.
+    pub fix: Option<String>,
+    /// Instructions that the verifier walked through.
+    pub instructions: Option<u32>,
+}
+
+/// What the trials say about this host.
+pub fn hooks(trials: &[Trial], host: &Host) -> Vec<Hook> {
+    trials.iter().map(|trial| hook(trial, host)).collect()
+}
+
+fn hook(trial: &Trial, host: &Host) -> Hook {
+    let finding = explain(trial, host);
+    Hook {
+        domain: trial.object,
+        program: trial.program.clone(),
+        place: trial.section.clone(),
+        verdict: finding.verdict,
+        cause: finding.cause,
+        fix: finding.fix,
+        instructions: trial.instructions.filter(|_| trial.stage != Stage::Load),
+    }
+}
+
+fn explain(trial: &Trial, host: &Host) -> Finding {
+    let found = |verdict, cause: String, fix: Option<&str>| Finding { topic: "hook", verdict, cause, fix: fix.map(str::to_owned) };
+    let Some((kind, text)) = trial.error.as_ref().filter(|_| trial.stage != Stage::Attached) else {
+        return found(Verdict::Works, String::new(), None);
+    };
+    let forbidden = *kind == ErrorKind::PermissionDenied;
+    let (hook, place) = trial.section.split_once('/').unwrap_or((&trial.section, ""));
+    let enters_functions = matches!(hook, "fentry" | "fexit");
+    if trial.stage == Stage::Attach {
+        return match hook {
+            "kprobe" | "kretprobe" if !forbidden => {
+                let fix = "boot a kernel built with CONFIG_KPROBE_EVENTS=y";
+                found(Verdict::Missing, format!("this kernel has no kprobes ({text})"), Some(fix))
+            }
+            "perf_event" if forbidden => found(
+                Verdict::Refused,
+                "perf events are refused".into(),
+                Some("`sudo sysctl kernel.perf_event_paranoid=2`, or run as root"),
+            ),
+            _ if enters_functions && text.contains(ENOTSUPP) => {
+                found(Verdict::Missing, "this kernel cannot enter functions on this architecture".into(), None)
+            }
+            _ => found(Verdict::Refused, format!("it loads, and does not attach: {text}"), None),
+        };
+    }
+    if forbidden && !host.capabilities.may_trace() {
+        found(Verdict::Refused, "without the rights above".into(), None)
+    } else if lacks_types(trial) && !host.btf {
+        let fix = "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y";
+        found(Verdict::Missing, "needs the kernel's own types (BTF), not those of a file".into(), Some(fix))
+    } else if lacks_types(trial) {
+        found(Verdict::Missing, format!("this kernel has no {place}"), None)
+    } else if let Some(word) = verdict(&trial.words) {
+        found(Verdict::Refused, format!("the verifier refuses it: {word}"), Some("`ebtop check --log FILE` keeps all it said"))
+    } else if forbidden && charges_memlock(host) && host.memlock_bytes.is_some() && !host.capabilities.sys_resource {
+        found(Verdict::Refused, "the limit of locked memory is too low".into(), Some("`ulimit -l unlimited`"))
+    } else if forbidden && enters_functions {
+        let lockdown = host.lockdown.as_deref().unwrap_or("unknown");
+        let cause = format!("this kernel lets nobody enter its functions (lockdown: {lockdown})");
+        found(Verdict::Refused, cause, Some("boot without lockdown, if that is its cause"))
+    } else {
+        found(Verdict::Refused, format!("the kernel refuses it: {text}"), None)
+    }
+}
+
+/// Whether libbpf looked for the place in the kernel's types in vain.
+fn lacks_types(trial: &Trial) -> bool {
+    ["is not found in vmlinux BTF", "failed to find kernel BTF type ID", "Error loading vmlinux BTF"]
+        .iter()
+        .any(|said| trial.words.contains(said))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::tests::{root_on, user_on};
+    use super::*;
+
+    fn refused(section: &str, stage: Stage, errno: i32, words: &str) -> Trial {
+        let error = (errno != 0).then(|| libbpf_rs::Error::from_raw_os_error(errno));
+        let error = error.map(|error| (error.kind(), format!("{error:#}")));
+        Trial { object: "net", program: "net_x".into(), section: section.into(), stage, error, instructions: Some(9), words: words.into() }
+    }
+
+    fn cause(trial: &Trial, host: &Host) -> (Verdict, String) {
+        let finding = explain(trial, host);
+        (finding.verdict, finding.cause)
+    }
+
+    #[test]
+    fn a_hook_that_works_needs_no_words() {
+        let [hook] = &hooks(&[refused("tp_btf/x", Stage::Attached, 0, "")], &root_on("6.1"))[..] else { panic!() };
+        assert_eq!((hook.verdict, hook.cause.as_str(), hook.instructions), (Verdict::Works, "", Some(9)));
+    }
+
+    #[test]
+    fn each_refusal_has_its_cause() {
+        let host = root_on("6.1");
+        let said = "libbpf: prog 'net_x': failed to find kernel BTF type ID of 'sock_send_length': -3\n";
+        let missing = refused("tp_btf/sock_send_length", Stage::Load, libc::ESRCH, said);
+        assert_eq!(cause(&missing, &host), (Verdict::Missing, "this kernel has no sock_send_length".into()));
+        let no_types = Host { btf: false, ..root_on("6.1") };
+        assert!(cause(&missing, &no_types).1.contains("own types"));
+
+        let locked = Host { lockdown: Some("integrity".into()), ..root_on("6.1") };
+        let entered = refused("fexit/inet_sendmsg", Stage::Load, libc::EPERM, "");
+        assert!(cause(&entered, &locked).1.ends_with("(lockdown: integrity)"));
+        assert_eq!(cause(&refused("fexit/inet_sendmsg", Stage::Attach, 524, ""), &host).0, Verdict::Missing);
+
+        assert_eq!(cause(&refused("kretprobe", Stage::Attach, libc::ENOENT, ""), &host).0, Verdict::Missing);
+        assert!(explain(&refused("perf_event", Stage::Attach, libc::EACCES, ""), &host).fix.unwrap().contains("sysctl"));
+        let log = "-- BEGIN PROG LOAD LOG --\nR1 type=inv expected=fp\nprocessed 3 insns\n-- END PROG LOAD LOG --";
+        assert!(cause(&refused("iter/task", Stage::Load, libc::EACCES, log), &host).1.ends_with("R1 type=inv expected=fp"));
+        assert_eq!(cause(&refused("iter/task", Stage::Load, libc::EPERM, ""), &user_on("6.1")).1, "without the rights above");
+    }
+
+    #[test]
+    fn old_kernels_charge_locked_memory() {
+        let mut host = root_on("5.10.0");
+        host.capabilities.sys_resource = false;
+        assert!(cause(&refused("iter/task", Stage::Load, libc::EPERM, ""), &host).1.contains("locked memory"));
+        host.release = "6.1.0".into();
+        assert!(!cause(&refused("iter/task", Stage::Load, libc::EPERM, ""), &host).1.contains("locked memory"));
+    }
+}

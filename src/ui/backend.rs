@@ -1,0 +1,285 @@
+//! Puts changed cells on the terminal in few bytes: short moves of the cursor, one sequence for a change of style.
+//!
+//! Over SSH a screen that hardly changes is mostly moves from one number to the next, so those decide what it costs. What is
+//! sent is plain ECMA-48, as every terminal of the last decades takes it.
+
+mod style;
+
+use std::cell::Cell as Memory;
+use std::io::{self, Write};
+
+use crossterm::cursor::{Hide, MoveTo, Show};
+use crossterm::queue;
+use crossterm::terminal::{self, Clear};
+use ratatui::backend::{Backend, ClearType, WindowSize};
+use ratatui::buffer::{Cell, CellWidth};
+use ratatui::layout::{Position, Size};
+use rustix::termios::tcgetwinsize;
+
+use style::Style;
+
+/// A terminal behind a writer.
+pub struct Screen<W: Write> {
+    out: W,
+    /// Columns, when the size was last asked for: what is written into the last one leaves the cursor in no certain place.
+    columns: Memory<u16>,
+    cursor_is_hidden: Option<bool>,
+    /// What is sent next.
+    bytes: Vec<u8>,
+}
+
+impl<W: Write> Screen<W> {
+    /// Draws by writing to `out`.
+    pub fn new(out: W) -> Self {
+        Screen { out, columns: Memory::new(0), cursor_is_hidden: None, bytes: Vec::new() }
+    }
+}
+
+impl<W: Write> Backend for Screen<W> {
+    type Error = io::Error;
+
+    fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
+    where
+        I: Iterator<Item = (u16, u16, &'a Cell)>,
+    {
+        self.bytes.clear();
+        let mut style = Style::default();
+        let mut cursor = None;
+        for (x, y, cell) in content {
+            go_to(&mut self.bytes, cursor, (x, y));
+            style.change_to(Style::of(cell), &mut self.bytes);
+            self.bytes.extend_from_slice(cell.symbol().as_bytes());
+            let next = x + cell.cell_width();
+            cursor = (next < self.columns.get()).then_some((next, y));
+        }
+        style.change_to(Style::default(), &mut self.bytes);
+        self.out.write_all(&self.bytes)
+    }
+
+    fn hide_cursor(&mut self) -> io::Result<()> {
+        if self.cursor_is_hidden.replace(true) != Some(true) {
+            queue!(self.out, Hide)?;
+        }
+        Ok(())
+    }
+
+    fn show_cursor(&mut self) -> io::Result<()> {
+        if self.cursor_is_hidden.replace(false) != Some(false) {
+            queue!(self.out, Show)?;
+        }
+        Ok(())
+    }
+
+    /// Not asked of the terminal: its answer would go to the thread that reads keys.
+    fn get_cursor_position(&mut self) -> io::Result<Position> {
+        Ok(Position::ORIGIN)
+    }
+
+    fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
+        let Position { x, y } = position.into();
+        queue!(self.out, MoveTo(x, y))
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.clear_region(ClearType::All)
+    }
+
+    /// Somebody else may have used the terminal before this: the cursor is in an unknown state too.
+    fn clear_region(&mut self, region: ClearType) -> io::Result<()> {
+        self.cursor_is_hidden = None;
+        queue!(
+            self.out,
+            Clear(match region {
+                ClearType::All => terminal::ClearType::All,
+                ClearType::AfterCursor => terminal::ClearType::FromCursorDown,
+                ClearType::BeforeCursor => terminal::ClearType::FromCursorUp,
+                ClearType::CurrentLine => terminal::ClearType::CurrentLine,
+                ClearType::UntilNewLine => terminal::ClearType::UntilNewLine,
+            })
+        )
+    }
+
+    fn size(&self) -> io::Result<Size> {
+        let (width, height) = match tcgetwinsize(io::stdout()) {
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
+            _ => terminal::size()?,
+        };
+        self.columns.set(width);
+        Ok(Size { width, height })
+    }
+
+    fn window_size(&mut self) -> io::Result<WindowSize> {
+        let pixels = tcgetwinsize(io::stdout())?;
+        Ok(WindowSize { columns_rows: self.size()?, pixels: Size { width: pixels.ws_xpixel, height: pixels.ws_ypixel } })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Moves the cursor by what is shortest: by columns and rows from where it is, or to the place as such.
+fn go_to(bytes: &mut Vec<u8>, from: Option<(u16, u16)>, (x, y): (u16, u16)) {
+    let start = bytes.len();
+    sequence(bytes, &[y + 1, x + 1], b'H');
+    let Some((at, row)) = from.filter(|&(_, row)| row <= y) else { return };
+    let absolute = bytes.len() - start;
+    let relative = |bytes: &mut Vec<u8>, from_left: bool| {
+        if y > row {
+            sequence(bytes, &[y - row], b'B');
+        }
+        if from_left {
+            bytes.push(b'\r');
+        }
+        let at = if from_left { 0 } else { at };
+        match x {
+            x if x > at => sequence(bytes, &[x - at], b'C'),
+            x if x < at => sequence(bytes, &[at - x], b'D'),
+            _ => {}
+        }
+    };
+    let mut shortest = absolute;
+    for from_left in [false, true] {
+        let mark = bytes.len();
+        relative(bytes, from_left);
+        if bytes.len() - mark < shortest {
+            shortest = bytes.len() - mark;
+            bytes.drain(start..mark);
+        } else {
+            bytes.truncate(mark);
+        }
+    }
+}
+
+/// `ESC [ 1 ; 2 X`; a last number of 1 goes without saying.
+fn sequence(bytes: &mut Vec<u8>, numbers: &[u16], last: u8) {
+    bytes.extend_from_slice(b"\x1b[");
+    let said = if numbers.last() == Some(&1) { &numbers[..numbers.len() - 1] } else { numbers };
+    for (i, number) in said.iter().enumerate() {
+        if i > 0 {
+            bytes.push(b';');
+        }
+        decimal(bytes, *number);
+    }
+    bytes.push(last);
+}
+
+fn decimal(bytes: &mut Vec<u8>, number: u16) {
+    if number >= 10 {
+        decimal(bytes, number / 10);
+    }
+    bytes.push(b'0' + (number % 10) as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZero;
+
+    use proptest::prelude::*;
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+    use ratatui::style::{Color, Modifier};
+
+    use super::*;
+
+    const SIZE: (u16, u16) = (30, 8);
+
+    /// What a terminal shows after frames that were drawn as changes of one another: text, and style of each cell.
+    fn shown(frames: &[Buffer]) -> vt100::Parser {
+        let mut parser = vt100::Parser::new(NonZero::new(SIZE.1).unwrap(), NonZero::new(SIZE.0).unwrap(), 0);
+        let mut last = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
+        for frame in frames {
+            let mut screen = Screen::new(Vec::new());
+            screen.columns.set(SIZE.0);
+            screen.draw(last.diff(frame).into_iter()).unwrap();
+            parser.process(&screen.out);
+            last = frame.clone();
+        }
+        parser
+    }
+
+    fn colour(colour: Color) -> vt100::Color {
+        match colour {
+            Color::Red => vt100::Color::Idx(1),
+            Color::DarkGray => vt100::Color::Idx(8),
+            Color::Indexed(i) => vt100::Color::Idx(i),
+            Color::Rgb(r, g, b) => vt100::Color::Rgb(r, g, b),
+            _ => vt100::Color::Default,
+        }
+    }
+
+    fn assert_same(parser: &vt100::Parser, frame: &Buffer) {
+        for y in 0..SIZE.1 {
+            for x in 0..SIZE.0 {
+                let (theirs, ours) = (parser.screen().cell(y, x).unwrap(), &frame[(x, y)]);
+                if theirs.is_wide_continuation() {
+                    continue;
+                }
+                let text = if theirs.has_contents() { theirs.contents() } else { " " };
+                assert_eq!(text, ours.symbol(), "at {x},{y}");
+                assert_eq!((theirs.fgcolor(), theirs.bgcolor()), (colour(ours.fg), colour(ours.bg)), "at {x},{y}");
+                let modifier =
+                    [(theirs.bold(), Modifier::BOLD), (theirs.inverse(), Modifier::REVERSED), (theirs.italic(), Modifier::ITALIC)];
+                let set = modifier.iter().filter(|(on, _)| *on).map(|(_, m)| *m).collect::<Modifier>();
+                assert_eq!(set, ours.modifier, "at {x},{y}");
+            }
+        }
+    }
+
+    fn any_style() -> impl Strategy<Value = ratatui::style::Style> {
+        let colours = || prop::sample::select(vec![Color::Reset, Color::Red, Color::DarkGray, Color::Indexed(200), Color::Rgb(1, 22, 255)]);
+        let modifiers = prop::sample::select(vec![
+            Modifier::empty(),
+            Modifier::BOLD,
+            Modifier::REVERSED,
+            Modifier::ITALIC,
+            Modifier::BOLD.union(Modifier::REVERSED),
+        ]);
+        (colours(), colours(), modifiers).prop_map(|(fg, bg, m)| ratatui::style::Style::new().fg(fg).bg(bg).add_modifier(m))
+    }
+
+    proptest! {
+        #[test]
+        fn a_terminal_shows_what_was_drawn(frames in prop::collection::vec(prop::collection::vec((0..SIZE.0, 0..SIZE.1, "[a-z日é ]{1,9}", any_style()), 0..12), 1..4)) {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
+            let mut buffers = Vec::new();
+            for words in frames {
+                for (x, y, word, style) in words {
+                    buffer.set_string(x, y, word, style);
+                }
+                buffers.push(buffer.clone());
+            }
+            assert_same(&shown(&buffers), &buffer);
+        }
+    }
+
+    fn moved(from: Option<(u16, u16)>, to: (u16, u16)) -> String {
+        let mut bytes = Vec::new();
+        go_to(&mut bytes, from, to);
+        String::from_utf8(bytes).unwrap().replace('\x1b', "^")
+    }
+
+    #[test]
+    fn moves_are_short() {
+        assert_eq!(moved(None, (33, 11)), "^[12;34H");
+        assert_eq!(moved(None, (0, 0)), "^[1H");
+        assert_eq!(moved(Some((30, 11)), (30, 11)), "");
+        assert_eq!(moved(Some((30, 11)), (31, 11)), "^[C");
+        assert_eq!(moved(Some((30, 11)), (33, 11)), "^[3C");
+        assert_eq!(moved(Some((30, 11)), (30, 12)), "^[B");
+        assert_eq!(moved(Some((30, 11)), (28, 12)), "^[B^[2D");
+        assert_eq!(moved(Some((30, 11)), (0, 12)), "^[B\r");
+        assert_eq!(moved(Some((130, 11)), (25, 33)), "^[34;26H");
+    }
+
+    #[test]
+    fn the_cursor_is_hidden_once() {
+        let mut screen = Screen::new(Vec::new());
+        screen.hide_cursor().unwrap();
+        screen.hide_cursor().unwrap();
+        assert_eq!(screen.out, b"\x1b[?25l");
+        screen.clear().unwrap();
+        screen.hide_cursor().unwrap();
+        assert!(screen.out.ends_with(b"\x1b[?25l") && screen.out.len() > 6);
+    }
+}

@@ -1,0 +1,99 @@
+//! Each rung of the ladders is as true as the best, where this kernel has it; and what is left of ebtop without the kernel's own types.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{assert_short_lives, assert_socket_bytes, health, hooks, own};
+use crate::program::{Batch, EBTOP, rows};
+
+fn forced(force: &str, args: &[&str]) -> Batch {
+    Batch::start_by(Command::new(EBTOP).env("EBTOP_FORCE", force).args(["-b", "-o", "json", "-d", "0.5", "--hz", "0"]).args(args))
+}
+
+#[test]
+#[ignore = "root"]
+fn each_way_to_see_socket_bytes_is_true() {
+    let check = hooks::check();
+    for (rung, program) in [("tracepoints", "net_send"), ("functions", "net_x_send"), ("probes", "net_k_")] {
+        let mut ebtop = forced(&format!("net={rung}"), &["--probes", "tasks,net"]);
+        let (state, reason) = health(&ebtop, "net");
+        println!("{rung}: {state} {reason}");
+        assert_eq!(state != "off", hooks::work(&check, program), "{rung}: {reason}");
+        if state != "off" {
+            assert_socket_bytes(&mut ebtop);
+        }
+        ebtop.stop();
+    }
+}
+
+#[test]
+#[ignore = "root"]
+fn the_plain_task_iterator_is_as_true() {
+    assert_short_lives(forced("tasks=iterator", &["--probes", "tasks"]));
+}
+
+fn page_allocs(ebtop: &Batch) -> u64 {
+    ebtop.ticks.iter().flat_map(rows).filter(|row| own(row)).filter_map(|row| row["page_allocs"].as_u64()).sum()
+}
+
+/// Touches so many pages for the first time.
+fn touch(pages: usize) {
+    let mut memory = vec![0u8; pages * 4096];
+    memory.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
+    std::hint::black_box(memory);
+}
+
+#[test]
+#[ignore = "root"]
+fn the_raw_tracepoint_counts_pages() {
+    let mut ebtop = forced("mem=raw", &["--fields", "pid,page_allocs", "--probes", "tasks,mem"]);
+    ebtop.settle();
+    let before = page_allocs(&ebtop);
+    // Half of them in huge pages, at most.
+    touch(4000);
+    ebtop.settle();
+    assert!(page_allocs(&ebtop) - before >= 7, "{} and {before}", page_allocs(&ebtop));
+    ebtop.stop();
+}
+
+/// Types from a file instead: those that are where ebtop looks by itself, else a copy of the kernel's own. They are hidden in a mount
+/// namespace of ebtop's own.
+#[test]
+#[ignore = "root"]
+fn types_from_a_file_are_enough_for_most() {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut option = String::new();
+    if !Path::new("/usr/lib/ebtop/btf").join(format!("{}.btf", release.trim())).exists() {
+        let copy = folder.path().join("types.btf");
+        std::fs::copy("/sys/kernel/btf/vmlinux", &copy).unwrap();
+        option = format!("--btf {}", copy.display());
+    }
+    let hidden = |ebtop: &str| format!("mount -t tmpfs none /sys/kernel/btf && exec {EBTOP} {ebtop} {option}");
+    let script = hidden("-b -o json -d 0.5 --hz 99 --fields pid,tx_bytes,rx_bytes,page_allocs,ppid");
+    let mut ebtop = Batch::start_by(Command::new("unshare").args(["-m", "sh", "-c", &script]));
+    ebtop.settle();
+    let states = ["tasks", "net", "stacks", "mem"].map(|domain| health(&ebtop, domain));
+    println!("{states:?}");
+    assert!(states[0].0 == "degraded" && states[0].1.contains("/proc"), "{states:?}");
+    assert_eq!([&states[2].0, &states[3].0], ["live", "live"], "{states:?}");
+    let has_kprobes = hooks::work(&hooks::check(), "net_k_");
+    assert_eq!(states[1].0, if has_kprobes { "degraded" } else { "off" }, "{states:?}");
+    if has_kprobes {
+        assert_socket_bytes(&mut ebtop);
+    }
+    let before = page_allocs(&ebtop);
+    touch(4000);
+    ebtop.settle();
+    assert!(page_allocs(&ebtop) - before >= 7, "pages of a process that /proc listed");
+    ebtop.stop();
+
+    let check = Command::new("unshare").args(["-m", "sh", "-c", &hidden("check --json")]).output().unwrap();
+    let check: Value = serde_json::from_slice(&check.stdout).unwrap();
+    let types = check["findings"].as_array().unwrap().iter().find(|finding| finding["topic"] == "kernel types").unwrap();
+    assert!(types["verdict"] == "works" && types["cause"].as_str().unwrap().contains(".btf"), "{types}");
+    let iterator = check["hooks"].as_array().unwrap().iter().find(|hook| hook["program"] == "task_iter").unwrap();
+    assert!(iterator["verdict"] == "missing" && iterator["fix"].as_str().unwrap().contains("CONFIG_DEBUG_INFO_BTF"), "{iterator}");
+}
