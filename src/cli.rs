@@ -129,6 +129,10 @@ pub struct Collect {
     #[arg(long, value_name = "N", default_value_t = 49, value_parser = clap::value_parser!(u32).range(0..=999))]
     pub hz: u32,
 
+    /// Most memory for the tables that unwind stacks without frame pointers, MiB: half in the kernel, half to build them
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u64).range(2..=2048))]
+    pub unwind_memory: u64,
+
     /// Use /proc only: no privilege needed, fewer columns
     #[arg(long)]
     pub no_bpf: bool,
@@ -238,16 +242,20 @@ mod tests {
         assert_eq!(show.fields, ["pid", "cpu"]);
         assert_eq!((show.pid, show.user), (vec![1, 2], vec!["root".to_owned(), "7".to_owned()]));
         assert_eq!((show.sort.as_deref(), show.filter.as_deref()), (Some("cpu"), Some("cpu>5")));
-        assert_eq!((cli.pace.delay, cli.collect), (Duration::from_millis(500), Collect { hz: 0, no_bpf: true, probes: vec![], btf: None }));
+        assert_eq!(
+            (cli.pace.delay, cli.collect),
+            (Duration::from_millis(500), Collect { hz: 0, unwind_memory: 64, no_bpf: true, probes: vec![], btf: None })
+        );
     }
 
     #[test]
     fn commands() {
-        let collect = Collect { hz: 49, no_bpf: false, probes: vec![Domain::Tasks, Domain::Mem], btf: Some("t".into()) };
+        let collect = Collect { hz: 49, unwind_memory: 64, no_bpf: false, probes: vec![Domain::Tasks, Domain::Mem], btf: Some("t".into()) };
         let check = parse("ebtop check --json --log f --probes tasks,mem --btf t").unwrap().command;
         assert_eq!(check, Some(Commands::Check { json: true, log: Some("f".into()), collect }));
         let record = parse("ebtop record -o f -n 5 -d 2").unwrap().command;
-        let (pace, collect) = (Pace { delay: Duration::from_secs(2) }, Collect { hz: 49, no_bpf: false, probes: vec![], btf: None });
+        let (pace, collect) =
+            (Pace { delay: Duration::from_secs(2) }, Collect { hz: 49, unwind_memory: 64, no_bpf: false, probes: vec![], btf: None });
         assert_eq!(record, Some(Commands::Record { output: "f".into(), iterations: Some(5), pace, collect }));
         let Some(Commands::Replay { file, show, pace }) = parse("ebtop replay f --view cpu").unwrap().command else { panic!() };
         assert_eq!((file, show.view, pace.delay), (PathBuf::from("f"), View::Cpu, Duration::from_secs(1)));
@@ -264,6 +272,7 @@ mod tests {
             "--hz 1000",
             "--probes disk",
             "--no-bpf --probes net",
+            "--unwind-memory 1",
             "-n 0",
             "-p 0",
             "-p x",

@@ -12,6 +12,7 @@
 //!                                └──── Command ────────┘                      │
 //!                                              control: changes processes     │
 //!                                                  symbol thread: address → name
+//!  unwind thread: .eh_frame of what was sampled → tables for the stack walk
 //! ```
 
 #![warn(missing_docs, unsafe_op_in_unsafe_fn)]

@@ -95,7 +95,7 @@ fn options(pace: Pace, collect: &Collect) -> anyhow::Result<StartOptions> {
     let force = std::env::var("EBTOP_FORCE").unwrap_or_default();
     let choice = Choice::only(&collect.probes).force(&force).map_err(Failure::Usage)?;
     types::choose(collect.btf.as_deref()).map_err(Failure::Usage)?;
-    Ok(StartOptions { interval: pace.delay, hz: collect.hz, bpf: !collect.no_bpf, choice })
+    Ok(StartOptions { interval: pace.delay, hz: collect.hz, unwind_bytes: collect.unwind_memory << 20, bpf: !collect.no_bpf, choice })
 }
 
 /// Everything is attached: from here on this thread has no more rights than it needs, and makes files as the user behind sudo.

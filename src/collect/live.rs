@@ -34,14 +34,14 @@ pub struct Live {
 
 impl Live {
     /// Loads and attaches every domain that was asked for. Where none works, the error is that of the task list, in one line with the fix.
-    pub fn open(hz: u32, choice: Choice) -> Result<Live, String> {
+    pub fn open(hz: u32, unwind_bytes: u64, choice: Choice) -> Result<Live, String> {
         words::listen(false);
         memory::before_loading();
         // Most of opening is libbpf reading the kernel's types anew for each object: side by side, the screen is up sooner.
         let (tasks, stacks, net, mem) = std::thread::scope(|scope| {
             let net = scope.spawn(|| open_net(choice));
             let mem = scope.spawn(|| open_mem(choice));
-            (open_tasks(choice), open_stacks(hz, choice), joined(net), joined(mem))
+            (open_tasks(choice), open_stacks(hz, unwind_bytes, choice), joined(net), joined(mem))
         });
         memory::after_loading();
         let tasks = match tasks {
@@ -173,11 +173,11 @@ fn list_from_proc(reason: String) -> Result<Lister, String> {
     Ok(Lister::Proc { proc: Box::new(proc), reason, failed: 0 })
 }
 
-fn open_stacks(hz: u32, choice: Choice) -> Result<Stacks, String> {
+fn open_stacks(hz: u32, unwind_bytes: u64, choice: Choice) -> Result<Stacks, String> {
     choice.wants(Domain::Stacks)?;
     match hz {
         0 => Err("sampling is off: start without --hz 0".to_owned()),
-        hz => Stacks::open(hz),
+        hz => Stacks::with_memory(hz, unwind_bytes),
     }
 }
 

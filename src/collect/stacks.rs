@@ -49,14 +49,22 @@ pub struct Stacks {
     unwinder: Option<Unwinder>,
 }
 
-/// Memory for unwind tables where nobody says otherwise.
-pub const UNWIND_MEMORY: u64 = 64 << 20;
+/// Memory for unwind tables where nobody says otherwise, bytes.
+pub const UNWIND_BYTES: u64 = 64 << 20;
 
 impl Stacks {
     /// Starts sampling every online CPU `hz` times a second (at most `perf_event_max_sample_rate`).
     ///
     /// Fails, with one line for the screen, when `hz` is 0 or the kernel refuses the program or the timers on all CPUs.
     pub fn open(hz: u32) -> Result<Stacks, String> {
+        Stacks::with_memory(hz, UNWIND_BYTES)
+    }
+
+    /// The same with at most `unwind_bytes` for unwind tables: half of it in the kernel, half while one is built.
+    ///
+    /// # Errors
+    /// As of [`Stacks::open`].
+    pub fn with_memory(hz: u32, unwind_bytes: u64) -> Result<Stacks, String> {
         if hz == 0 {
             return Err("stack sampling is turned off (--hz 0)".into());
         }
@@ -64,7 +72,7 @@ impl Stacks {
         let online = File::open(ONLINE_CPUS).map_err(|e| format!("cannot read {ONLINE_CPUS}: {e}"))?;
         let cpus = parse_cpu_list(&read_again(&online)).last().map_or(1, |last| last + 1);
         let Loaded { program, ring: ring_map, lost, tables } = load(ring_bytes(cpus)).map_err(|e| refused(&e))?;
-        let unwinder = tables.try_clone().ok().and_then(|tables| Unwinder::spawn(tables, UNWIND_MEMORY).ok());
+        let unwinder = tables.try_clone().ok().and_then(|tables| Unwinder::spawn(tables, unwind_bytes).ok());
         let fold = Rc::new(RefCell::new(Fold::default()));
         let (ring, wake) = open_ring(&ring_map, &fold).map_err(|e| format!("cannot map the stack ring: {e}"))?;
         let (refused, timers) = (BTreeMap::new(), BTreeMap::new());
@@ -123,12 +131,23 @@ impl Stacks {
         });
         DomainStatus {
             domain: Domain::Stacks,
-            health: match refused.or_else(|| self.slowed.clone()) {
+            health: match refused.or_else(|| self.slowed.clone()).or_else(|| self.why_cut()) {
                 Some(reason) => Health::Degraded { reason },
                 None => Health::Live,
             },
             lost: self.lost_in_kernel() + self.fold.borrow().lost(),
             cost: Some(format!("~5 µs a sample, {} times a second on each busy CPU", self.hz)),
+        }
+    }
+
+    /// Why more walks than need be are by frame pointers.
+    fn why_cut(&self) -> Option<String> {
+        match self.unwinder.as_ref().map(Unwinder::status) {
+            None => Some("stacks need frame pointers: there is no thread to read unwind tables".into()),
+            Some(status) if status.left_out > 0 => {
+                Some(format!("stacks through {} large files need frame pointers: raise --unwind-memory", status.left_out))
+            }
+            Some(_) => None,
         }
     }
 

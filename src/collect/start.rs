@@ -16,6 +16,8 @@ pub struct StartOptions {
     pub interval: Duration,
     /// Stack samples a second on each CPU; 0 = none.
     pub hz: u32,
+    /// Most memory for unwind tables, bytes: half of it in the kernel, half while one is built.
+    pub unwind_bytes: u64,
     /// Use BPF where it works.
     pub bpf: bool,
     /// Which parts, by which hooks.
@@ -37,7 +39,7 @@ pub fn start(options: StartOptions) -> anyhow::Result<Collector> {
 
 fn best_source(options: StartOptions) -> anyhow::Result<Box<dyn Source>> {
     let refused = match options.bpf {
-        true => match Live::open(options.hz, options.choice) {
+        true => match Live::open(options.hz, options.unwind_bytes, options.choice) {
             Ok(live) => return Ok(Box::new(live)),
             Err(reason) => why_no_bpf(&gather())
                 .unwrap_or_else(|| format!("processes cannot be read by BPF, and sockets and stacks have nobody to belong to: {reason}")),

@@ -176,6 +176,7 @@ mod tests {
     use std::num::NonZero;
 
     use proptest::prelude::*;
+    use ratatui::backend::CrosstermBackend;
     use ratatui::buffer::Buffer;
     use ratatui::layout::Rect;
     use ratatui::style::{Color, Modifier};
@@ -184,46 +185,32 @@ mod tests {
 
     const SIZE: (u16, u16) = (30, 8);
 
-    /// What a terminal shows after frames that were drawn as changes of one another: text, and style of each cell.
-    fn shown(frames: &[Buffer]) -> vt100::Parser {
+    type Changes<'a> = std::vec::IntoIter<(u16, u16, &'a Cell)>;
+
+    /// What a terminal shows, letters and styles, after frames that were written as changes of one another.
+    fn shown(frames: &[Buffer], write: fn(Changes<'_>) -> Vec<u8>) -> Vec<u8> {
         let mut parser = vt100::Parser::new(NonZero::new(SIZE.1).unwrap(), NonZero::new(SIZE.0).unwrap(), 0);
         let mut last = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
         for frame in frames {
-            let mut screen = Screen::new(Vec::new());
-            screen.columns.set(SIZE.0);
-            screen.draw(last.diff(frame).into_iter()).unwrap();
-            parser.process(&screen.out);
+            parser.process(&write(last.diff(frame).into_iter()));
             last = frame.clone();
         }
-        parser
+        // Where the cursor ends is of no account.
+        parser.process(b"\x1b[H");
+        parser.screen().contents_formatted().into()
     }
 
-    fn colour(colour: Color) -> vt100::Color {
-        match colour {
-            Color::Red => vt100::Color::Idx(1),
-            Color::DarkGray => vt100::Color::Idx(8),
-            Color::Indexed(i) => vt100::Color::Idx(i),
-            Color::Rgb(r, g, b) => vt100::Color::Rgb(r, g, b),
-            _ => vt100::Color::Default,
-        }
+    fn ours(changes: Changes<'_>) -> Vec<u8> {
+        let mut screen = Screen::new(Vec::new());
+        screen.columns.set(SIZE.0);
+        screen.draw(changes).unwrap();
+        screen.out
     }
 
-    fn assert_same(parser: &vt100::Parser, frame: &Buffer) {
-        for y in 0..SIZE.1 {
-            for x in 0..SIZE.0 {
-                let (theirs, ours) = (parser.screen().cell(y, x).unwrap(), &frame[(x, y)]);
-                if theirs.is_wide_continuation() {
-                    continue;
-                }
-                let text = if theirs.has_contents() { theirs.contents() } else { " " };
-                assert_eq!(text, ours.symbol(), "at {x},{y}");
-                assert_eq!((theirs.fgcolor(), theirs.bgcolor()), (colour(ours.fg), colour(ours.bg)), "at {x},{y}");
-                let modifier =
-                    [(theirs.bold(), Modifier::BOLD), (theirs.inverse(), Modifier::REVERSED), (theirs.italic(), Modifier::ITALIC)];
-                let set = modifier.iter().filter(|(on, _)| *on).map(|(_, m)| *m).collect::<Modifier>();
-                assert_eq!(set, ours.modifier, "at {x},{y}");
-            }
-        }
+    fn of_crossterm(changes: Changes<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        CrosstermBackend::new(&mut out).draw(changes).unwrap();
+        out
     }
 
     fn any_style() -> impl Strategy<Value = ratatui::style::Style> {
@@ -240,7 +227,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_terminal_shows_what_was_drawn(frames in prop::collection::vec(prop::collection::vec((0..SIZE.0, 0..SIZE.1, "[a-z日é ]{1,9}", any_style()), 0..12), 1..4)) {
+        fn a_terminal_shows_the_same_as_with_the_backend_of_ratatui(frames in prop::collection::vec(prop::collection::vec((0..SIZE.0, 0..SIZE.1, "[a-z日é ]{1,9}", any_style()), 0..12), 1..4)) {
             let mut buffer = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
             let mut buffers = Vec::new();
             for words in frames {
@@ -249,7 +236,8 @@ mod tests {
                 }
                 buffers.push(buffer.clone());
             }
-            assert_same(&shown(&buffers), &buffer);
+            crossterm::style::force_color_output(true);
+            prop_assert_eq!(shown(&buffers, ours), shown(&buffers, of_crossterm));
         }
     }
 

@@ -11,13 +11,13 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget, Wrap};
 use unicode_width::UnicodeWidthStr;
 
-use super::flame;
 use super::theme::{Role, Theme};
+use super::{flame, format};
 use crate::app::stacks::places::Places;
 use crate::app::stacks::{StackMode, StacksView, Summary};
 use crate::model::stacks::{Label, Measure, StackTree};
 use crate::sample::{Health, StackQuality, printable};
-use text::{changed, cuts, fit, fit_name, grouped, length, letter, percent, put, span, total};
+use text::{changed, cuts, fit, fit_name, grouped, letter, percent, put, span, total};
 
 /// Draws the whole view without the key hints.
 pub fn draw(frame: &mut Frame, area: Rect, view: &StacksView, theme: Theme) {
@@ -60,7 +60,7 @@ fn draw_header(buf: &mut Buffer, area: Rect, view: &StacksView) {
     let summary = view.summary();
     let mut facts = vec![(0, view.measure().name().to_string()), (0, span(view.span(), summary))];
     facts.extend(view.baseline().map(|(ns, marked)| (0, against(ns, marked))));
-    facts.push((0, total(view.measure(), summary.value, summary.samples)));
+    facts.push((if view.baseline().is_some() { 1 } else { 0 }, total(view.measure(), summary.value, summary.samples)));
     if view.by_thread() {
         facts.push((1, "by thread".into()));
     }
@@ -93,8 +93,8 @@ fn draw_header(buf: &mut Buffer, area: Rect, view: &StacksView) {
 fn against(ns: u64, marked: bool) -> String {
     match (ns, marked) {
         (0, _) => "nothing to compare with".into(),
-        (ns, true) => format!("against the {} up to the mark", length(ns)),
-        (ns, false) => format!("against the {} before", length(ns)),
+        (ns, true) => format!("vs {} up to the mark", format::duration(ns, 6)),
+        (ns, false) => format!("vs {} before", format::duration(ns, 6)),
     }
 }
 
@@ -176,7 +176,9 @@ fn share_of(measure: Measure) -> &'static str {
 fn draw_detail(buf: &mut Buffer, area: Rect, view: &StacksView, below: usize) {
     let tree = view.tree();
     let function = view.functions().get(if view.mode() == StackMode::Table { view.function_index() } else { 0 });
-    let frame = view.chosen().filter(|_| view.mode() != StackMode::Table);
+    // Of callers, the function itself: what is their own there is not what they used.
+    let top = view.callers().and_then(|_| tree.children(StackTree::ROOT).next());
+    let frame = view.chosen().or(top).filter(|_| view.mode() != StackMode::Table);
     let chosen = match (frame, function) {
         (Some(id), _) => {
             let node = tree.node(id);
@@ -190,7 +192,11 @@ fn draw_detail(buf: &mut Buffer, area: Rect, view: &StacksView, below: usize) {
             }
         }
         (None, Some(f)) => {
-            let before = if view.mode() == StackMode::Table { "▸ " } else { "hottest: " };
+            let before = match view.mode() {
+                StackMode::Table => "▸ ",
+                _ if tree.is_compared() => "changed most: ",
+                _ => "hottest: ",
+            };
             Detail { before, label: &f.label, inlined: f.inlined, own: f.own, total: f.total, was: f.before.1 }
         }
         (None, None) => return,

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::layout::{CHUNK_WORDS, CHUNKS_MAX};
 
-/// Words of a slab, the unit of allocation: 8 KiB.
-pub(super) const SLAB_WORDS: u32 = 2048;
+/// Words of a slab, the unit of allocation: 4 KiB.
+pub(super) const SLAB_WORDS: u32 = 1024;
 const SLABS: u32 = CHUNK_WORDS / SLAB_WORDS;
 
 /// Memory of the kernel that tables are written to.
@@ -34,7 +34,7 @@ impl Run {
 /// The slabs of all chunks.
 pub(super) struct Arena {
     /// A bit for each free slab.
-    free: Vec<u32>,
+    free: Vec<u64>,
     chunks_max: usize,
     resting: Vec<(Instant, Run)>,
 }
@@ -69,12 +69,12 @@ impl Arena {
         if self.free.len() >= self.chunks_max || memory.add_chunk(self.free.len() as u32).is_err() {
             return None;
         }
-        self.free.push(u32::MAX);
+        self.free.push(u64::MAX);
         self.find(slabs)
     }
 
     fn find(&mut self, slabs: u32) -> Option<Run> {
-        let mask = u32::MAX >> (32 - slabs);
+        let mask = u64::MAX >> (SLABS - slabs);
         for (chunk, free) in self.free.iter_mut().enumerate() {
             let place = (0..=SLABS - slabs).find(|&i| (*free >> i) & mask == mask);
             if let Some(i) = place {
@@ -96,7 +96,7 @@ impl Arena {
         self.resting.retain(|(since, run)| {
             let rests = now.duration_since(*since) < Self::REST;
             if !rests {
-                let mask = (u32::MAX >> (32 - run.slabs)) << (run.at % CHUNK_WORDS / SLAB_WORDS);
+                let mask = (u64::MAX >> (SLABS - run.slabs)) << (run.at % CHUNK_WORDS / SLAB_WORDS);
                 free[(run.at / CHUNK_WORDS) as usize] |= mask;
             }
             rests
@@ -131,7 +131,7 @@ pub(super) mod tests {
         let mut arena = Arena::new(2 * 4 * u64::from(CHUNK_WORDS));
         let now = Instant::now();
         let mut runs: Vec<Run> = std::iter::from_fn(|| arena.take(3 * SLAB_WORDS - 5, &mut memory, now)).collect();
-        assert_eq!(runs.len(), 20, "ten of three slabs in each of two chunks");
+        assert_eq!(runs.len(), 42, "21 of three slabs in each of two chunks");
         runs.sort_by_key(|r| r.at);
         assert!(runs.windows(2).all(|w| w[0].at + w[0].words() <= w[1].at));
         assert!(runs.iter().all(|r| r.at / CHUNK_WORDS == (r.at + r.words() - 1) / CHUNK_WORDS));

@@ -15,8 +15,8 @@ use crate::symbols::process::FileId;
 
 /// After this time a table that found no room is tried again.
 const RETRY: Duration = Duration::from_secs(30);
-/// A file that was used within this time keeps its table.
-const HOT: Duration = Duration::from_secs(10);
+/// What was used within this time keeps its place.
+pub(super) const HOT: Duration = Duration::from_secs(10);
 
 /// A number for a file, for as long as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,6 +101,11 @@ impl Files {
         held.min_by_key(|(_, k)| k.used).map(|(number, _)| *number)
     }
 
+    /// Files that were not used for so long.
+    pub(super) fn unused(&self, now: Instant, time: Duration) -> Vec<FileNumber> {
+        self.known.iter().filter(|(_, k)| now.duration_since(k.used) > time).map(|(number, _)| *number).collect()
+    }
+
     /// Forgets a file; its memory goes back to the arena, so nothing may lead there any more.
     pub(super) fn remove(&mut self, number: FileNumber, arena: &mut Arena) {
         let Some(known) = self.known.remove(&number) else { return };
@@ -109,10 +114,11 @@ impl Files {
         runs.into_iter().for_each(|run| arena.give(run, Instant::now()));
     }
 
-    /// Tables there are, and their rows.
-    pub(super) fn count(&self) -> (usize, u64) {
+    /// Tables there are, their rows, and files that found no room.
+    pub(super) fn count(&self) -> (usize, u64, usize) {
         let tables = self.known.values().filter_map(|k| k.table.as_ref().ok());
-        tables.fold((0, 0), |(n, rows), t| (n + 1, rows + t.rows))
+        let (count, rows) = tables.fold((0, 0), |(n, rows), t| (n + 1, rows + t.rows));
+        (count, rows, self.known.values().filter(|k| matches!(k.table, Err(NoTable::NoRoom))).count())
     }
 
     /// Appends what the kernel half should know of a mapping of the file from `offset` on.

@@ -3,12 +3,13 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::arena::{Arena, Run, Words};
-use super::files::{FileNumber, Files, Site};
+use super::files::{FileNumber, Files, HOT, Site};
 use super::layout::{Kind, MAPPING_WORDS, MappingEntry, PROCS_MAX, Rule, proc_bytes};
 use super::rule::Rules;
+use super::worker::Status;
 use crate::sample::ProcKey;
 use crate::symbols::copy_vdso;
 use crate::symbols::process::{Backing, Mapping, Process};
@@ -190,15 +191,14 @@ impl<K: Kernel> Store<K> {
         self.files.add(file, id, &mut site)
     }
 
-    /// Drops so many of the tables that were not used for longest, and those who use them; false where all were lately.
+    /// Drops processes that were not sampled lately, or else so many of the tables that were not used for longest, and those who use
+    /// them; false where all were lately.
     fn make_room(&mut self, tables: u32) -> bool {
-        let mut dropped = false;
+        let mut dropped = self.forget_all(|known| known.seen.elapsed() > HOT);
+        let tables = if dropped { 0 } else { tables };
         for _ in 0..tables {
             let Some(file) = self.files.coldest(Instant::now()) else { break };
-            let users = self.procs.iter().filter(|(_, p)| p.files.iter().any(|(_, _, f)| *f == file)).map(|(key, _)| *key);
-            for key in users.collect::<Vec<_>>() {
-                self.forget(key);
-            }
+            self.forget_all(|known| known.files.iter().any(|(_, _, f)| *f == file));
             self.vdso.take_if(|vdso| *vdso == file);
             self.files.remove(file, &mut self.arena);
             dropped = true;
@@ -259,7 +259,14 @@ impl<K: Kernel> Store<K> {
         }
     }
 
-    /// Forgets the processes that exited, of those not sampled for a while.
+    /// Forgets processes; whether there were any.
+    fn forget_all(&mut self, which: impl Fn(&Proc) -> bool) -> bool {
+        let keys: Vec<ProcKey> = self.procs.iter().filter(|(_, known)| which(known)).map(|(key, _)| *key).collect();
+        keys.iter().for_each(|key| self.forget(*key));
+        !keys.is_empty()
+    }
+
+    /// Forgets the processes that exited, of those not sampled for a while, and files that nobody maps any more.
     pub(super) fn sweep(&mut self, now: Instant) {
         const QUIET: Duration = Duration::from_secs(60);
         let quiet = self.procs.iter().filter(|(_, p)| now.duration_since(p.seen) > QUIET).map(|(key, _)| *key);
@@ -268,11 +275,104 @@ impl<K: Kernel> Store<K> {
                 self.forget(key);
             }
         }
+        let mapped: FxHashSet<FileNumber> = self.procs.values().flat_map(|p| &p.files).map(|(_, _, file)| *file).chain(self.vdso).collect();
+        for file in self.files.unused(now, QUIET) {
+            if !mapped.contains(&file) {
+                self.files.remove(file, &mut self.arena);
+            }
+        }
     }
 
-    /// Processes, tables, rows, bytes of chunks.
-    pub(super) fn count(&self) -> (usize, usize, u64, u64) {
-        let (tables, rows) = self.files.count();
-        (self.procs.len(), tables, rows, self.arena.bytes())
+    /// What there is.
+    pub(super) fn count(&self) -> Status {
+        let (tables, rows, left_out) = self.files.count();
+        Status { processes: self.procs.len(), tables, rows, left_out, table_bytes: self.arena.bytes(), ..Status::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::arena::tests::Memory;
+    use super::*;
+
+    /// A kernel in ordinary memory.
+    #[derive(Default)]
+    struct Fake {
+        memory: Memory,
+        rules: FxHashMap<u16, Rule>,
+        procs: FxHashMap<u32, Vec<u8>>,
+    }
+
+    impl Words for Fake {
+        fn add_chunk(&mut self, chunk: u32) -> io::Result<()> {
+            self.memory.add_chunk(chunk)
+        }
+
+        fn write(&mut self, at: u32, words: &[u32]) -> io::Result<()> {
+            self.memory.write(at, words)
+        }
+    }
+
+    impl Kernel for Fake {
+        fn set_rule(&mut self, number: u16, rule: &Rule) -> io::Result<()> {
+            self.rules.insert(number, *rule);
+            Ok(())
+        }
+
+        fn set_proc(&mut self, tgid: u32, value: &[u8]) -> io::Result<()> {
+            self.procs.insert(tgid, value.to_vec());
+            Ok(())
+        }
+
+        fn drop_proc(&mut self, tgid: u32) {
+            self.procs.remove(&tgid);
+        }
+
+        fn rest(&mut self) {}
+    }
+
+    fn own_key() -> ProcKey {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let ticks: u64 = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap();
+        ProcKey { pid: std::process::id(), start_ns: ticks * 10_000_000 }
+    }
+
+    #[test]
+    fn a_process_is_known_with_its_code_until_it_is_forgotten() {
+        let mut store = Store::new(Fake::default(), 64 << 20);
+        let key = own_key();
+        assert_eq!(store.look(key, false), Looked::Changed);
+        while store.has_more(key) {
+            assert_eq!(store.look(key, true), Looked::Changed);
+        }
+        assert_eq!(store.look(key, false), Looked::Same);
+        let here = own_key as fn() -> ProcKey as usize as u64;
+        let entry = store.procs[&key].entries.iter().find(|e| (e.start..e.end).contains(&here)).unwrap();
+        assert_eq!(entry.kind, Kind::Table);
+        let page = entry.pages_at as usize + ((here - entry.bias) / 2048 * 2) as usize;
+        assert!(store.kernel.memory.0[page + 1] > 0, "the page of a function has rows");
+        assert!(store.kernel.procs[&key.pid].starts_with(&key.start_ns.to_ne_bytes()));
+        let status = store.count();
+        assert!(status.processes == 1 && status.tables > 2 && status.rows > 10_000 && status.left_out == 0, "{status:?}");
+        store.forget(key);
+        assert!(store.kernel.procs.is_empty());
+        store.sweep(Instant::now() + Duration::from_secs(100));
+        assert_eq!(store.count().tables, 1, "all but the vDSO's");
+    }
+
+    #[test]
+    fn what_finds_no_room_is_told() {
+        let mut store = Store::new(Fake::default(), 256 << 10);
+        let key = own_key();
+        store.look(key, true);
+        let status = store.count();
+        assert!(status.left_out > 0 && status.table_bytes == 256 << 10, "{status:?}");
+    }
+
+    #[test]
+    fn the_dead_are_not_known() {
+        let mut store = Store::new(Fake::default(), 1 << 20);
+        assert_eq!(store.look(ProcKey { pid: u32::MAX, start_ns: 1 }, false), Looked::Failed);
+        assert_eq!(store.count().processes, 0);
     }
 }

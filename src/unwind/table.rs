@@ -180,3 +180,139 @@ impl Packed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::super::arena::tests::Memory;
+    use super::super::elf;
+    use super::super::layout::{PAGE_WORDS, ROW_RULE};
+    use super::super::pages::PIECE_BYTES;
+    use super::*;
+
+    /// A table in ordinary memory.
+    struct Built {
+        table: Table,
+        memory: Memory,
+        rules: Rules,
+        arch: Arch,
+    }
+
+    impl Built {
+        fn of(elf: &Elf, section: Section, bytes: &[u8]) -> Result<Built, NoTable> {
+            let (mut rules, mut arena, mut memory) = (Rules::default(), Arena::new(64 << 20), Memory::default());
+            let table = build(elf, section, bytes, &mut rules, &mut arena, &mut memory)?;
+            Ok(Built { table, memory, rules, arch: elf.arch })
+        }
+
+        /// What the kernel half finds at an address.
+        fn what(&self, address: u64) -> u16 {
+            let at = address - self.table.first;
+            let list = self.table.pieces[(at / PIECE_BYTES) as usize];
+            let page = list + (at % PIECE_BYTES / PAGE_BYTES) as u32 * PAGE_WORDS;
+            let [rows_at, rows] = [self.memory.0[page as usize], self.memory.0[page as usize + 1]];
+            let rows = &self.memory.0[rows_at as usize..][..rows as usize];
+            assert!(rows.first().is_none_or(|first| *first as u16 == 0) && rows.is_sorted_by(|a, b| (*a as u16) < (*b as u16)));
+            let after = rows.partition_point(|row| u64::from(*row as u16) <= at % PAGE_BYTES);
+            after.checked_sub(1).map_or(ROW_RULE, |i| (rows[i] >> 16) as u16)
+        }
+    }
+
+    fn read(path: &Path) -> (Elf, Section, Vec<u8>) {
+        let file = File::open(path).unwrap();
+        let bytes = file.metadata().unwrap().len();
+        let elf = Elf::read(&file, bytes).unwrap().unwrap();
+        let section = elf.eh_frame.unwrap();
+        let content = elf::read(&file, bytes, section.offset, section.bytes).unwrap();
+        (elf, section, content)
+    }
+
+    /// Every row that gimli gives for a function is what we find at its start, middle and end.
+    fn agrees_with_gimli(path: &Path) -> u64 {
+        let (elf, section, content) = read(path);
+        let mut built = Built::of(&elf, section, &content).unwrap();
+        let eh_frame = EhFrame::new(&content, LittleEndian);
+        let bases = BaseAddresses::default().set_eh_frame(section.address);
+        let none = built.rules.pack(Rule::plain(Base::None), built.arch);
+        let (mut entries, mut context, mut rows) = (eh_frame.entries(&bases), UnwindContext::new(), 0);
+        while let Some(entry) = entries.next().unwrap() {
+            let CieOrFde::Fde(partial) = entry else { continue };
+            let fde = partial.parse(|_, bases, offset| eh_frame.cie_from_offset(bases, offset)).unwrap();
+            let mut table = fde.rows(&eh_frame, &bases, &mut context).unwrap();
+            while let Some(row) = table.next_row().unwrap() {
+                let (start, end) = (row.start_address(), row.end_address());
+                let expected = built.rules.pack(rule_of(row, &eh_frame, built.arch), built.arch);
+                for address in [start, start.midpoint(end), end - 1].into_iter().filter(|a| *a < end) {
+                    assert_eq!(built.what(address), expected, "{address:#x} of {path:?}");
+                }
+                rows += 1;
+            }
+        }
+        assert!(rows > 0 && (built.table.first..built.table.end).step_by(97).any(|address| built.what(address) == none), "no gap");
+        rows
+    }
+
+    #[test]
+    fn tables_say_what_gimli_says() {
+        assert!(agrees_with_gimli(Path::new("/proc/self/exe")) > 10_000);
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let libc = maps.lines().filter_map(|l| l.split_whitespace().nth(5)).find(|p| p.contains("/libc")).unwrap();
+        assert!(agrees_with_gimli(Path::new(libc)) > 10_000);
+    }
+
+    /// The corpus: a small program's table, from which every test begins.
+    const REAL: &[u8] = include_bytes!("../../tests/corpus/eh_frame_x86_64");
+    const CODE: u64 = 0x1000;
+
+    fn small(bytes: &[u8]) -> Result<Built, NoTable> {
+        let segment = elf::Segment { offset: CODE, bytes: 0x10_0000, address: CODE, executable: true };
+        let elf = Elf { arch: Arch::X86_64, segments: vec![segment], eh_frame: None };
+        Built::of(&elf, Section { address: 0x2048, offset: 0x2048, bytes: bytes.len() as u64 }, bytes)
+    }
+
+    #[test]
+    fn the_corpus_is_a_table() {
+        assert!(small(REAL).unwrap().table.rows > 20);
+    }
+
+    #[test]
+    fn a_cie_that_is_evaluated_again_and_again_ends() {
+        // One entry with a megabyte of instructions that change nothing, and a hundred thousand functions that begin with it.
+        let mut bytes = Vec::new();
+        let cie_body: Vec<u8> = [&[0, 0, 0, 0, 1, 0, 1, 0x78, 16][..], &vec![0; 1 << 20]].concat();
+        bytes.extend((cie_body.len() as u32).to_le_bytes());
+        bytes.extend(&cie_body);
+        for i in 0..100_000u64 {
+            bytes.extend(20u32.to_le_bytes());
+            bytes.extend((bytes.len() as u32).to_le_bytes());
+            bytes.extend((CODE + i * 8).to_le_bytes());
+            bytes.extend(8u64.to_le_bytes());
+        }
+        let begin = std::time::Instant::now();
+        let _ = small(&bytes);
+        assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{:?}", begin.elapsed());
+    }
+
+    proptest! {
+        #[test]
+        fn truncated_tables_build(len in 0..REAL.len()) {
+            let built = small(&REAL[..len]);
+            prop_assert!(built.is_ok_and(|b| b.table.rows <= 64 * REAL.len() as u64));
+        }
+
+        #[test]
+        fn mutated_tables_build(changes in prop::collection::vec((0..REAL.len(), any::<u8>()), 1..20), at in CODE..CODE + 0x10_0000) {
+            let mut bytes = REAL.to_vec();
+            for (i, byte) in changes {
+                bytes[i] = byte;
+            }
+            // Whatever it says, every address is looked up within bounds.
+            let built = small(&bytes).unwrap();
+            built.what(at);
+        }
+    }
+}

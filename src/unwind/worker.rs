@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::maps::{Live, TableMaps};
 use super::store::{Kernel, Looked, Store};
 use crate::bpf::memory;
+use crate::rights::{Work, narrow};
 use crate::sample::ProcKey;
 
 /// What the walks of a process lacked (`enum eb_miss`).
@@ -49,6 +50,8 @@ pub struct Status {
     pub rows: u64,
     /// Bytes of kernel memory that tables and mappings take.
     pub table_bytes: u64,
+    /// Files whose table found no room.
+    pub left_out: usize,
     /// CPU time that it took, ns.
     pub cpu_ns: u64,
 }
@@ -74,7 +77,11 @@ impl Unwinder {
         let (messages, inbox) = crossbeam_channel::bounded(64);
         let status = Arc::new(Mutex::new(Status::default()));
         let told = Arc::clone(&status);
-        let work = move || Worker::new(Store::new(Live::new(maps), memory_bytes / 2), told).run(&inbox);
+        let work = move || {
+            // Where the kernel refuses, it works with the rights it has.
+            let _ = narrow(Work::Collect);
+            Worker::new(Store::new(Live::new(maps), memory_bytes / 2), told).run(&inbox);
+        };
         std::thread::Builder::new().name("unwind".into()).spawn(work)?;
         Ok(Unwinder { messages, status })
     }
@@ -113,8 +120,8 @@ const SWEEP: Duration = Duration::from_secs(30);
 struct Worker<K> {
     store: Store<K>,
     wanted: FxHashMap<ProcKey, Sampled>,
-    /// Processes that lack large tables, the latest to be sampled last.
-    large: Vec<ProcKey>,
+    /// Processes that lack large tables, and their samples since.
+    large: FxHashMap<ProcKey, u32>,
     looked: FxHashMap<ProcKey, (Instant, Duration)>,
     swept: Instant,
     span: (Instant, u32),
@@ -124,7 +131,15 @@ struct Worker<K> {
 impl<K: Kernel> Worker<K> {
     fn new(store: Store<K>, status: Arc<Mutex<Status>>) -> Worker<K> {
         let now = Instant::now();
-        Worker { store, wanted: FxHashMap::default(), large: Vec::new(), looked: FxHashMap::default(), swept: now, span: (now, 0), status }
+        Worker {
+            store,
+            wanted: FxHashMap::default(),
+            large: FxHashMap::default(),
+            looked: FxHashMap::default(),
+            swept: now,
+            span: (now, 0),
+            status,
+        }
     }
 
     fn run(mut self, inbox: &Receiver<Message>) {
@@ -153,15 +168,20 @@ impl<K: Kernel> Worker<K> {
                 self.store.forget(key);
                 self.wanted.remove(&key);
                 self.looked.remove(&key);
-                self.large.retain(|k| *k != key);
+                self.large.remove(&key);
             }),
         }
     }
 
     fn want(&mut self, sampled: Sampled) {
         self.store.touch(sampled.key, Instant::now());
-        let queued = sampled.miss == Miss::Table && self.large.contains(&sampled.key);
-        if sampled.miss == Miss::Nothing || queued {
+        if let Some(samples) = self.large.get_mut(&sampled.key) {
+            *samples = samples.saturating_add(sampled.samples);
+            if sampled.miss == Miss::Table {
+                return;
+            }
+        }
+        if sampled.miss == Miss::Nothing {
             return;
         }
         let wanted = self.wanted.entry(sampled.key).or_insert(Sampled { samples: 0, ..sampled });
@@ -183,7 +203,7 @@ impl<K: Kernel> Worker<K> {
             self.span.1 += 1;
             self.look(sampled.key, false);
         }
-        let large = if looks == 0 { self.large.pop() } else { None };
+        let large = self.large.iter().max_by_key(|(_, samples)| **samples).map(|(key, _)| *key).filter(|_| looks == 0);
         large.into_iter().for_each(|key| self.look(key, true));
         if now.duration_since(self.swept) > SWEEP {
             self.swept = now;
@@ -202,22 +222,22 @@ impl<K: Kernel> Worker<K> {
             Looked::Same | Looked::Failed => (before * 2).min(WAIT_MAX),
         };
         self.looked.insert(key, (Instant::now(), wait));
-        self.large.retain(|k| *k != key);
-        if self.store.has_more(key) {
-            self.large.push(key);
+        match self.store.has_more(key) {
+            true => drop(self.large.entry(key).or_default()),
+            false => drop(self.large.remove(&key)),
         }
     }
 
     fn tell(&self) {
-        let (processes, tables, rows, table_bytes) = self.store.count();
+        let counted = self.store.count();
         let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
         let cpu_ns = cpu.tv_sec as u64 * 1_000_000_000 + cpu.tv_nsec as u64;
         let Ok(mut status) = self.status.lock() else { return };
-        if status.rows != rows {
+        if status.rows != counted.rows {
             // Reading a table takes megabytes for a moment.
             memory::give_back();
         }
-        *status = Status { processes, tables, rows, table_bytes, cpu_ns };
+        *status = Status { cpu_ns, ..counted };
     }
 }
 

@@ -1,9 +1,12 @@
 //! Programs that the tests compile without frame pointers, and that know where their time went.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use crate::watch::{Watched, watch};
+use ebtop::sample::StackQuality;
+
+use crate::watch::{Watched, watch, watch_child};
 
 /// Flags of a program nobody made for profiling.
 const PLAIN: [&str; 4] = ["-O2", "-fomit-frame-pointer", "-g0", "-w"];
@@ -17,8 +20,11 @@ fn compile(dir: &Path, source: &str, program: &str, flags: &[&str]) -> PathBuf {
     program
 }
 
+/// Seconds of CPU time that a program burns: enough to be known and then sampled on a machine that does other things.
+const SECONDS: &str = "6";
+
 fn run(program: &Path, mode: &str, library: Option<&Path>) -> Watched {
-    watch(Command::new(program).args([mode, "4"]).args(library), 10.0)
+    watch(Command::new(program).args([mode, SECONDS]).args(library), 30.0)
 }
 
 /// Complete, with `callers` between the hot functions and main(), and the hot functions' shares true within 3 points.
@@ -37,6 +43,54 @@ fn check(what: &str, seen: &Watched, callers: impl Fn(&[&str]) -> bool) {
         let truth = ns * 100.0 / (truth[0] + truth[1]);
         assert!((share - truth).abs() < 3.0, "{what}: {name} has {share} % of samples, {truth} % by its own clock");
     }
+}
+
+#[test]
+#[ignore = "root"]
+fn cpp() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = compile(dir.path(), "unwind.cc", "unwind_cpp", &[]);
+    let seen = watch(Command::new(program).arg(SECONDS), 30.0);
+    check("C++", &seen, |names| count(names, "Branch<") == 3);
+    assert!(seen.share(|c| seen.named(c).iter().any(|n| n.contains("throw_through"))) > 40.0, "half of the stacks are below a throw");
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+#[ignore = "root"]
+fn code_written_at_run_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = compile(dir.path(), "unwind.c", "unwind", &[]);
+    // Tables below it, a frame pointer through it, tables above it.
+    check("JIT with frames", &run(&program, "jit", None), |names| names[0] == "under_jit" && names[2..].contains(&"main"));
+    let seen = run(&program, "jit-bare", None);
+    let marked = seen.share(|c| c.quality == StackQuality::Jit && c.user.len() == 5);
+    assert!(marked > 95.0, "{marked} % are marked\n{}", seen.report());
+}
+
+/// Every caller that gdb finds in a stopped process is the one found while it ran.
+#[test]
+#[ignore = "root"]
+fn gdb_agrees() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = compile(dir.path(), "unwind.c", "unwind", &[]);
+    for mode in ["chain", "alloca", "big"] {
+        let child = Command::new(&program).args([mode, "60"]).stdout(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        let gdb = Command::new("gdb").args(["-batch", "-ex", "bt", "-p", &child.id().to_string()]).output().unwrap();
+        let theirs = callers(&String::from_utf8_lossy(&gdb.stdout));
+        assert!(theirs.len() > 20, "{mode}: {theirs:x?}");
+        let seen = watch_child(child, 2.0);
+        let same = seen.share(|c| c.user.iter().rev().map(|a| a + 1).take(theirs.len()).eq(theirs.iter().rev().copied()));
+        // A few samples are outside of the deepest function, as it calls for the time or is about to return.
+        assert!(same > 95.0, "{mode}: {same} % are {theirs:x?}\n{}", seen.report());
+    }
+}
+
+/// Return addresses of a backtrace from the caller of end_of_stack() on.
+fn callers(backtrace: &str) -> Vec<u64> {
+    let frames = backtrace.lines().filter(|l| l.starts_with('#')).skip_while(|l| !l.contains("end_of_stack")).skip(1);
+    frames.filter_map(|l| u64::from_str_radix(l.split_whitespace().nth(1)?.strip_prefix("0x")?, 16).ok()).collect()
 }
 
 fn count(names: &[&str], name: &str) -> usize {

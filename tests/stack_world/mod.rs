@@ -15,7 +15,7 @@ const FUNCTION: u64 = 0x1000;
 
 pub const NGINX: ProcKey = ProcKey { pid: 4112, start_ns: 7 };
 
-/// One process and the functions it can be in. `K:` marks kernel functions, `J:` those written at run time, `?` nameless ones;
+/// One process and the functions it can be in. `K:` marks kernel functions, `J:` those written at run time, `P:` those of Python, `?` nameless ones;
 /// `outer>inner` is one address in `inner`, inlined into `outer`.
 #[derive(Default)]
 pub struct World {
@@ -101,6 +101,7 @@ fn frame(spec: &str, offset: u64) -> Frame {
     let (kind, name, module) = match spec.split_once(':') {
         Some(("K", name)) => (FrameKind::Kernel, name, "vmlinux"),
         Some(("J", name)) => (FrameKind::Jit, name, "[anon]"),
+        Some(("P", name)) => (FrameKind::Python, name, "app.py"),
         _ => (FrameKind::Native, spec, "nginx"),
     };
     let (name, module) = name.split_once('@').unwrap_or((name, module));
@@ -129,4 +130,28 @@ pub fn view_of(world: &World) -> (StacksView, StackHistory, Names) {
     view.open(Scope::Process(NGINX), "nginx");
     refresh(&mut view, &history, &mut names, world);
     (view, history, names)
+}
+
+/// A web server that mostly compresses.
+pub fn nginx() -> World {
+    let main = "_start;main;ngx_worker_process_cycle";
+    let request = format!("{main};ngx_process_events_and_timers;ngx_http_process_request");
+    let gzip = format!("{request};ngx_http_gzip_body_filter;deflate@libz.so.1.2.13");
+    let sys = "K:entry_SYSCALL_64_after_hwframe;K:do_syscall_64";
+    let send = format!("{request};ngx_writev;writev@libc.so.6;{sys};K:__x64_sys_writev;K:tcp_sendmsg;K:tcp_sendmsg_locked");
+    let wait = format!("{main};ngx_process_events_and_timers;epoll_wait@libc.so.6;{sys};K:__x64_sys_epoll_wait;K:do_epoll_wait");
+    let mut stacks = vec![
+        (format!("{gzip};deflate_slow@libz.so.1.2.13"), 590),
+        (format!("{gzip};deflate_slow@libz.so.1.2.13;longest_match@libz.so.1.2.13"), 57),
+        (format!("{gzip};crc32@libz.so.1.2.13"), 31),
+        (send.clone(), 66),
+        (format!("{send};K:tcp_push;K:__tcp_transmit_skb"), 121),
+        (format!("{send};K:skb_copy"), 40),
+        (format!("{main};ngx_process_events_and_timers;ngx_event_accept;accept4@libc.so.6;{sys};K:__sys_accept4"), 118),
+        (wait.clone(), 20),
+        (format!("{wait};K:schedule_hrtimeout_range;K:schedule"), 88),
+        (format!("{request};J:lua_handler;J:lua_rewrite"), 180),
+    ];
+    stacks.extend((0..12).map(|i| (format!("{main};ngx_timer_{i}"), 1)));
+    World::of(&stacks.iter().map(|(stack, count)| (stack.as_str(), *count)).collect::<Vec<_>>())
 }

@@ -84,10 +84,7 @@ fetch_kernel() {
             ! grep -qx "linux-binary-$release" "$names" || package=linux-binary-$release
             unpack "$2" "$dir" "$package" || continue
             image=$(find "$dir" -name 'vmlinuz*' -type f | head -n 1)
-            case $2 in
-                amd64) vmlinux "$image" "$dir/kernel" || continue ;;
-                *) mv "$image" "$dir/kernel" ;;
-            esac
+            vmlinux "$image" "$dir/kernel" || continue
             # Modules are not used.
             rm -rf "$dir/lib" "$dir/usr" "$dir/boot"
         fi
@@ -99,12 +96,9 @@ fetch_kernel() {
     basename "$(dirname "$release")"
 }
 
-# fetch_qemu ARCH: sets $qemu. Version 7 crashes new kernels at random, so the system's is taken from 10 on; else that of bookworm-backports.
+# fetch_qemu: sets $qemu. Version 7 crashes new kernels at random, so the system's is taken from 10 on; else that of bookworm-backports.
 fetch_qemu() {
-    case $1 in
-        amd64) program=qemu-system-x86_64 package=qemu-system-x86 ;;
-        arm64) program=qemu-system-aarch64 package=qemu-system-arm ;;
-    esac
+    program=qemu-system-x86_64 package=qemu-system-x86
     if have $program && version_ge "$($program --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p')" 10; then
         qemu=$program
         return

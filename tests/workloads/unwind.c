@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Burns argv[2] seconds of its own CPU time, 70 % in hot_a and 30 % in hot_b, at the end of a stack that argv[1] makes:
- * recursion, chain, alloca, big, signal, tail or library (argv[3] is the library's path). To be built without frame pointers.
+ * recursion, chain, alloca, big, signal, tail, jit, jit-bare or library (argv[3] is the library's path). To be built without frame pointers.
  * Prints what each function took by its own clock, ns: "a b".
  */
 #define _GNU_SOURCE
@@ -161,6 +161,31 @@ APART int tail(int depth)
 	return made + 1;
 }
 
+#ifdef __x86_64__
+#include <sys/mman.h>
+
+/* Calls its first argument from code written at run time, with a frame or with a frame pointer that leads nowhere. */
+static int through_jit(int (*call)(void), int has_frame)
+{
+	static const unsigned char framed[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3};
+	static const unsigned char bare[] = {0x55, 0x48, 0xc7, 0xc5, 1, 0, 0, 0, 0xff, 0xd7, 0x5d, 0xc3};
+	static unsigned char *code;
+
+	if (!code) {
+		code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (code == MAP_FAILED)
+			exit(1);
+		memcpy(code, has_frame ? framed : bare, has_frame ? sizeof(framed) : sizeof(bare));
+	}
+	return ((int (*)(int (*)(void)))code)(call) + 1;
+}
+
+APART int under_jit(void)
+{
+	return end_of_stack(3) + 1;
+}
+#endif
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "recursion";
@@ -193,6 +218,12 @@ int main(int argc, char **argv)
 			sink += tail(5);
 		else if (!strcmp(mode, "library") && through)
 			sink += through(end_of_stack, 10);
+#ifdef __x86_64__
+		else if (!strcmp(mode, "jit"))
+			sink += through_jit(under_jit, 1);
+		else if (!strcmp(mode, "jit-bare"))
+			sink += through_jit(under_jit, 0);
+#endif
 		else
 			return 1;
 	}

@@ -65,7 +65,7 @@ fn step(bytes: &[u8], is_all: bool) -> Step {
         [0x1b] if is_all => key(1, KeyCode::Esc, KeyModifiers::NONE),
         [0x1b] => Step::Wait,
         [0x1b, 0x1b, ..] => key(1, KeyCode::Esc, KeyModifiers::NONE),
-        [0x1b, b'[' | b'O'] if !is_all => Step::Wait,
+        [0x1b, b'[' | b'O'] | [0x1b, b'[', b'['] if !is_all => Step::Wait,
         [0x1b, b'[', _, ..] if bytes.starts_with(PASTE_START) => paste(bytes),
         [0x1b, b'[', b'[', letter, ..] => Step::Took(4, console_key(letter)),
         [0x1b, b'[', _, ..] => sequence(bytes, is_all),
@@ -112,11 +112,11 @@ fn character(bytes: &[u8], is_all: bool) -> Step {
     let there = &bytes[..length.min(bytes.len())];
     match std::str::from_utf8(there) {
         Ok(text) => {
-            let letters = text.chars().map(|letter| {
+            let letter = text.chars().next().map(|letter| {
                 let shift = if letter.is_uppercase() { KeyModifiers::SHIFT } else { KeyModifiers::NONE };
                 key_event(KeyCode::Char(letter), shift)
             });
-            Step::Took(length, letters.last())
+            Step::Took(length, letter)
         }
         Err(error) if error.error_len().is_none() && !is_all => Step::Wait,
         Err(_) => Step::Took(1, None),

@@ -5,12 +5,12 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{amount, changed, fit_name, heading_of, letter, percent, put, rate};
+use super::text::{amount, changed, fit_end, fit_name, heading_of, letter, percent, put, rate};
 use crate::app::stacks::places::first_line;
 use crate::app::stacks::{Change, StacksView, TreeRow};
+use crate::format;
 use crate::model::stacks::{HotFunction, Label, Sampled};
 use crate::ui::flame::role_of;
-use crate::ui::format;
 use crate::ui::theme::{Role, Theme};
 
 /// Cells of ` SELF% TOTAL%  SAMPLES ` and of `  CHANGE   BEFORE      NOW `.
@@ -18,6 +18,8 @@ const NUMBERS: (u16, u16) = (23, 27);
 /// Cells of the module and source columns, and the width from which they appear.
 const MODULE: (u16, u16) = (20, 60);
 const SOURCE: (u16, u16) = (26, 100);
+/// Of each cell beyond this width, a third goes to the source column.
+const WIDE: u16 = 120;
 
 /// Draws the hottest functions, or those that changed most; the chosen one is marked where `has_cursor` says that this list has it.
 pub fn draw_functions(buf: &mut Buffer, area: Rect, view: &StacksView, has_cursor: bool, theme: Theme) {
@@ -32,7 +34,8 @@ pub fn draw_functions(buf: &mut Buffer, area: Rect, view: &StacksView, has_curso
         let numbers = list.numbers([*own, *total], *own, before.0);
         let styles = list.styles(label, *inlined, has_cursor && i == chosen, *own == 0, view.change(before.0, *own));
         let name = list.name(label, *inlined, list.name, view.is_match(label));
-        list.draw(buf, line, &numbers, [&name, &label.module, source.as_deref().unwrap_or("")], styles);
+        let source = fit_end(source.as_deref().unwrap_or(""), usize::from(list.source.saturating_sub(1)));
+        list.draw(buf, line, &numbers, [&name, &label.module, &source], styles);
         mark(buf, line, has_cursor && i == chosen);
     }
 }
@@ -105,7 +108,8 @@ struct List<'a> {
 impl<'a> List<'a> {
     fn of(view: &'a StacksView, width: u16, has_source: bool, theme: Theme) -> Self {
         let shown = |(cells, from): (u16, u16)| if width >= from { cells } else { 0 };
-        let (module, source) = (shown(MODULE), if has_source { shown(SOURCE) } else { 0 });
+        let source = if has_source { shown(SOURCE) + width.saturating_sub(WIDE) / 3 } else { 0 };
+        let module = shown(MODULE);
         let numbers = if view.tree().is_compared() { NUMBERS.1 } else { NUMBERS.0 };
         List { view, theme, numbers, name: width.saturating_sub(numbers + module + source), module, source }
     }

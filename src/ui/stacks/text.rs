@@ -8,10 +8,10 @@ use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::app::stacks::{Change, StackSpan, StacksView, Summary};
+use crate::format;
 use crate::model::stacks::{Label, Measure, Unit};
 use crate::sample::StackQuality;
 use crate::symbols::FrameKind;
-use crate::ui::format;
 
 /// Writes a line of text, cut to the area; nothing where there is no room.
 pub fn put(buf: &mut Buffer, area: Rect, text: &str, style: Style) {
@@ -40,6 +40,23 @@ pub fn fit(text: &str, width: usize) -> Cow<'_, str> {
         cut.push('…');
     }
     cut.into()
+}
+
+/// The end of `text` that fits `width` cells, for paths; a cut shows as `…`.
+pub fn fit_end(text: &str, width: usize) -> Cow<'_, str> {
+    if text.width() <= width {
+        return text.into();
+    }
+    let mut left = width.saturating_sub(1);
+    let fits = |c: &char| {
+        let cells = c.width().unwrap_or(0);
+        let fits = cells <= left;
+        left -= cells.min(left);
+        fits
+    };
+    let end: Vec<char> = text.chars().rev().take_while(fits).collect();
+    let cut = if width > 0 { "…" } else { "" };
+    cut.chars().chain(end.into_iter().rev()).collect::<String>().into()
 }
 
 /// A function name for `width` cells: first the arguments go, then type parameters, then the outer name spaces, and then it is cut.
@@ -226,7 +243,7 @@ pub fn span(span: StackSpan, summary: &Summary) -> String {
 }
 
 /// `4 min 10 s`.
-pub fn length(ns: u64) -> String {
+fn length(ns: u64) -> String {
     let seconds = ns / 1_000_000_000;
     match (seconds / 60, seconds % 60) {
         (0, s) => format!("{s} s"),
@@ -235,15 +252,15 @@ pub fn length(ns: u64) -> String {
     }
 }
 
-/// What cut stacks, the most frequent first, each with its share: `2.1 % no unwind table`.
-pub fn cuts(summary: &Summary) -> Vec<String> {
+/// What cut stacks, the most frequent first, each with its share: `cut: 2.1 % no unwind table, 0.3 % too deep`.
+pub fn cuts(summary: &Summary) -> Option<String> {
     let word = |quality| match quality {
         StackQuality::Complete => None,
-        StackQuality::Cut => Some("cut"),
+        StackQuality::Cut => Some("reason unknown"),
         StackQuality::Deep => Some("too deep"),
-        StackQuality::NoTable => Some("without unwind table"),
+        StackQuality::NoTable => Some("no unwind table"),
         StackQuality::Unreadable => Some("unreadable"),
-        StackQuality::Jit => Some("JIT without frame pointers"),
+        StackQuality::Jit => Some("JIT"),
     };
     let mut cuts: Vec<(u64, &str)> = StackQuality::ALL
         .into_iter()
@@ -251,7 +268,8 @@ pub fn cuts(summary: &Summary) -> Vec<String> {
         .filter(|(value, _)| *value > 0)
         .collect();
     cuts.sort_by_key(|(value, _)| std::cmp::Reverse(*value));
-    cuts.into_iter().map(|(value, word)| format!("{} % {word}", percent(value, summary.value))).collect()
+    let text = cuts.iter().map(|(value, word)| format!("{} % {word}", percent(*value, summary.value))).collect::<Vec<_>>().join(", ");
+    (!text.is_empty()).then(|| format!("cut: {text}"))
 }
 
 #[cfg(test)]
@@ -290,6 +308,15 @@ mod tests {
     }
 
     #[test]
+    fn of_a_path_the_end_is_kept() {
+        assert_eq!(
+            [24, 12, 1, 0].map(|width| fit_end("/build/src/deflate.c:148", width)),
+            ["/build/src/deflate.c:148", "…flate.c:148", "…", ""]
+        );
+        assert_eq!(fit_end("日本語の関数", 6), "…関数");
+    }
+
+    #[test]
     fn digits_stand_in_groups() {
         assert_eq!([0, 999, 1323, 1_234_567].map(grouped), ["0", "999", "1 323", "1 234 567"]);
     }
@@ -322,6 +349,7 @@ mod tests {
     #[test]
     fn why_stacks_are_cut_is_said_in_words() {
         let summary = Summary { value: 1000, by_quality: [900, 0, 20, 70, 0, 10], ..Summary::default() };
-        assert_eq!(cuts(&summary), ["7.0 % without unwind table", "2.0 % too deep", "1.0 % JIT without frame pointers"]);
+        assert_eq!(cuts(&summary).as_deref(), Some("cut: 7.0 % no unwind table, 2.0 % too deep, 1.0 % JIT"));
+        assert_eq!(cuts(&Summary { value: 3, by_quality: [3, 0, 0, 0, 0, 0], ..Summary::default() }), None);
     }
 }
