@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::app::look::{Palette, Units};
 use crate::batch::{Format, View};
 use crate::delay;
 use crate::sample::Domain;
@@ -92,6 +94,15 @@ pub enum Commands {
         #[command(flatten)]
         collect: Collect,
     },
+    /// Say which configuration file is used, and what is wrong with it
+    Config {
+        /// Print a file of all keys with their defaults and what they mean
+        #[arg(long)]
+        default: bool,
+        /// Use this file
+        #[arg(long, value_name = "PATH", conflicts_with = "default")]
+        config: Option<PathBuf>,
+    },
     /// Print the completion script of a shell
     ///
     /// For bash: ebtop completions bash > /etc/bash_completion.d/ebtop
@@ -177,6 +188,18 @@ pub struct Show {
     /// Refuse everything that changes the system, such as signals and nice values
     #[arg(long)]
     pub readonly: bool,
+
+    /// Configuration file, in place of ~/.config/ebtop/config.toml or /etc/ebtop/config.toml
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+
+    /// Colours
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Palette::ALL.map(Palette::name)))]
+    pub theme: Option<String>,
+
+    /// How bytes are counted: K = 1024 or k = 1000
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Units::ALL.map(Units::name)))]
+    pub units: Option<String>,
 
     /// Draw with ASCII only
     #[arg(long)]

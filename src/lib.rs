@@ -24,6 +24,7 @@ pub mod bpf;
 pub mod cli;
 pub mod clock;
 pub mod collect;
+pub mod config;
 pub mod control;
 pub mod delay;
 pub mod export;

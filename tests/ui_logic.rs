@@ -200,7 +200,7 @@ fn enter_shows_why_and_escape_comes_back() {
 #[test]
 fn sockets_are_wanted_only_while_they_show() {
     let mut app = app(80, 24);
-    let want = |sockets| Effect::Command(Command::Want(Wants { sockets, page_allocs: false }));
+    let want = |sockets| Effect::Command(Command::Want(Wants { sockets, ..Wants::NONE }));
     assert!(keys(&mut app, "4s").contains(&want(true)));
     assert!(!keys(&mut app, "4").contains(&want(false)));
     assert!(keys(&mut app, "1").contains(&want(false)));
@@ -209,7 +209,7 @@ fn sockets_are_wanted_only_while_they_show() {
 #[test]
 fn page_allocations_are_wanted_only_while_their_column_shows() {
     let mut app = app(200, 50);
-    let want = |page_allocs| Effect::Command(Command::Want(Wants { sockets: false, page_allocs }));
+    let want = |page_allocs| Effect::Command(Command::Want(Wants { page_allocs, ..Wants::NONE }));
     assert!(keys(&mut app, "3").contains(&want(true)));
     assert!(screen(&app).contains("PGALLOC/s"));
     assert!(keys(&mut app, "1").contains(&want(false)));

@@ -7,6 +7,7 @@ use super::help::{self, Help};
 use super::keys::Action;
 use super::lines::{Line, LineKey};
 use super::prompt::{Prompt, Purpose};
+use super::shape::Shape;
 use super::stacks::{After, StackAction};
 use super::view::View;
 use super::{App, Effect, table_width, title};
@@ -31,7 +32,19 @@ impl App {
             Action::Home => self.with_list(|list, _| list.home()),
             Action::End => self.with_list(|list, _| list.end()),
             Action::Enter => self.enter(),
-            Action::Unfold => self.unfold(),
+            Action::Tree => self.set_shape(if self.shape == Shape::Tree { Shape::Flat } else { Shape::Tree }),
+            Action::Group => self.ask_group(),
+            Action::Fold => self.fold(),
+            Action::FoldAll => self.fold_all(),
+            Action::KernelThreads => {
+                self.hides_kernel_threads = !self.hides_kernel_threads;
+                self.rearrange();
+            }
+            Action::Threads => self.toggle_threads(),
+            Action::Follow => self.follow_selected(),
+            Action::Tag => self.tag(),
+            Action::TagChildren => self.tag_children(),
+            Action::Untag => self.tags.clear(),
             Action::Sockets => self.toggle_sockets(),
             Action::Sort(column) => self.sort(column),
             Action::SortStep(forward) => {
@@ -49,6 +62,7 @@ impl App {
             Action::Paths => self.program_paths = !self.program_paths,
             Action::Pause => self.pause(),
             Action::Delay => self.ask(Purpose::Delay),
+            Action::Setup => self.ask_setup(),
             Action::Signal => self.ask_signal(),
             Action::Nice(step) => self.ask_nice(step),
             Action::Setting(question) => self.ask_setting(question, effects),
@@ -148,17 +162,16 @@ impl App {
     /// From a row to its cause.
     fn enter(&mut self) {
         match self.current_line() {
-            Some((LineKey::Process(key), _)) if self.view == View::Network => self.show_sockets(Some(key)),
-            Some((LineKey::Process(key), Line::Process(row))) => self.show_stacks(key, row),
-            Some((LineKey::Exited, _)) => self.unfold(),
+            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if self.view == View::Network => self.show_sockets(Some(key)),
+            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) => self.show_stacks(key),
+            Some((LineKey::Exited | LineKey::Group(_), _)) => self.fold(),
             Some((LineKey::Command(name), _)) => self.show_stacks_of_exited(name),
-            Some(_) => {}
             None => {}
         }
     }
 
-    fn show_stacks(&mut self, key: ProcKey, row: u32) {
-        let Some(row) = self.model.rows.get(row as usize) else { return };
+    fn show_stacks(&mut self, key: ProcKey) {
+        let Some(row) = self.model.find(key) else { return };
         let name = self.model.task(row).comm.to_string();
         self.open_stacks(Scope::Process(key), &name);
     }
@@ -182,23 +195,8 @@ impl App {
         self.open_stacks(Scope::Set(keys), &title);
     }
 
-    fn current_line(&self) -> Option<(LineKey, Line)> {
+    pub(super) fn current_line(&self) -> Option<(LineKey, Line)> {
         self.process_table().and_then(|t| t.current())
-    }
-
-    fn unfold(&mut self) {
-        match self.current_line() {
-            Some((LineKey::Exited | LineKey::Command(_), _)) => {
-                self.unfolded = !self.unfolded;
-                if !self.unfolded
-                    && let Some(table) = self.processes.get_mut(self.view as usize)
-                {
-                    table.select(Some(LineKey::Exited));
-                }
-                self.rearrange();
-            }
-            _ => self.say("Space unfolds the row of exited processes".into()),
-        }
     }
 
     /// From processes to sockets and back, keeping to the selected process; in Network to those of all.
@@ -239,7 +237,7 @@ impl App {
 
     fn sort(&mut self, column: Column) {
         let Some(table) = self.processes.get_mut(self.view as usize) else { return };
-        if !table.set.first.contains(&column) && !table.set.more.contains(&column) {
+        if !table.has(column) {
             return self.say(format!("This view has no column {}", title(column)));
         }
         match table.sort == column {
@@ -250,7 +248,7 @@ impl App {
     }
 
     /// After the order was asked to be another one: back to the top, unless a line was chosen.
-    fn rearrange(&mut self) {
+    pub(super) fn rearrange(&mut self) {
         self.arrange();
         self.follow();
     }

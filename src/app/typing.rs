@@ -15,7 +15,7 @@ impl App {
         let Some(prompt) = &mut self.prompt else { return false };
         match prompt.press(key) {
             Typed::Changed => self.prompt_changed(),
-            Typed::Accepted => self.accept(effects),
+            Typed::Accepted => self.accept_text(effects),
             Typed::Cancelled => self.cancel(),
             Typed::Nothing => {}
             Typed::NotText => return !self.moves(key),
@@ -49,7 +49,7 @@ impl App {
         }
     }
 
-    fn accept(&mut self, effects: &mut Vec<Effect>) {
+    fn accept_text(&mut self, effects: &mut Vec<Effect>) {
         let Some(prompt) = self.prompt.take() else { return };
         match prompt.purpose {
             Purpose::Search if prompt.text().is_empty() => self.search = None,

@@ -121,6 +121,7 @@ impl Source for Live {
             at_ns: reading.at_ns,
             unix_ms: clock::unix_ms(),
             tasks,
+            threads: reading.threads,
             exits: reading.exits,
             sockets,
             stacks,
@@ -134,6 +135,7 @@ impl Source for Live {
 
     fn want(&mut self, wants: Wants) {
         self.wants = wants;
+        self.tasks.want_threads(wants.threads);
         if let Ok(mem) = &mut self.mem {
             mem.want(wants.page_allocs);
         }

@@ -23,7 +23,7 @@ pub use machine::{CpuTimes, Machine, MachineMemory, Pressure};
 pub use socket::{Protocol, Socket, TcpInfo};
 pub use stack::{INTERPRETED, InterpretedFrame, Origin, StackCount, StackQuality, Stacks, Weight};
 pub use talk::{Command, Details, Update, Wants};
-pub use task::{Exit, Memory, ProcKey, Task};
+pub use task::{Exit, Memory, ProcKey, Task, Thread};
 pub use text::{Comm, printable};
 
 /// Everything read at one instant.
@@ -35,6 +35,10 @@ pub struct Sample {
     pub unix_ms: u64,
     /// Live processes, ascending by key, each key once.
     pub tasks: TaskList,
+    /// Threads beside the leaders, ascending by process and id; empty unless wanted ([`Wants::threads`]). Not recorded: whoever records
+    /// does not look at threads.
+    #[serde(skip)]
+    pub threads: Vec<Thread>,
     /// Processes that ended since the sample before.
     pub exits: Vec<Exit>,
     /// Sockets; empty unless wanted ([`Wants::sockets`]).

@@ -27,6 +27,13 @@ pub struct Wants {
     pub sockets: bool,
     /// Count page allocations.
     pub page_allocs: bool,
+    /// Tell of threads one by one.
+    pub threads: bool,
+}
+
+impl Wants {
+    /// Nothing but the basics.
+    pub const NONE: Wants = Wants { sockets: false, page_allocs: false, threads: false };
 }
 
 /// From the screen to the collector.
