@@ -45,6 +45,8 @@ impl App {
             Action::Tag => self.tag(),
             Action::TagChildren => self.tag_children(),
             Action::Untag => self.tags.clear(),
+            Action::Why(measure) => self.why(measure),
+            Action::Export => self.ask(Purpose::Export),
             Action::Sockets => self.toggle_sockets(),
             Action::Sort(column) => self.sort(column),
             Action::SortStep(forward) => {
@@ -138,6 +140,7 @@ impl App {
         self.trail.clear();
         if view == View::Stacks {
             self.stacks.open(Scope::Machine, "");
+            self.stacks.set_measure(Measure::OnCpu);
         }
         self.change_view(view);
     }
@@ -163,16 +166,24 @@ impl App {
     fn enter(&mut self) {
         match self.current_line() {
             Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if self.view == View::Network => self.show_sockets(Some(key)),
-            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) => self.show_stacks(key),
+            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) => self.show_stacks(key, Measure::OnCpu),
             Some((LineKey::Exited | LineKey::Group(_), _)) => self.fold(),
             Some((LineKey::Command(name), _)) => self.show_stacks_of_exited(name),
             None => {}
         }
     }
 
-    fn show_stacks(&mut self, key: ProcKey) {
+    fn why(&mut self, measure: Measure) {
+        match self.current_line() {
+            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) => self.show_stacks(key, measure),
+            _ => self.say(format!("Choose a process: its {} by stack are shown only while they are looked at", measure.name())),
+        }
+    }
+
+    fn show_stacks(&mut self, key: ProcKey, measure: Measure) {
         let Some(row) = self.model.find(key) else { return };
         let name = self.model.task(row).comm.to_string();
+        self.stacks.set_measure(measure);
         self.open_stacks(Scope::Process(key), &name);
     }
 
@@ -257,6 +268,7 @@ impl App {
         let text = match purpose {
             Purpose::Filter => self.filter_text.clone(),
             Purpose::Search | Purpose::Delay => String::new(),
+            Purpose::Export => format!("{}.svg", file_name(self.stacks.title())),
         };
         self.begin_search_if(purpose);
         self.prompt = Some(Prompt::new(purpose, &text));
@@ -280,4 +292,11 @@ impl App {
             change(list, height);
         }
     }
+}
+
+/// A title as a file name: no spaces, no path.
+fn file_name(title: &str) -> String {
+    let words = title.split(|c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c)).filter(|word| !word.is_empty());
+    let name = words.fold("ebtop".to_owned(), |name, word| name + "-" + word);
+    name.chars().take(100).collect()
 }

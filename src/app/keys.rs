@@ -6,6 +6,7 @@ use super::column::Column;
 use super::stacks::StackAction;
 use super::view::View;
 use crate::control::Question;
+use crate::model::stacks::Measure;
 
 /// What a key, a click or a hint asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,10 @@ pub enum Action {
     TagChildren,
     /// Untag all.
     Untag,
+    /// From a process to its stacks, by this.
+    Why(Measure),
+    /// Write the stacks in view to a file.
+    Export,
     /// One step back.
     Back,
     /// The sockets of the selected process; in the sockets, back to processes.
@@ -218,6 +223,14 @@ pub static BINDINGS: &[Binding] = {
             "why",
             "Show why: the stacks of the process; in Network its sockets; the stacks of what exited",
         ),
+        bind(
+            &[letter('o')],
+            Action::Why(Measure::OffCpu),
+            Processes,
+            "off-CPU",
+            "What the process waits for: stacks of its time off the CPU",
+        ),
+        bind(&[letter('a')], Action::Why(Measure::Faults), Processes, "", "Stacks of its page faults; again: of page allocations"),
         bind(&[letter('s')], Action::Sockets, Processes, "sockets", "Sockets of the selected process; in Network the sockets of all"),
         bind(
             &[key(K::Enter), letter('s')],
@@ -234,6 +247,16 @@ pub static BINDINGS: &[Binding] = {
             "Only the chosen frame and what it calls; from the table, the function in the flame graph",
         ),
         bind(&[letter('f')], Stack(S::NextMode), Stacks, "flame/table/tree", "Flame graph, hottest functions, tree"),
+        bind(
+            &[letter('o')],
+            Stack(S::Weigh(Measure::OffCpu)),
+            Stacks,
+            "off-CPU",
+            "Time off the CPU: asleep, blocked or waiting for one; again: on it",
+        ),
+        bind(&[letter('a')], Stack(S::Memory), Stacks, "faults", "Page faults; again: page allocations; again: time on the CPU"),
+        bind(&[letter('B')], Stack(S::Weigh(Measure::Net)), Stacks, "net", "Bytes sent and received; again: time on the CPU"),
+        bind(&[letter('E')], Action::Export, Stacks, "export", "Write what is shown to a file: .svg .folded .pb.gz .json .txt"),
         bind(&[letter('w')], Stack(S::Span(true)), Stacks, "span", "Samples of the last 5 s, 30 s, 2 min, or all there are"),
         bind(&[letter('c')], Stack(S::Callers), Stacks, "callers", "Who calls the chosen function, and who calls them; again goes back"),
         bind(
