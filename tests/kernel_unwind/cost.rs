@@ -29,9 +29,13 @@ struct Burner(Child);
 
 impl Burner {
     fn start(cpu: u32, command: &[&str]) -> Burner {
-        let mut burner = Command::new("nice");
-        burner.args(["-n", "-20", "taskset", "-c", &cpu.to_string()]).args(command);
-        Burner(burner.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        let mut burner = Command::new("setsid");
+        burner.args(["nice", "-n", "-20", "taskset", "-c", &cpu.to_string()]).args(command);
+        let burner = Burner(burner.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        // Where the kernel shares CPUs among sessions, a nice value counts within one only.
+        std::thread::sleep(Duration::from_millis(100));
+        let _ = std::fs::write(format!("/proc/{}/autogroup", burner.0.id()), "-20");
+        burner
     }
 }
 
