@@ -175,9 +175,11 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
     // Batch output has no looks.
     let loaded = if screen { config::load(options.config.as_deref()).map_err(Failure::Usage)? } else { Loaded::default() };
     let collector = collector()?;
+    // The processes of a recording are not those of this machine.
+    let readonly = options.readonly || !source.is_empty();
     // That thread needs other rights than this one, which it can only have from before.
     let names = symbols::spawn(collector.origin);
-    settle(!screen || options.readonly);
+    settle(!screen || readonly);
     if !screen {
         let outcome = batch::run_with(&collector, names, &batch, &mut BufWriter::new(std::io::stdout().lock()))?;
         return Ok(if outcome.partial { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS });
@@ -189,8 +191,7 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
         sort: options.sort.is_some().then_some(batch.sort.0),
         filter,
         who: who(source, options.readonly),
-        // The processes of a recording are not those of this machine.
-        readonly: options.readonly || !source.is_empty(),
+        readonly,
         look: look(options, &loaded.config),
         notice: notice(&loaded.warnings),
     };
@@ -202,9 +203,6 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
         ascii: options.ascii || loaded.config.ascii,
         ..Theme::default()
     };
-    // That thread needs other rights than this one, which it can only have from before.
-    let names = symbols::spawn(collector.origin);
-    settle(start.readonly);
     let mouse = !options.no_mouse && !loaded.config.no_mouse;
     run::run(&collector, names, RunOptions { start, mouse, theme, config: loaded.save_to, iterations: options.iterations })?;
     Ok(ExitCode::SUCCESS)

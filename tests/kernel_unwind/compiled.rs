@@ -21,7 +21,7 @@ fn compile(dir: &Path, source: &str, program: &str, flags: &[&str]) -> PathBuf {
 }
 
 /// Seconds of CPU time that a program burns: enough to be known and then sampled on a machine that does other things.
-const SECONDS: &str = "6";
+const SECONDS: &str = "3";
 
 fn run(program: &Path, mode: &str, library: Option<&Path>) -> Watched {
     watch(Command::new(program).args([mode, SECONDS]).args(library), 30.0)

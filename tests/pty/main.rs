@@ -4,6 +4,7 @@ mod actions;
 mod config;
 mod hostile;
 mod restore;
+mod rights;
 mod session;
 mod views;
 
