@@ -2,13 +2,16 @@
 //!
 //! The screen asks with a [`Request`]; until the [`Answer`] comes it shows what it has. Requests and answers go over channels, nothing is shared.
 
+mod debug_file;
 mod demangle;
 mod elf;
+mod exported;
 mod kernel;
 mod namer;
 mod opened;
 mod perf_map;
 pub(crate) mod process;
+mod sections;
 
 use crossbeam_channel::{Receiver, Sender};
 

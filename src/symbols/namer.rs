@@ -11,10 +11,10 @@ use rustix::fs::MemfdFlags;
 
 use super::elf::{ElfFiles, Place};
 use super::kernel::{self, Kernel};
-use super::opened::OpenFiles;
+use super::opened::{OpenFiles, Opened};
 use super::perf_map::{self, PerfMap, Version};
 use super::process::{Backing, FileId, Mapping, Process};
-use super::{Answer, Frame, FrameKind, Request};
+use super::{Answer, Frame, FrameKind, Request, debug_file};
 use crate::sample::ProcKey;
 
 /// Frames remembered by file and offset.
@@ -167,7 +167,7 @@ impl Code {
             return (id.bytes == bytes).then_some(id);
         }
         let (file, id) = copy_vdso()?;
-        self.files.hold(id, file);
+        self.files.hold(id, Opened { program: file, debug: None });
         self.vdso = Some(id);
         (id.bytes == bytes).then_some(id)
     }
@@ -201,7 +201,8 @@ impl Space {
             }
             match process.open(&mapped.mapping) {
                 Ok((file, id)) => {
-                    code.opened.keep(id, file);
+                    let mapping = &mapped.mapping;
+                    code.opened.keep(id, file, |program| debug_file::find(process, mapping, program));
                     mapped.file = Some(id);
                 }
                 Err(error) => reason = Some(format!("{} cannot be read: {error}", mapped.mapping.module())),
