@@ -104,6 +104,11 @@ impl ElfFiles {
         held.at(offset)
     }
 
+    /// Lets go of files that are kept open no more.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(FileId) -> bool) {
+        self.files.retain(|id, _| is_kept(*id));
+    }
+
     /// Drops files until one more of `bytes` fits.
     fn make_room(&mut self, bytes: u64) {
         let mut held = self.files.values().fold(0u64, |sum, h| sum.saturating_add(h.bytes));

@@ -10,7 +10,7 @@ use super::process::FileId;
 /// Programs and libraries kept open.
 const FILES_MAX: usize = 256;
 /// One that was not needed for so long is closed: stacks are not kept longer, and a file that was deleted takes its space until then.
-const KEPT: Duration = Duration::from_secs(600);
+pub(super) const KEPT: Duration = Duration::from_secs(600);
 
 /// A program or library, and where to find its names besides.
 #[derive(Debug)]
@@ -54,8 +54,13 @@ impl OpenFiles {
     }
 
     /// Closes files that were not needed for long.
-    pub(super) fn tidy(&mut self) {
-        self.files.retain(|_, (_, used)| used.elapsed() < KEPT);
+    pub(super) fn tidy(&mut self, now: Instant) {
+        self.files.retain(|_, (_, used)| now.saturating_duration_since(*used) < KEPT);
+    }
+
+    /// Whether a file is kept.
+    pub(super) fn keeps(&self, id: FileId) -> bool {
+        self.files.contains_key(&id)
     }
 }
 
@@ -76,7 +81,9 @@ mod tests {
             })
             .collect();
         assert!(opened.get(ids[0]).is_none() && ids[1..].iter().all(|id| opened.get(*id).is_some()));
-        opened.tidy();
+        opened.tidy(Instant::now());
         assert_eq!(opened.files.len(), FILES_MAX);
+        opened.tidy(Instant::now() + KEPT);
+        assert!(opened.files.is_empty());
     }
 }
