@@ -255,3 +255,103 @@ fn addresses_of_another_machine_get_no_names_of_this_one() {
     assert_eq!(frames.iter().map(|f| f.function.clone()).collect::<Vec<_>>(), [None, None]);
     assert!(answer.reason.is_some_and(|why| why.contains("another machine")));
 }
+
+/// Splits the program's debug information off and strips it, without a link to it.
+fn split(program: &Path, debug: &Path) {
+    std::fs::create_dir_all(debug.parent().unwrap()).unwrap();
+    run(Command::new("objcopy").arg("--only-keep-debug").arg(program).arg(debug));
+    run(Command::new("strip").arg("-s").arg(program));
+}
+
+fn run(command: &mut Command) {
+    assert!(command.status().unwrap().success(), "{command:?}");
+}
+
+/// The functions and whether a line is known.
+fn told(frames: &[Frame]) -> (Vec<Option<&str>>, bool) {
+    (functions(frames), frames.iter().all(|f| f.source.is_some()))
+}
+
+#[test]
+fn a_linked_debug_file_is_found_beside_the_program_and_below_it() {
+    for place in ["names.debug", ".debug/names.debug"] {
+        for build_id in ["-Wl,--build-id=sha1", "-Wl,--build-id=none"] {
+            let dir = tempfile::tempdir().unwrap();
+            let program = build(dir.path(), &["-g", build_id]);
+            let debug = dir.path().join(place);
+            split(&program, &debug);
+            run(Command::new("objcopy").arg(format!("--add-gnu-debuglink={}", debug.display())).arg(&program));
+            let (frames, _) = name(&Names::start(&program, false));
+            assert_eq!(told(&frames["f"]), (vec![Some("f")], true), "{place} {build_id}");
+            assert_eq!(told(&frames["inlined"]), (vec![Some("inner"), Some("outer")], true), "{place} {build_id}");
+            // One of another build is not taken.
+            std::fs::write(&debug, std::fs::read("/proc/self/exe").unwrap()).unwrap();
+            let (frames, _) = name(&Names::start(&program, false));
+            assert_eq!(told(&frames["f"]), (vec![None], false), "{place} {build_id}");
+        }
+    }
+}
+
+#[test]
+fn a_link_to_a_pipe_does_not_stop_the_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = build(dir.path(), &["-g", "-Wl,--build-id=none"]);
+    let debug = dir.path().join("names.debug");
+    split(&program, &debug);
+    run(Command::new("objcopy").arg(format!("--add-gnu-debuglink={}", debug.display())).arg(&program));
+    std::fs::remove_file(&debug).unwrap();
+    run(Command::new("mkfifo").arg(&debug));
+    let (frames, _) = name(&Names::start(&program, false));
+    assert_eq!(functions(&frames["f"]), [None]);
+}
+
+/// Installs the debug file of the program, which it strips, by build id in a root directory.
+fn install_by_build_id(program: &Path, root: &Path) -> PathBuf {
+    let notes = Command::new("readelf").arg("-n").arg(program).output().unwrap().stdout;
+    let notes = String::from_utf8(notes).unwrap();
+    let id = notes.lines().find_map(|l| l.trim().strip_prefix("Build ID: ")).unwrap();
+    let debug = root.join("usr/lib/debug/.build-id").join(&id[..2]).join(format!("{}.debug", &id[2..]));
+    split(program, &debug);
+    debug
+}
+
+#[test]
+#[ignore = "root"]
+fn a_debug_file_is_found_by_build_id_in_our_root() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = build(dir.path(), &["-g", "-Wl,--build-id=sha1"]);
+    let debug = install_by_build_id(&program, Path::new("/"));
+    let names = Names::start(&program, false);
+    let (frames, _) = name(&names);
+    std::fs::remove_file(debug).unwrap();
+    assert_eq!(told(&frames["inlined"]), (vec![Some("inner"), Some("outer")], true));
+}
+
+#[test]
+#[ignore = "root"]
+fn a_debug_file_is_found_in_the_root_of_a_container() {
+    let root = tempfile::tempdir().unwrap();
+    let program = build(root.path(), &["-g", "-static", "-Wl,--build-id=sha1"]);
+    install_by_build_id(&program, root.path());
+    let start = root.path().join("start");
+    std::fs::write(&start, format!("#!/bin/sh\nexec chroot {} /names\n", root.path().display())).unwrap();
+    run(Command::new("chmod").arg("+x").arg(&start));
+    let (frames, _) = name(&Names::start(&start, false));
+    assert_eq!(told(&frames["inlined"]), (vec![Some("inner"), Some("outer")], true));
+}
+
+#[test]
+fn packed_symbols_of_a_stripped_program() {
+    let dir = tempfile::tempdir().unwrap();
+    // Exported names are in .dynsym, and the packed symbols leave them out.
+    let program = build(dir.path(), &["-g", "-Wl,--export-dynamic-symbol=outer"]);
+    let packed = dir.path().join("symbols");
+    split(&program, &packed);
+    run(Command::new("objcopy").args(["-S", "--remove-section=.gdb_index", "--keep-symbol=f"]).arg(&packed));
+    run(Command::new("xz").arg(&packed));
+    let section = format!(".gnu_debugdata={}/symbols.xz", dir.path().display());
+    run(Command::new("objcopy").args(["--add-section", &section]).arg(&program));
+    let (frames, _) = name(&Names::start(&program, false));
+    assert_eq!(functions(&frames["f"]), [Some("f")]);
+    assert_eq!(functions(&frames["inlined"]), [Some("outer")]);
+}

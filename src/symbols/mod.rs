@@ -2,20 +2,28 @@
 //!
 //! The screen asks with a [`Request`]; until the [`Answer`] comes it shows what it has. Requests and answers go over channels, nothing is shared.
 
+mod debug_file;
 mod demangle;
 mod elf;
+mod exported;
 mod kernel;
 mod namer;
 mod opened;
 mod perf_map;
 pub(crate) mod process;
+mod sections;
 
-use crossbeam_channel::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::rights::{Work, narrow};
 use crate::sample::{InterpretedFrame, Origin, ProcKey};
 use namer::Namer;
 pub(crate) use namer::copy_vdso;
+
+/// With nothing asked for so long, what is needed no more is let go.
+const TIDY: Duration = Duration::from_secs(60);
 
 /// Where a frame's code came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -98,7 +106,15 @@ pub fn spawn(origin: Origin) -> Symbols {
         // Where this is refused, the thread that draws is refused, too, and says so.
         let _ = narrow(Work::Name);
         let mut namer = Namer::default();
-        for request in inbox {
+        loop {
+            let request = match inbox.recv_timeout(TIDY) {
+                Ok(request) => request,
+                Err(RecvTimeoutError::Timeout) => {
+                    namer.tidy(Instant::now());
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             if request.only_keep {
                 if origin == Origin::Here {
                     namer.keep(&request);

@@ -70,6 +70,11 @@ impl PerfMap {
         map
     }
 
+    /// Memory it takes, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>() + self.names.capacity()
+    }
+
     /// Name of the code at `address` and its start, fit for a terminal.
     pub(super) fn find(&self, address: u64) -> Option<(String, u64)> {
         let after = self.entries.partition_point(|e| e.start <= address);
