@@ -23,6 +23,10 @@ pub enum Topic {
     Cpus(Vec<Target>),
     /// What lines are grouped by.
     Group,
+    /// What lines are sorted by.
+    Sort,
+    /// Whose processes are shown: filters, in the order of the items.
+    User(Vec<String>),
     /// Parts of the setup.
     Setup,
     /// Colours; with what was chosen before.
@@ -161,7 +165,7 @@ impl App {
                 }
                 (Some(Change::Cpus(cpus)), targets.clone())
             }
-            Topic::Group | Topic::Setup | Topic::Theme(_) | Topic::Units(_) | Topic::Columns(..) => return,
+            Topic::Group | Topic::Sort | Topic::User(_) | Topic::Setup | Topic::Theme(_) | Topic::Units(_) | Topic::Columns(..) => return,
         };
         if let Some(change) = change {
             effects.push(Effect::Errand(Errand::Change(change, targets)));

@@ -56,12 +56,18 @@ pub enum Action {
     Untag,
     /// One step back.
     Back,
+    /// The stacks of the tagged processes, or of the selected line.
+    Stacks,
     /// The sockets of the selected process; in the sockets, back to processes.
     Sockets,
     /// Sort by a column.
     Sort(Column),
-    /// Sort by the column to the left or right.
-    SortStep(bool),
+    /// Choose the column to sort by.
+    SortMenu,
+    /// Show what is to the right, or to the left.
+    Shift(bool),
+    /// Choose whose processes are shown.
+    Users,
     /// Turn the order round.
     Invert,
     /// Ask for a text to find.
@@ -205,7 +211,7 @@ const fn bind(keys: &'static [Key], action: Action, place: Place, hint: &'static
 pub static BINDINGS: &[Binding] = {
     use Action::{
         Back, Delay, End, Enter, Filter, FindNext, Help, Home, Invert, Move, NextView, Page, Pause, PreviousView, Quit, Redraw, Search,
-        Sort, SortStep, Stack, Suspend,
+        Shift, Sort, SortMenu, Stack, Suspend, Users,
     };
     use KeyCode as K;
     use Place::{Anywhere, Processes, Searching, Stacks, Tables};
@@ -216,8 +222,9 @@ pub static BINDINGS: &[Binding] = {
             Enter,
             Processes,
             "why",
-            "Show why: the stacks of the process; in Network its sockets; the stacks of what exited",
+            "Show why: the stacks of the process, of all tagged ones from one of them, of a group, of what exited; in Network its sockets",
         ),
+        bind(&[letter('b')], Action::Stacks, Processes, "", "Stacks of the tagged processes together; where nobody is tagged, of the line"),
         bind(&[letter('s')], Action::Sockets, Processes, "sockets", "Sockets of the selected process; in Network the sockets of all"),
         bind(
             &[key(K::Enter), letter('s')],
@@ -286,13 +293,22 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),
         bind(&[letter('d')], Delay, Anywhere, "delay", "Set the time between samples: 1, 0.5, 500ms, 5s"),
         bind(&[letter('p')], Action::Paths, Tables, "", "Show programs with or without the directories they are in"),
-        bind(&[letter('>'), key(K::F(6))], SortStep(true), Tables, "sort", "Sort by the column to the right"),
-        bind(&[letter('?'), key(K::F(1)), letter('h')], Help, Anywhere, "help", "This help"),
+        bind(
+            &[key(K::F(6)), letter('>'), letter('<')],
+            SortMenu,
+            Tables,
+            "sort",
+            "Choose the column to sort by; the list says what each means. A click on a heading sorts, a right click explains it",
+        ),
+        bind(&[letter('u')], Users, Processes, "", "Choose whose processes are shown"),
+        bind(&[letter('?'), key(K::F(1)), letter('h')], Help, Anywhere, "help", "This help; again, the column that the table is sorted by"),
         bind(&[letter('q'), key(K::F(10)), ctrl('c')], Quit, Anywhere, "quit", "Quit"),
         bind(&[key(K::Up)], Move(-1), Tables, "", "A line up"),
         bind(&[key(K::Down)], Move(1), Tables, "", "A line down"),
         bind(&[key(K::PageUp), ctrl('b')], Page(-1), Tables, "", "A screen up"),
         bind(&[key(K::PageDown), ctrl('f')], Page(1), Tables, "", "A screen down"),
+        bind(&[key(K::Left)], Shift(false), Tables, "", "Back to the columns on the left"),
+        bind(&[key(K::Right)], Shift(true), Tables, "", "Columns that have no room on the right; then the rest of long command lines"),
         bind(&[key(K::Home)], Home, Tables, "", "Select the first line, whichever it is from then on"),
         bind(&[key(K::End)], End, Tables, "", "Select the last line"),
         bind(
@@ -343,7 +359,6 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter('D')], Sort(Column::Io), Processes, "", "Sort by disk bytes"),
         bind(&[letter('B')], Sort(Column::Net), Processes, "", "Sort by network bytes"),
         bind(&[letter('A')], Sort(Column::Faults), Processes, "", "Sort by page faults"),
-        bind(&[letter('<')], SortStep(false), Tables, "", "Sort by the column to the left"),
         bind(&[letter('I')], Invert, Tables, "", "Turn the order round"),
         bind(&[ctrl('l')], Redraw, Anywhere, "", "Draw the screen anew"),
         bind(&[ctrl('z')], Suspend, Anywhere, "", "Back to the shell; fg returns"),

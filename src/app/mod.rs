@@ -24,10 +24,12 @@ mod arrange;
 mod changes;
 mod find;
 mod mouse;
+mod pick;
 mod setup;
 mod shapes;
 mod tags;
 mod typing;
+mod why;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -350,6 +352,8 @@ impl App {
     fn accept(&mut self, menu: Menu, effects: &mut Vec<Effect>) {
         match menu.topic {
             Topic::Group => self.group_by(menu.chosen()),
+            Topic::Sort => self.sort_by_chosen(menu),
+            Topic::User(_) => self.filter_by_chosen(menu),
             Topic::Setup => self.open_setup(menu.chosen()),
             Topic::Theme(_) | Topic::Units(_) | Topic::Columns(..) => self.keep_look(effects),
             _ => self.accept_change(menu, effects),

@@ -78,7 +78,7 @@ impl App {
     }
 
     /// Filters by `text`; if it cannot be read, the last good filter stays.
-    fn filter_by(&mut self, text: &str) -> Result<(), String> {
+    pub(super) fn filter_by(&mut self, text: &str) -> Result<(), String> {
         self.filter = filter::parse(text).map_err(|error| error.to_string())?;
         self.filter_text = text.trim().to_string();
         self.arrange();
