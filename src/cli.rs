@@ -181,6 +181,14 @@ pub struct Show {
     #[arg(short, long, value_name = "USER,..", value_delimiter = ',')]
     pub user: Vec<String>,
 
+    /// Begin with children below their parents
+    #[arg(short, long, conflicts_with = "batch")]
+    pub tree: bool,
+
+    /// Begin with threads one by one
+    #[arg(short = 'H', long, conflicts_with = "batch")]
+    pub threads: bool,
+
     /// View to begin with, or to print
     #[arg(long, value_name = "VIEW", value_enum, default_value_t = View::Processes)]
     pub view: View,
@@ -230,6 +238,8 @@ mod tests {
         let cli = parse("ebtop").unwrap();
         assert_eq!(cli.command, None);
         assert_eq!((cli.pace.delay, cli.collect.hz, cli.show.batch), (Duration::from_secs(1), 49, false));
+        let both = parse("ebtop -tH").unwrap().show;
+        assert!(both.tree && both.threads && !cli.show.tree && !cli.show.threads);
         assert!(!cli.show.readonly && parse("ebtop --readonly").unwrap().show.readonly);
     }
 
@@ -281,6 +291,8 @@ mod tests {
             "-b check",
             "record",
             "replay f --hz 9",
+            "-b -t",
+            "-b -H",
         ] {
             assert!(parse(&format!("ebtop {line}")).is_err(), "{line}");
         }

@@ -126,6 +126,9 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
             .map_err(|e| Failure::Usage(e.to_string()))?
     };
     let screen = !options.batch && std::io::stdout().is_terminal();
+    if !screen && (options.tree || options.threads) {
+        return Err(Failure::Usage("--tree and --threads are for the screen: leave them out of batch output".into()).into());
+    }
     if screen && options.view == View::Disk {
         return Err(Failure::Usage("--view disk is for batch output: add -b, or press D on the screen".into()).into());
     }
@@ -143,6 +146,8 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
         interval: pace.delay,
         view: screen_of(options.view),
         sockets: options.view == View::Sockets,
+        tree: options.tree,
+        threads: options.threads,
         sort: options.sort.is_some().then_some(batch.sort.0),
         filter,
         who: who(source, options.readonly),

@@ -4,7 +4,9 @@ mod ui_world;
 
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ebtop::app::column::{Column, Columns, SocketColumn};
-use ebtop::app::{App, Event};
+use ebtop::app::keys::{Action, BINDINGS};
+use ebtop::app::view::View;
+use ebtop::app::{App, Effect, Event, Start};
 use insta::assert_snapshot;
 use ui_world::common::sample;
 use ui_world::*;
@@ -20,13 +22,17 @@ fn body(app: &App) -> Vec<String> {
 }
 
 #[test]
-fn both_lists_at_every_size() {
+fn each_list_at_every_size() {
     for (width, height) in [(60, 15), (80, 24), (120, 40), (200, 50)] {
         let mut app = app(width, height);
         press(&mut app, KeyCode::F(6));
         assert_snapshot!(format!("sort_{width}x{height}"), screen(&app));
         keys(&mut app, "\x1bu");
         assert_snapshot!(format!("users_{width}x{height}"), screen(&app));
+        keys(&mut app, "\x1b:");
+        assert_snapshot!(format!("palette_{width}x{height}"), screen(&app));
+        keys(&mut app, "sort");
+        assert_snapshot!(format!("palette_typed_{width}x{height}"), screen(&app));
     }
 }
 
@@ -126,4 +132,40 @@ fn the_help_goes_to_the_sorted_column_and_a_right_click_to_any() {
     assert_eq!(app.process_table().unwrap().sort, Column::Rss, "nothing is sorted yet");
     keys(&mut app, "\n");
     assert_eq!(app.process_table().unwrap().sort, Column::Faults);
+}
+
+#[test]
+fn the_palette_does_what_it_names() {
+    let mut app = app(80, 24);
+    keys(&mut app, ":sort-by-rss\n");
+    assert_eq!(app.process_table().unwrap().sort, Column::Rss);
+    keys(&mut app, ":view-stacks\n");
+    assert_eq!(app.view(), View::Stacks);
+    let mode = app.stacks().mode();
+    keys(&mut app, ":form\n");
+    assert_ne!(app.stacks().mode(), mode);
+    assert!(keys(&mut app, ":quit\n").contains(&Effect::Quit));
+}
+
+#[test]
+fn every_action_of_a_screen_is_in_its_palette() {
+    for setup in ["1", "4", "4s", "5"] {
+        let mut app = app(120, 40);
+        keys(&mut app, setup);
+        let places = app.places();
+        keys(&mut app, ":");
+        let menu = app.menu().unwrap();
+        for binding in BINDINGS.iter().filter(|b| places.contains(&b.place) && b.action != Action::Palette) {
+            assert!(menu.items().iter().any(|item| item.label == binding.action.name()), "{:?} after {setup}", binding.action);
+        }
+    }
+}
+
+#[test]
+fn tree_and_threads_from_the_start() {
+    let start = Start { tree: true, threads: true, ..Start::default() };
+    let mut app = App::new(start, (120, 40));
+    show(&mut app, server(false));
+    show(&mut app, server(true));
+    assert!(screen(&app).contains("tree · threads"), "{}", screen(&app));
 }

@@ -22,6 +22,7 @@ impl App {
             Action::Back => self.back(),
             _ if self.help.is_some() => self.act_in_help(action),
             Action::Help => self.help = Some(Help::default()),
+            Action::Palette => self.ask_action(),
             Action::View(view) => self.go_to(view),
             Action::NextView => self.go_to(self.view.step(true)),
             Action::PreviousView => self.go_to(self.view.step(false)),

@@ -18,6 +18,8 @@ pub enum Action {
     Redraw,
     /// Open the help.
     Help,
+    /// Choose an action by its name.
+    Palette,
     /// Show a view.
     View(View),
     /// The view to the right.
@@ -301,6 +303,7 @@ pub static BINDINGS: &[Binding] = {
             "Choose the column to sort by; the list says what each means. A click on a heading sorts, a right click explains it",
         ),
         bind(&[letter('u')], Users, Processes, "", "Choose whose processes are shown"),
+        bind(&[letter(':')], Action::Palette, Anywhere, "", "Palette: every action of this screen by its name; type to find it"),
         bind(&[letter('?'), key(K::F(1)), letter('h')], Help, Anywhere, "help", "This help; again, the column that the table is sorted by"),
         bind(&[letter('q'), key(K::F(10)), ctrl('c')], Quit, Anywhere, "quit", "Quit"),
         bind(&[key(K::Up)], Move(-1), Tables, "", "A line up"),

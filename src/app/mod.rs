@@ -20,10 +20,12 @@ pub mod table;
 pub mod view;
 
 mod act;
+mod action_name;
 mod arrange;
 mod changes;
 mod find;
 mod mouse;
+mod palette;
 mod pick;
 mod setup;
 mod shapes;
@@ -117,6 +119,10 @@ pub struct Start {
     pub view: View,
     /// Show sockets in the network view.
     pub sockets: bool,
+    /// Children below their parents.
+    pub tree: bool,
+    /// Threads one by one.
+    pub threads: bool,
     /// Sort by this column.
     pub sort: Option<Column>,
     /// Filter to begin with.
@@ -222,9 +228,9 @@ impl App {
             shows_sockets: start.sockets,
             socket_owner: None,
             lines: Lines::default(),
-            shape: Shape::default(),
+            shape: if start.tree { Shape::Tree } else { Shape::Flat },
             toggled: FxHashSet::default(),
-            shows_threads: false,
+            shows_threads: start.threads,
             hides_kernel_threads: false,
             tags: FxHashSet::default(),
             program_paths: false,
@@ -354,6 +360,7 @@ impl App {
             Topic::Group => self.group_by(menu.chosen()),
             Topic::Sort => self.sort_by_chosen(menu),
             Topic::User(_) => self.filter_by_chosen(menu),
+            Topic::Palette(_) => self.do_chosen(menu, effects),
             Topic::Setup => self.open_setup(menu.chosen()),
             Topic::Theme(_) | Topic::Units(_) | Topic::Columns(..) => self.keep_look(effects),
             _ => self.accept_change(menu, effects),
