@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::app::keymap::Preset;
 use crate::app::look::{Palette, Units};
 use crate::batch::{Format, View};
 use crate::delay;
@@ -209,6 +210,10 @@ pub struct Show {
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Units::ALL.map(Units::name)))]
     pub units: Option<String>,
 
+    /// Whose keys
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Preset::ALL.map(Preset::name)))]
+    pub keys: Option<String>,
+
     /// Draw with ASCII only
     #[arg(long)]
     pub ascii: bool,
@@ -288,6 +293,7 @@ mod tests {
             "-p x",
             "-o xml",
             "--view disks",
+            "--keys emacs",
             "-b check",
             "record",
             "replay f --hz 9",

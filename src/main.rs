@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use ebtop::app::Start;
 use ebtop::app::filter::{Filter, parse};
+use ebtop::app::keymap::{KeyMap, Preset};
 use ebtop::app::look::{Look, Palette, Units};
 use ebtop::app::view::View as Screen;
 use ebtop::batch::{self, BatchOptions, View};
@@ -154,6 +155,7 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
         // The processes of a recording are not those of this machine.
         readonly: options.readonly || !source.is_empty(),
         look: look(options, &loaded.config),
+        keys: KeyMap::new(options.keys.as_deref().and_then(Preset::named).unwrap_or(loaded.config.preset), &loaded.config.keys),
         notice: notice(&loaded.warnings),
     };
     if source.is_empty() {

@@ -4,6 +4,7 @@ mod ui_world;
 
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ebtop::app::column::{Column, Columns, SocketColumn};
+use ebtop::app::keymap::{KeyMap, Preset};
 use ebtop::app::keys::{Action, BINDINGS};
 use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event, Start};
@@ -168,4 +169,27 @@ fn tree_and_threads_from_the_start() {
     show(&mut app, server(false));
     show(&mut app, server(true));
     assert!(screen(&app).contains("tree · threads"), "{}", screen(&app));
+}
+
+#[test]
+fn footer_help_and_palette_tell_the_keys_that_are_live() {
+    let start = Start { keys: KeyMap::new(Preset::Vim, &[]), ..Start::default() };
+    let mut app = App::new(start, (80, 24));
+    show(&mut app, server(false));
+    show(&mut app, server(true));
+    keys(&mut app, "jj");
+    assert_eq!(app.process_table().unwrap().cursor(), 2);
+    keys(&mut app, "gl");
+    assert!(app.process_table().unwrap().is_shifted());
+    assert!(screen(&app).lines().last().unwrap().contains("x signal"), "{}", screen(&app));
+    keys(&mut app, "?");
+    assert!(screen(&app).lines().any(|line| line.starts_with(" x F9 ") && line.contains("Choose a signal")), "{}", screen(&app));
+    let mut all = String::new();
+    for _ in 0..10 {
+        all += &screen(&app);
+        press(&mut app, KeyCode::PageDown);
+    }
+    assert!(all.lines().any(|line| line.starts_with(" ? F1 ")), "h is not for help here: {all}");
+    keys(&mut app, "\x1b:signal");
+    assert!(screen(&app).contains(" x F9 "), "{}", screen(&app));
 }

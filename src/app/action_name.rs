@@ -95,7 +95,6 @@ impl StackAction {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::app::keys::BINDINGS;
 
     #[test]

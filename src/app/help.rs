@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::App;
 use super::column::{Columns, Spec};
-use super::keys::{Action, Binding, bindings};
+use super::keys::{Action, Binding};
 use super::stacks::StackAction;
 use super::status;
 use crate::sample::{Domain, Health};
@@ -59,7 +59,7 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
         lines.push(HelpLine::Blank);
     };
     let view = app.view().title();
-    part(format!("Keys of {view}"), bindings(app.places()).map(key_entry).collect());
+    part(format!("Keys of {view}"), app.keymap().bindings(app.places()).filter_map(|b| key_entry(app, b)).collect());
     if let Some(table) = app.process_table() {
         part(format!("Columns of {view}"), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
@@ -70,9 +70,10 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
     lines
 }
 
-fn key_entry(binding: &Binding) -> (String, String) {
-    let names: Vec<String> = binding.keys.iter().map(|k| k.name()).collect();
-    (names.join(" "), binding.help.into())
+/// `None` where no key does it: the palette does.
+fn key_entry(app: &App, binding: &Binding) -> Option<(String, String)> {
+    let names: Vec<String> = app.keymap().live_keys(binding, app.places()).map(|k| k.name()).collect();
+    (!names.is_empty()).then(|| (names.join(" "), binding.help.into()))
 }
 
 fn column_entry(spec: &Spec) -> (String, String) {

@@ -1,5 +1,7 @@
 //! The one table of keys: what they do, where, and how that is said. Dispatch, footer and help are all made from it.
 
+use std::borrow::Cow;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::column::Column;
@@ -116,6 +118,38 @@ const fn ctrl(c: char) -> Key {
 }
 
 impl Key {
+    /// Ends ebtop whatever the configuration says.
+    pub const WAY_OUT: Key = ctrl('c');
+
+    /// The key of a character.
+    pub const fn letter(c: char) -> Key {
+        letter(c)
+    }
+
+    /// The key that is called so: what [`Key::name`] writes, and `Up`, `Down`, `Left`, `Right` for the arrows.
+    pub fn named(name: &str) -> Option<Key> {
+        let mut characters = name.chars();
+        if let (Some(c), None) = (characters.next(), characters.next())
+            && !c.is_whitespace()
+            && !c.is_control()
+            && !matches!(c, '↑' | '↓' | '←' | '→')
+        {
+            return Some(letter(c));
+        }
+        if let Some(c) = name.strip_prefix("Ctrl-").filter(|c| c.len() == 1) {
+            return c.chars().next().filter(char::is_ascii_alphabetic).map(|c| ctrl(c.to_ascii_lowercase()));
+        }
+        if let Some(key) = NAMED_KEYS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            return Some(self::key(key.1));
+        }
+        let (modifiers, rest) = match name.strip_prefix("Shift-") {
+            Some(rest) => (KeyModifiers::SHIFT, rest),
+            None => (KeyModifiers::NONE, name),
+        };
+        let number = rest.strip_prefix('F')?.parse().ok().filter(|n| (1..=12).contains(n))?;
+        Some(Key { code: KeyCode::F(number), modifiers })
+    }
+
     /// The key of an event.
     pub fn of(event: &KeyEvent) -> Key {
         let kept = match event.code {
@@ -158,6 +192,30 @@ impl Key {
     }
 }
 
+/// Keys that go by words.
+const NAMED_KEYS: [(&str, KeyCode); 20] = [
+    ("Space", KeyCode::Char(' ')),
+    ("Enter", KeyCode::Enter),
+    ("Esc", KeyCode::Esc),
+    ("Tab", KeyCode::Tab),
+    ("Shift-Tab", KeyCode::BackTab),
+    ("Bksp", KeyCode::Backspace),
+    ("Delete", KeyCode::Delete),
+    ("Insert", KeyCode::Insert),
+    ("Home", KeyCode::Home),
+    ("End", KeyCode::End),
+    ("PgUp", KeyCode::PageUp),
+    ("PgDn", KeyCode::PageDown),
+    ("Up", KeyCode::Up),
+    ("Down", KeyCode::Down),
+    ("Left", KeyCode::Left),
+    ("Right", KeyCode::Right),
+    ("↑", KeyCode::Up),
+    ("↓", KeyCode::Down),
+    ("←", KeyCode::Left),
+    ("→", KeyCode::Right),
+];
+
 /// Where a key means something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -176,6 +234,15 @@ pub enum Place {
 }
 
 impl Place {
+    /// A key of a binding in this place takes that key from a binding in the other one, on some screen.
+    pub fn hides(self, other: Place) -> bool {
+        match other {
+            Place::Anywhere => true,
+            Place::Tables => !matches!(self, Place::Stacks | Place::Anywhere),
+            _ => self == other || self == Place::Searching,
+        }
+    }
+
     /// The places that hold, for a screen: most specific first.
     pub fn of(view: View, sockets: bool, searching: bool) -> &'static [Place] {
         use Place::*;
@@ -191,10 +258,10 @@ impl Place {
 }
 
 /// Keys, what they do and how that is said.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Binding {
     /// Any of these.
-    pub keys: &'static [Key],
+    pub keys: Cow<'static, [Key]>,
     /// What happens.
     pub action: Action,
     /// Where.
@@ -206,10 +273,10 @@ pub struct Binding {
 }
 
 const fn bind(keys: &'static [Key], action: Action, place: Place, hint: &'static str, help: &'static str) -> Binding {
-    Binding { keys, action, place, hint, help }
+    Binding { keys: Cow::Borrowed(keys), action, place, hint, help }
 }
 
-/// All bindings. Footer hints appear in this order, as far as there is room.
+/// All bindings, as htop's fingers have them; [`super::keymap`] changes them. Footer hints appear in this order, as far as there is room.
 pub static BINDINGS: &[Binding] = {
     use Action::{
         Back, Delay, End, Enter, Filter, FindNext, Help, Home, Invert, Move, NextView, Page, Pause, PreviousView, Quit, Redraw, Search,
@@ -368,19 +435,14 @@ pub static BINDINGS: &[Binding] = {
     ]
 };
 
-/// The bindings that hold in some places, in the order of the table.
-pub fn bindings(places: &[Place]) -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(move |b| places.contains(&b.place))
-}
-
-/// What a key does; the more specific place decides.
-pub fn action(key: Key, places: &[Place]) -> Option<Action> {
-    places.iter().find_map(|place| BINDINGS.iter().find(|b| b.place == *place && b.keys.contains(&key))).map(|b| b.action)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::keymap::KeyMap;
+
+    fn action(key: Key, places: &[Place]) -> Option<Action> {
+        KeyMap::default().action(key, places)
+    }
 
     const EVERYWHERE: [&[Place]; 3] = [
         &[Place::Stacks, Place::Anywhere],
@@ -393,7 +455,7 @@ mod tests {
         for place in BINDINGS.iter().map(|b| b.place) {
             let mut keys: Vec<Key> = Vec::new();
             for binding in BINDINGS.iter().filter(|b| b.place == place) {
-                for key in binding.keys {
+                for key in binding.keys.iter() {
                     assert!(!keys.contains(key), "{} in {place:?}", key.name());
                     keys.push(*key);
                 }
@@ -433,5 +495,15 @@ mod tests {
         assert_eq!(ctrl('l').name(), "Ctrl-L");
         assert_eq!(letter(' ').name(), "Space");
         assert_eq!(letter('\x07').name(), "\u{fffd}");
+    }
+
+    #[test]
+    fn a_key_is_found_by_its_name() {
+        for key in BINDINGS.iter().flat_map(|b| b.keys.iter()) {
+            assert_eq!(Key::named(&key.name()), Some(*key), "{}", key.name());
+        }
+        for odd in ["", "F0", "F13", "Ctrl-", "Ctrl-é", "Shift-x", "ab", " ", "\x1b", "Hyper-F1"] {
+            assert_eq!(Key::named(odd), None, "{odd:?}");
+        }
     }
 }

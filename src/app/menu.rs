@@ -207,10 +207,17 @@ impl Menu {
         }
         let chosen = self.chosen();
         let matches: Vec<(usize, u8)> = self.in_order().filter_map(|(i, item)| Some((i, likeness(&item.label, &self.typed)?))).collect();
+        let matches = if matches.is_empty() && self.explains { self.said(&self.typed) } else { matches };
         self.shown = matches.iter().map(|(i, _)| *i).collect();
         let best = matches.iter().enumerate().min_by_key(|(_, (_, likeness))| *likeness).map(|(line, _)| line);
         let same = self.shown.iter().position(|i| Some(*i) == chosen).filter(|_| self.typed.is_empty());
         self.cursor = same.or(best).unwrap_or(0);
+    }
+
+    /// Items in whose remark the text is.
+    fn said(&self, text: &str) -> Vec<(usize, u8)> {
+        let text = text.to_lowercase();
+        self.in_order().filter(|(_, item)| item.note.to_lowercase().contains(&text)).map(|(index, _)| (index, 0)).collect()
     }
 
     /// Moves its window so that the choice is in it; in the middle at first.

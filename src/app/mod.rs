@@ -5,6 +5,7 @@ pub mod details;
 pub mod filter;
 pub mod forest;
 pub mod help;
+pub mod keymap;
 pub mod keys;
 pub mod layout;
 pub mod lines;
@@ -49,6 +50,7 @@ use details::DetailsBook;
 use filter::Filter;
 use find::Search;
 use help::Help;
+use keymap::KeyMap;
 use keys::{Action, Key, Place};
 use layout::Layout;
 use lines::{Line, LineKey, Lines, SocketKey};
@@ -133,6 +135,8 @@ pub struct Start {
     pub readonly: bool,
     /// Colours, units, columns.
     pub look: Look,
+    /// The keys.
+    pub keys: KeyMap,
     /// Said at first.
     pub notice: Option<String>,
 }
@@ -156,6 +160,7 @@ pub struct App {
     who: String,
     readonly: bool,
     look: Look,
+    keymap: KeyMap,
     size: (u16, u16),
     view: View,
     /// Views to go back to.
@@ -215,6 +220,7 @@ impl App {
             who: start.who,
             readonly: start.readonly,
             look: start.look,
+            keymap: start.keys,
             size,
             view: start.view,
             trail: Vec::new(),
@@ -325,7 +331,7 @@ impl App {
         if self.type_into_prompt(event, effects) || self.press_in_menu(event, effects) {
             return;
         }
-        match keys::action(key, self.places()) {
+        match self.keymap.action(key, self.places()) {
             Some(action) => self.act(action, effects),
             None => self.say(format!("{} does nothing here; ? lists the keys", key.name())),
         }
@@ -342,7 +348,9 @@ impl App {
             }
             Pressed::Cancelled => self.close_menu(),
             Pressed::Moved | Pressed::Toggled => self.preview(),
-            Pressed::Foreign => return !matches!(keys::action(Key::of(event), self.places()), Some(Action::Redraw | Action::Suspend)),
+            Pressed::Foreign => {
+                return !matches!(self.keymap.action(Key::of(event), self.places()), Some(Action::Redraw | Action::Suspend));
+            }
         }
         true
     }
@@ -460,6 +468,11 @@ impl App {
     /// The Stacks view.
     pub fn stacks(&self) -> &StacksView {
         &self.stacks
+    }
+
+    /// The keys that are live.
+    pub fn keymap(&self) -> &KeyMap {
+        &self.keymap
     }
 
     /// Time between samples.

@@ -39,7 +39,7 @@ impl App {
 
     fn click(&mut self, layout: &Layout, at: Position, effects: &mut Vec<Effect>) {
         if layout.footer.contains(at) && self.prompt().is_none() {
-            let hint = hints(self.places(), layout.footer.width).into_iter().find(|h| h.is_at(at.x));
+            let hint = hints(&self.keymap, self.places(), layout.footer.width).into_iter().find(|h| h.is_at(at.x));
             if let Some(hint) = hint {
                 self.act(hint.action, effects);
             }

@@ -1,6 +1,6 @@
 //! The palette: every action of the screen by its name, with its keys and what it does.
 
-use super::keys::{Action, bindings};
+use super::keys::Action;
 use super::menu::{Item, Menu, Topic};
 use super::{App, Effect};
 
@@ -8,11 +8,11 @@ impl App {
     /// Opens it.
     pub(super) fn ask_action(&mut self) {
         let (mut items, mut actions) = (Vec::new(), Vec::new());
-        for binding in bindings(self.places()) {
+        for binding in self.keymap.bindings(self.places()) {
             if binding.action == Action::Palette || actions.contains(&binding.action) {
                 continue;
             }
-            let keys: Vec<String> = binding.keys.iter().map(|key| key.name()).collect();
+            let keys: Vec<String> = self.keymap.live_keys(binding, self.places()).map(|key| key.name()).collect();
             items.push(Item::new(binding.action.name(), format!("{:<10} {}", keys.join(" "), binding.help)));
             actions.push(binding.action);
         }

@@ -3,7 +3,7 @@
 use crossterm::event::KeyEvent;
 
 use super::filter::{self, Filter};
-use super::keys::{self, Action, Key};
+use super::keys::{Action, Key};
 use super::prompt::{Purpose, Typed};
 use super::{App, Effect};
 use crate::delay;
@@ -25,7 +25,10 @@ impl App {
 
     /// While a search or a filter is typed, the arrows still move the selection.
     fn moves(&self, key: &KeyEvent) -> bool {
-        matches!(keys::action(Key::of(key), self.places()), Some(Action::Move(_) | Action::Page(_) | Action::Redraw | Action::Suspend))
+        matches!(
+            self.keymap.action(Key::of(key), self.places()),
+            Some(Action::Move(_) | Action::Page(_) | Action::Redraw | Action::Suspend)
+        )
     }
 
     /// Pasted text goes where text is typed, and nowhere else.
