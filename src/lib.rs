@@ -33,6 +33,7 @@ pub mod format;
 pub mod interrupt;
 pub mod man;
 pub mod model;
+pub mod profile;
 pub mod record;
 pub mod rights;
 pub mod run;

@@ -15,12 +15,14 @@ use ebtop::app::look::{Look, Palette, Units};
 use ebtop::app::view::View as Screen;
 use ebtop::batch::{self, BatchOptions, View};
 use ebtop::bpf::{self, trial::Trial};
-use ebtop::cli::{Cli, Collect, Commands, Pace, Show};
+use ebtop::cli::{Cli, Collect, Commands, Pace, Show, Stacks};
 use ebtop::collect::choice::Choice;
 use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check, types};
 use ebtop::config::{self, Config, Loaded};
+use ebtop::export::hot;
 use ebtop::files::{Opened, open_or_make};
+use ebtop::profile::{self, Form, Output, ProfileError, ProfileOptions};
 use ebtop::record::{Replay, keep};
 use ebtop::rights::{Work, files_as_invoker, narrow};
 use ebtop::run::{self, RunOptions};
@@ -74,6 +76,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             keep(&collector, &output, iterations)?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Commands::Stacks(options)) => stacks(&options),
         Some(Commands::Check { json, log, collect }) => report(json, log.as_deref(), &collect),
         Some(Commands::Config { default: true, .. }) => print(config::DEFAULT.as_bytes()),
         Some(Commands::Config { config, .. }) => report_config(config.as_deref()),
@@ -89,6 +92,46 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 fn live(pace: Pace, collect: &Collect) -> anyhow::Result<Collector> {
     let started = start(options(pace, collect)?);
     Ok(started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?)
+}
+
+/// Memory for unwind tables of a profile: what the screen has by default.
+const UNWIND_BYTES: u64 = 64 << 20;
+
+/// Takes a profile and writes it.
+fn stacks(options: &Stacks) -> anyhow::Result<ExitCode> {
+    let profile = ProfileOptions { whose: options.whose.whose(), measure: options.weight.measure(), time: options.time, hz: options.hz };
+    types::choose(None).map_err(Failure::Usage)?;
+    let started = start(StartOptions {
+        interval: profile::INTERVAL,
+        hz: options.hz,
+        unwind_bytes: UNWIND_BYTES,
+        bpf: true,
+        choice: Choice::default(),
+    });
+    let collector = started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?;
+    let names = symbols::spawn(collector.origin);
+    settle(true);
+    let form = options.format.or(options.folded.then_some(Form::Folded));
+    let output = Output::open(options.output.as_deref(), form).map_err(failure)?;
+    let profile = match profile::take(&collector, names, &profile) {
+        Ok(profile) => profile,
+        Err(error) => {
+            output.discard();
+            return Err(failure(error));
+        }
+    };
+    if let Some(name) = output.write(&profile)? {
+        eprintln!("{}: {name}", hot::summary(&profile));
+    }
+    Ok(if profile.lost > 0 { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS })
+}
+
+fn failure(error: ProfileError) -> anyhow::Error {
+    match error {
+        ProfileError::Usage(text) => Failure::Usage(text).into(),
+        ProfileError::Refused(text) => Failure::NothingLeft(format!("no stacks here: {text}")).into(),
+        other => other.into(),
+    }
 }
 
 /// What was asked of collection, by options and by the environment.

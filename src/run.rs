@@ -12,10 +12,11 @@ use ratatui::backend::Backend;
 use ratatui::layout::{Position, Rect};
 
 use crate::app::look::Look;
-use crate::app::{App, Effect, Event, Start};
+use crate::app::{App, Effect, Event, Start, Writing};
 use crate::collect::Collector;
 use crate::config;
 use crate::control;
+use crate::profile;
 use crate::sample::Update;
 use crate::symbols::{Answer, Symbols};
 use crate::ui;
@@ -123,6 +124,10 @@ where
                         }
                     }
                     Effect::Save(look) => effects.extend(app.update(Event::Saved(save(options.config.as_deref(), &look)))),
+                    Effect::Write(writing) => {
+                        let Writing { path, profile } = *writing;
+                        effects.extend(app.update(Event::Written(profile::save(&path, &profile))));
+                    }
                     Effect::Errand(errand) => effects.extend(app.update(Event::Outcome(control::run(errand)))),
                     Effect::Redraw => redraw(terminal, &mut app)?,
                     Effect::Suspend => {

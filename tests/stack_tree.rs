@@ -353,7 +353,7 @@ fn losses_are_those_of_the_span() {
     }
     assert_eq!(history.window(&Scope::Machine, Measure::OnCpu, 5 * S).lost, 3);
     assert_eq!(history.window(&Scope::Machine, Measure::OnCpu, u64::MAX).lost, 8);
-    assert_eq!(history.status().map(|s| &s.health), Some(&Health::Live));
+    assert_eq!(history.status(Measure::OnCpu).map(|s| &s.health), Some(&Health::Live));
 }
 
 #[test]

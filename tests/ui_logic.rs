@@ -216,6 +216,35 @@ fn page_allocations_are_wanted_only_while_their_column_shows() {
 }
 
 #[test]
+fn a_probe_lives_as_long_as_its_stacks_are_looked_at() {
+    let mut app = app(120, 40);
+    press(&mut app, KeyCode::Down);
+    let pid: u32 = selected(&app).split_whitespace().find_map(|word| word.parse().ok()).unwrap();
+    let key = server(true).tasks.iter().map(|task| task.key).find(|key| key.pid == pid).unwrap();
+    let watch = |probe| Effect::Command(Command::Watch(Some(Watch { probe, who: Watched::One(key) })));
+    let none = Effect::Command(Command::Watch(None));
+    assert!(keys(&mut app, "o").contains(&watch(Probe::OffCpu)));
+    assert!(screen(&app).contains("off-CPU"), "{}", screen(&app));
+    assert!(keys(&mut app, "a").contains(&watch(Probe::Faults)));
+    assert!(keys(&mut app, "a").contains(&watch(Probe::Allocs)));
+    assert!(keys(&mut app, "a").contains(&none), "back on the CPU");
+    assert!(keys(&mut app, "B").contains(&watch(Probe::Net)));
+    assert!(keys(&mut app, "1").contains(&none));
+    let everyone = Effect::Command(Command::Watch(Some(Watch { probe: Probe::OffCpu, who: Watched::Everyone })));
+    assert!(!keys(&mut app, "5").iter().any(|effect| matches!(effect, Effect::Command(Command::Watch(_)))));
+    assert!(keys(&mut app, "o").contains(&everyone));
+}
+
+#[test]
+fn an_export_without_stacks_writes_nothing() {
+    let mut app = app(120, 40);
+    keys(&mut app, "5E");
+    assert!(screen(&app).contains("Write to: ebtop-machine.svg"), "{}", screen(&app));
+    assert!(!keys(&mut app, "\n").iter().any(|effect| matches!(effect, Effect::Write(_))));
+    assert!(screen(&app).contains("Nothing to write"), "{}", screen(&app));
+}
+
+#[test]
 fn sockets_of_one_process_and_back_to_it() {
     let mut app = app(120, 40);
     keys(&mut app, "s");

@@ -9,7 +9,7 @@ use super::shape::Shape;
 use super::stacks::{After, StackAction};
 use super::view::View;
 use super::{App, Effect, title};
-use crate::model::stacks::Scope;
+use crate::model::stacks::{Measure, Scope};
 use crate::sample::ProcKey;
 
 impl App {
@@ -44,7 +44,8 @@ impl App {
             Action::Tag => self.tag(),
             Action::TagChildren => self.tag_children(),
             Action::Untag => self.tags.clear(),
-            Action::Stacks => self.why(),
+            Action::Why(measure) => self.why(measure),
+            Action::Export => self.ask(Purpose::Export),
             Action::Sockets => self.toggle_sockets(),
             Action::Sort(column) => self.sort(column),
             Action::SortMenu => self.ask_sort(),
@@ -111,6 +112,7 @@ impl App {
         self.trail.clear();
         if view == View::Stacks {
             self.stacks.open(Scope::Machine, "");
+            self.stacks.set_measure(Measure::OnCpu);
         }
         self.change_view(view);
     }
@@ -136,9 +138,9 @@ impl App {
     fn enter(&mut self) {
         match self.current_line() {
             Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if self.view == View::Network => self.show_sockets(Some(key)),
-            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if !self.is_tagged(key) => self.show_stacks(key),
+            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if !self.is_tagged(key) => self.show_stacks(key, Measure::OnCpu),
             Some((LineKey::Exited, _)) => self.fold(),
-            Some(_) => self.why(),
+            Some(_) => self.why(Measure::OnCpu),
             None => {}
         }
     }
@@ -205,6 +207,7 @@ impl App {
         let text = match purpose {
             Purpose::Filter => self.filter_text.clone(),
             Purpose::Search | Purpose::Delay => String::new(),
+            Purpose::Export => format!("{}.svg", file_name(self.stacks.title())),
         };
         self.begin_search_if(purpose);
         self.prompt = Some(Prompt::new(purpose, &text));
@@ -228,4 +231,11 @@ impl App {
             change(list, height);
         }
     }
+}
+
+/// A title as a file name: no spaces, no path.
+fn file_name(title: &str) -> String {
+    let words = title.split(|c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c)).filter(|word| !word.is_empty());
+    let name = words.fold("ebtop".to_owned(), |name, word| name + "-" + word);
+    name.chars().take(100).collect()
 }

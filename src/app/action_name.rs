@@ -6,6 +6,7 @@ use super::column::Columns;
 use super::keys::Action;
 use super::stacks::StackAction;
 use crate::control::Question;
+use crate::model::stacks::Measure;
 
 impl Action {
     /// Its name, the same wherever it is bound.
@@ -39,7 +40,12 @@ impl Action {
             Action::TagChildren => "tag-children",
             Action::Untag => "untag",
             Action::Back => "back",
-            Action::Stacks => "stacks",
+            Action::Why(Measure::OnCpu) => "stacks",
+            Action::Why(Measure::OffCpu) => "off-cpu",
+            Action::Why(Measure::Faults) => "faults",
+            Action::Why(Measure::Allocs) => "allocations",
+            Action::Why(Measure::Net) => "network-bytes",
+            Action::Export => "export",
             Action::Sockets => "sockets",
             Action::SortMenu => "sort",
             Action::Shift(false) => "shift-left",
@@ -85,6 +91,12 @@ impl StackAction {
             StackAction::Compare => "stacks-compare",
             StackAction::Mark => "stacks-mark",
             StackAction::Processes => "stacks-processes",
+            StackAction::Weigh(Measure::OnCpu) => "stacks-on-cpu",
+            StackAction::Weigh(Measure::OffCpu) => "stacks-off-cpu",
+            StackAction::Weigh(Measure::Faults) => "stacks-faults",
+            StackAction::Weigh(Measure::Allocs) => "stacks-allocations",
+            StackAction::Weigh(Measure::Net) => "stacks-network-bytes",
+            StackAction::Memory => "stacks-memory",
             StackAction::UnfoldAll => "stacks-unfold",
             StackAction::FoldBelow => "stacks-fold",
             StackAction::NextMatch => "stacks-next-match",

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::keys::{Action, BINDINGS, Binding, Key, Place};
 use super::stacks::StackAction as S;
+use crate::model::stacks::Measure;
 
 /// Whose fingers the keys are made for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +55,7 @@ impl Preset {
             Preset::Top => &[
                 ('V', Action::Tree),
                 ('o', Action::Filter),
+                ('O', Action::Why(Measure::OffCpu)),
                 ('r', Action::Nice(1)),
                 ('R', Action::Invert),
                 ('L', Action::Search),

@@ -8,6 +8,7 @@ use super::column::Column;
 use super::stacks::StackAction;
 use super::view::View;
 use crate::control::Question;
+use crate::model::stacks::Measure;
 
 /// What a key, a click or a hint asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +59,12 @@ pub enum Action {
     TagChildren,
     /// Untag all.
     Untag,
+    /// The stacks, by this, of the tagged processes; where nobody is tagged, of the selected line.
+    Why(Measure),
+    /// Write the stacks in view to a file.
+    Export,
     /// One step back.
     Back,
-    /// The stacks of the tagged processes, or of the selected line.
-    Stacks,
     /// The sockets of the selected process; in the sockets, back to processes.
     Sockets,
     /// Sort by a column.
@@ -293,7 +296,21 @@ pub static BINDINGS: &[Binding] = {
             "why",
             "Show why: the stacks of the process, of all tagged ones from one of them, of a group, of what exited; in Network its sockets",
         ),
-        bind(&[letter('b')], Action::Stacks, Processes, "", "Stacks of the tagged processes together; where nobody is tagged, of the line"),
+        bind(
+            &[letter('b')],
+            Action::Why(Measure::OnCpu),
+            Processes,
+            "",
+            "Stacks of the tagged processes together; where nobody is tagged, of the line",
+        ),
+        bind(
+            &[letter('o')],
+            Action::Why(Measure::OffCpu),
+            Processes,
+            "off-CPU",
+            "What the process, or the tagged ones, wait for: stacks of time off the CPU",
+        ),
+        bind(&[letter('a')], Action::Why(Measure::Faults), Processes, "", "Stacks of its page faults; again: of page allocations"),
         bind(&[letter('s')], Action::Sockets, Processes, "sockets", "Sockets of the selected process; in Network the sockets of all"),
         bind(
             &[key(K::Enter), letter('s')],
@@ -310,6 +327,16 @@ pub static BINDINGS: &[Binding] = {
             "Only the chosen frame and what it calls; from the table, the function in the flame graph",
         ),
         bind(&[letter('f')], Stack(S::NextMode), Stacks, "flame/table/tree", "Flame graph, hottest functions, tree"),
+        bind(
+            &[letter('o')],
+            Stack(S::Weigh(Measure::OffCpu)),
+            Stacks,
+            "off-CPU",
+            "Time off the CPU: asleep, blocked or waiting for one; again: on it",
+        ),
+        bind(&[letter('a')], Stack(S::Memory), Stacks, "faults", "Page faults; again: page allocations; again: time on the CPU"),
+        bind(&[letter('B')], Stack(S::Weigh(Measure::Net)), Stacks, "net", "Bytes sent and received; again: time on the CPU"),
+        bind(&[letter('E')], Action::Export, Stacks, "export", "Write what is shown to a file: .svg .folded .pb.gz .json .txt"),
         bind(&[letter('w')], Stack(S::Span(true)), Stacks, "span", "Samples of the last 5 s, 30 s, 2 min, or all there are"),
         bind(&[letter('c')], Stack(S::Callers), Stacks, "callers", "Who calls the chosen function, and who calls them; again goes back"),
         bind(

@@ -34,6 +34,7 @@ mod tags;
 mod typing;
 mod why;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,9 +42,10 @@ use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 use rustc_hash::FxHashSet;
 
 use crate::control::{Errand, Outcome};
+use crate::export::profile::Profile;
 use crate::model::Model;
-use crate::model::stacks::StackHistory;
-use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants};
+use crate::model::stacks::{Scope, StackHistory};
+use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants, Watch, Watched};
 use crate::symbols::{Answer, Request};
 use column::{Column, Columns, SocketColumn, sets};
 use details::DetailsBook;
@@ -87,6 +89,8 @@ pub enum Event {
     Outcome(Outcome),
     /// Choices were saved, or not, in words.
     Saved(String),
+    /// What came of a file that was to be written, in one line.
+    Written(String),
     /// Somebody asked for the job to be stopped.
     Suspend,
     /// Somebody asked for an end.
@@ -104,12 +108,23 @@ pub enum Effect {
     Save(Look),
     /// Change a process, or look how it is set.
     Errand(Errand),
+    /// Write a profile.
+    Write(Box<Writing>),
     /// Forget what is on the terminal and draw everything.
     Redraw,
     /// Stop the job.
     Suspend,
     /// Leave.
     Quit,
+}
+
+/// A file to be written.
+#[derive(Debug, PartialEq)]
+pub struct Writing {
+    /// Its name; the form is told by its end.
+    pub path: PathBuf,
+    /// What is in it.
+    pub profile: Profile,
 }
 
 /// How the screen begins.
@@ -201,6 +216,7 @@ pub struct App {
     details: DetailsBook,
     /// What the collector was last told.
     wants: Wants,
+    watch: Option<Watch>,
     stacks: StacksView,
     history: StackHistory,
     /// The stack samples as they were when the screen was stopped.
@@ -250,6 +266,7 @@ impl App {
             message: start.notice.map(|text| Message { text, ticks: 0 }),
             details: DetailsBook::default(),
             wants: Wants::default(),
+            watch: None,
             stacks: StacksView::default(),
             history: StackHistory::default(),
             held_history: None,
@@ -275,6 +292,7 @@ impl App {
             Event::Update(Update::End(error)) => self.end = Some(error),
             Event::Saved(words) => self.say(words),
             Event::Outcome(outcome) => self.hear(outcome),
+            Event::Written(text) => self.say(text),
             Event::Names(answer) => self.names.answer(answer),
             Event::NamesNotSent(request) => {
                 self.names.not_sent(&request);
@@ -394,6 +412,11 @@ impl App {
             self.wants = wants;
             effects.push(Effect::Command(Command::Want(wants)));
         }
+        let watch = self.watch_now();
+        if watch != self.watch {
+            self.watch.clone_from(&watch);
+            effects.push(Effect::Command(Command::Watch(watch)));
+        }
         let missing = self.missing_details(height);
         if !missing.is_empty() {
             effects.push(Effect::Command(Command::Details(missing)));
@@ -405,6 +428,21 @@ impl App {
             Some((layout, table)) => Wants { threads: self.shows_threads, ..column::wants(&table.columns(table_width(&layout))) },
             None => Wants { sockets: self.shows_sockets(), ..Wants::NONE },
         }
+    }
+
+    /// The probe that the Stacks view needs, while it is on screen.
+    fn watch_now(&self) -> Option<Watch> {
+        let probe = self.stacks.measure().probe().filter(|_| self.view == View::Stacks)?;
+        let who = match self.stacks.scope() {
+            Scope::Machine => Watched::Everyone,
+            Scope::Process(key) => Watched::One(*key),
+            Scope::Set(keys) => Watched::Family(keys.iter().copied().collect()),
+            Scope::Cgroup(ids) => {
+                let tasks = &self.model.sample.tasks;
+                Watched::Family(tasks.iter().filter(|task| ids.contains(&task.cgroup_id)).map(|task| task.key).collect())
+            }
+        };
+        Some(Watch { probe, who })
     }
 
     fn say(&mut self, text: String) {

@@ -5,7 +5,7 @@ use crossterm::event::KeyEvent;
 use super::filter::{self, Filter};
 use super::keys::{Action, Key};
 use super::prompt::{Purpose, Typed};
-use super::{App, Effect};
+use super::{App, Effect, Writing};
 use crate::delay;
 use crate::sample::Command;
 
@@ -45,7 +45,7 @@ impl App {
         let result = match purpose {
             Purpose::Search => self.search_for(&text),
             Purpose::Filter => self.filter_by(&text),
-            Purpose::Delay => Ok(()),
+            Purpose::Delay | Purpose::Export => Ok(()),
         };
         if let Some(prompt) = &mut self.prompt {
             prompt.error = result.err();
@@ -66,6 +66,14 @@ impl App {
                 }
                 Err(error) => self.prompt = Some(prompt.with_error(error)),
             },
+            Purpose::Export => {
+                let history = self.held_history.as_ref().unwrap_or(&self.history);
+                let profile = self.stacks.profile(history, &self.names, self.model.sample.unix_ms);
+                match profile.stacks.is_empty() {
+                    true => self.say("Nothing to write: there are no stacks in view".into()),
+                    false => effects.push(Effect::Write(Box::new(Writing { path: prompt.text().into(), profile }))),
+                }
+            }
         }
     }
 
@@ -76,7 +84,7 @@ impl App {
             Purpose::Filter => {
                 let _ = self.filter_by(&prompt.before);
             }
-            Purpose::Delay => {}
+            Purpose::Delay | Purpose::Export => {}
         }
     }
 

@@ -13,10 +13,11 @@ use super::net::{Net, NetReading};
 use super::proc_fs::ProcFs;
 use super::stacks::Stacks;
 use super::tasks::{TaskReading, Tasks};
+use super::watch::Watcher;
 use super::{Source, SourceError};
 use crate::bpf::{memory, words};
 use crate::clock;
-use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, TaskList, Wants};
+use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, TaskList, Wants, Watch};
 
 /// All that the kernel gives on this machine.
 pub struct Live {
@@ -24,6 +25,7 @@ pub struct Live {
     net: Result<Net, String>,
     stacks: Result<Stacks, String>,
     mem: Result<Mem, String>,
+    watcher: Watcher,
     machine: MachineReader,
     wants: Wants,
     /// Processes with totals that stood on no list at the last reading.
@@ -50,7 +52,8 @@ impl Live {
             Err(reason) => list_from_proc(reason)?,
         };
         let rings = watch_rings(&tasks, stacks.as_ref().ok()).map_err(|e| format!("epoll: {e}"))?;
-        Ok(Live { tasks, net, stacks, mem, machine: MachineReader::open(), wants: Wants::default(), strangers: Vec::new(), rings })
+        let (watcher, machine) = (Watcher::new(choice.wants(Domain::Watch).err()), MachineReader::open());
+        Ok(Live { tasks, net, stacks, mem, watcher, machine, wants: Wants::default(), strangers: Vec::new(), rings })
     }
 
     fn status(&self) -> Vec<DomainStatus> {
@@ -59,7 +62,18 @@ impl Live {
             status_or_off(Domain::Net, &self.net, Net::status),
             status_or_off(Domain::Stacks, &self.stacks, Stacks::status),
             status_or_off(Domain::Mem, &self.mem, Mem::status),
+            self.watcher.status(),
         ]
+    }
+
+    /// Tables for the processes that are watched.
+    fn tell_unwinder(&mut self) {
+        let sampled = self.watcher.take_sampled();
+        if let Some(unwinder) = self.stacks.as_ref().ok().and_then(Stacks::unwinder)
+            && !sampled.is_empty()
+        {
+            unwinder.sampled(sampled);
+        }
     }
 
     /// Bytes and page allocations belong into the process they were counted for, alive or just gone.
@@ -113,10 +127,12 @@ impl Source for Live {
         (machine.irq_apart, machine.steal_apart) = self.tasks.apart();
         let tasks = TaskList::from(reading.tasks);
         self.tasks.remember(tasks.clone());
-        let stacks = match &mut self.stacks {
+        let mut stacks = match &mut self.stacks {
             Ok(stacks) => stacks.read(),
             Err(_) => sample::Stacks::default(),
         };
+        stacks.counts.extend(self.watcher.read(&tasks));
+        self.tell_unwinder();
         let mut sample = Sample {
             at_ns: reading.at_ns,
             unix_ms: clock::unix_ms(),
@@ -141,6 +157,15 @@ impl Source for Live {
         }
     }
 
+    fn watch(&mut self, watch: Option<Watch>) {
+        self.watcher.want(watch, self.stacks.as_ref().ok().map(Stacks::tables));
+        self.tell_unwinder();
+        if let Some(fd) = self.watcher.wake_fd() {
+            // A ring that is there already stays; one that cannot be added is read at the tick.
+            let _ = epoll::add(&self.rings, fd, epoll::EventData::new_u64(u64::MAX), epoll::EventFlags::IN);
+        }
+    }
+
     fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.rings.as_fd())
     }
@@ -150,6 +175,8 @@ impl Source for Live {
         if let Ok(stacks) = &mut self.stacks {
             stacks.drain();
         }
+        self.watcher.drain();
+        self.tell_unwinder();
     }
 }
 

@@ -166,7 +166,7 @@ impl ProcFs {
         }
         let health = |domain| match domain {
             Domain::Tasks => Health::Degraded { reason: reason.clone() },
-            Domain::Net | Domain::Stacks | Domain::Mem => Health::Off { reason: reason.clone() },
+            Domain::Net | Domain::Stacks | Domain::Mem | Domain::Watch => Health::Off { reason: reason.clone() },
         };
         Domain::ALL.map(|domain| DomainStatus { domain, health: health(domain), lost: 0, cost: None }).into()
     }

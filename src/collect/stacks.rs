@@ -3,7 +3,7 @@
 //! The timers run only while this lives. A sample is lost when the ring is full (counted in the kernel) or when nobody
 //! reads for so long that the fold is full (counted here); both are in [`Stacks::status`].
 
-mod fold;
+pub(super) mod fold;
 mod python;
 
 use std::cell::RefCell;
@@ -79,7 +79,9 @@ impl Stacks {
         let python = python.and_then(|map| Python::start(map).map_err(|e| format!("no thread for Python frames: {e}")));
         let unwinder = tables.try_clone().ok().and_then(|tables| Unwinder::spawn(tables, unwind_bytes).ok());
         let fold = Rc::new(RefCell::new(Fold::default()));
-        let (ring, wake) = open_ring(&ring_map, &fold).map_err(|e| format!("cannot map the stack ring: {e}"))?;
+        let sink = Rc::clone(&fold);
+        let (ring, wake) =
+            open_ring(&ring_map, move |record| sink.borrow_mut().add(record)).map_err(|e| format!("cannot map the stack ring: {e}"))?;
         let (refused, timers) = (BTreeMap::new(), BTreeMap::new());
         let mut stacks = Stacks { hz, slowed, refused, program, timers, online, ring, wake, fold, lost, tables, unwinder, python };
         stacks.follow_cpus();
@@ -227,11 +229,10 @@ fn load_part(ring_bytes: u32, with_python: bool) -> libbpf_rs::Result<Loaded> {
 }
 
 /// The reading end, and a descriptor that polls readable only after a forced wake-up (the map's own does so at any data).
-fn open_ring(map: &MapHandle, fold: &Rc<RefCell<Fold>>) -> anyhow::Result<(RingBuffer<'static>, OwnedFd)> {
-    let sink = Rc::clone(fold);
+pub(super) fn open_ring(map: &MapHandle, mut sink: impl FnMut(&[u8]) + 'static) -> anyhow::Result<(RingBuffer<'static>, OwnedFd)> {
     let mut builder = RingBufferBuilder::new();
     builder.add(map, move |record| {
-        sink.borrow_mut().add(record);
+        sink(record);
         0
     })?;
     let wake = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -254,7 +255,7 @@ fn allowed_rate(hz: u32, limit: Option<&str>) -> (u32, Option<String>) {
     }
 }
 
-fn refusal(error: &io::Error) -> String {
+pub(super) fn refusal(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::EACCES | libc::EPERM) => {
             "perf events are refused: run as root, or with CAP_PERFMON and kernel.perf_event_paranoid <= 2".into()
@@ -262,6 +263,11 @@ fn refusal(error: &io::Error) -> String {
         Some(libc::EMFILE) => "out of file descriptors: raise `ulimit -n`".into(),
         _ => format!("perf_event_open: {error}"),
     }
+}
+
+/// CPUs that are online now, ascending.
+pub(super) fn online_cpus() -> io::Result<Vec<u32>> {
+    Ok(parse_cpu_list(&read_again(&File::open(ONLINE_CPUS)?)))
 }
 
 /// A sysfs file from its start, fresh each time.

@@ -25,7 +25,7 @@ const ENTRY: usize = 64;
 
 /// Samples since the last [`Fold::take`], equal ones together. The key is the record itself from the thread-group id on.
 #[derive(Default)]
-pub(super) struct Fold {
+pub(in crate::collect) struct Fold {
     stacks: FxHashMap<Box<[u8]>, Seen>,
     bytes: usize,
     lost: u64,
@@ -34,8 +34,8 @@ pub(super) struct Fold {
 
 /// A stack as counted.
 #[derive(Debug)]
-pub(super) struct Folded {
-    pub(super) count: StackCount,
+pub(in crate::collect) struct Folded {
+    pub(in crate::collect) count: StackCount,
     /// Its Python frames, not yet among the others; innermost first.
     pub(super) python: Vec<PythonFrame>,
 }
@@ -60,7 +60,12 @@ struct Seen {
 
 impl Fold {
     /// Counts one record. One that is malformed, or finds the fold full, is lost.
-    pub(super) fn add(&mut self, record: &[u8]) {
+    pub(in crate::collect) fn add(&mut self, record: &[u8]) {
+        self.add_times(record, 1);
+    }
+
+    /// Adds the value of a record that stands for so many events; 0 = more of one that was counted before.
+    pub(in crate::collect) fn add_times(&mut self, record: &[u8], times: u32) {
         let Some((comm, value, quality)) = check(record) else {
             self.lost += 1;
             return;
@@ -68,7 +73,7 @@ impl Fold {
         let key = &record[UNKEYED..];
         self.note(key, miss_of(record, quality));
         if let Some(seen) = self.stacks.get_mut(key) {
-            seen.count = seen.count.saturating_add(1);
+            seen.count = seen.count.saturating_add(times);
             seen.value = seen.value.saturating_add(value);
             return;
         }
@@ -77,11 +82,11 @@ impl Fold {
             return;
         }
         self.bytes += key.len() + ENTRY;
-        self.stacks.insert(key.into(), Seen { count: 1, value, comm, quality });
+        self.stacks.insert(key.into(), Seen { count: times, value, comm, quality });
     }
 
     /// The processes of the records since the last call, and what their walks lacked; none of those without a user stack.
-    pub(super) fn take_sampled(&mut self) -> Vec<Sampled> {
+    pub(in crate::collect) fn take_sampled(&mut self) -> Vec<Sampled> {
         self.sampled.drain().map(|(_, sampled)| sampled).collect()
     }
 
@@ -97,7 +102,7 @@ impl Fold {
     }
 
     /// Everything counted, and starts anew.
-    pub(super) fn take(&mut self) -> Vec<Folded> {
+    pub(in crate::collect) fn take(&mut self) -> Vec<Folded> {
         self.bytes = 0;
         let counts = self.stacks.drain().map(|(key, seen)| unpack(&key, &seen)).collect();
         if self.stacks.capacity() > 4096 {
@@ -107,7 +112,7 @@ impl Fold {
     }
 
     /// Samples this could not hold, since the start.
-    pub(super) fn lost(&self) -> u64 {
+    pub(in crate::collect) fn lost(&self) -> u64 {
         self.lost
     }
 }
