@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::app::keymap::Preset;
 use crate::app::look::{Palette, Units};
 use crate::batch::{Format, View};
 use crate::delay;
@@ -290,6 +291,14 @@ pub struct Show {
     #[arg(short, long, value_name = "USER,..", value_delimiter = ',')]
     pub user: Vec<String>,
 
+    /// Begin with children below their parents
+    #[arg(short, long, conflicts_with = "batch")]
+    pub tree: bool,
+
+    /// Begin with threads one by one
+    #[arg(short = 'H', long, conflicts_with = "batch")]
+    pub threads: bool,
+
     /// View to begin with, or to print
     #[arg(long, value_name = "VIEW", value_enum, default_value_t = View::Processes)]
     pub view: View,
@@ -309,6 +318,10 @@ pub struct Show {
     /// How bytes are counted: K = 1024 or k = 1000
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Units::ALL.map(Units::name)))]
     pub units: Option<String>,
+
+    /// Whose keys
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Preset::ALL.map(Preset::name)))]
+    pub keys: Option<String>,
 
     /// Draw with ASCII only
     #[arg(long)]
@@ -339,6 +352,8 @@ mod tests {
         let cli = parse("ebtop").unwrap();
         assert_eq!(cli.command, None);
         assert_eq!((cli.pace.delay, cli.collect.hz, cli.show.batch), (Duration::from_secs(1), 49, false));
+        let both = parse("ebtop -tH").unwrap().show;
+        assert!(both.tree && both.threads && !cli.show.tree && !cli.show.threads);
         assert!(!cli.show.readonly && parse("ebtop --readonly").unwrap().show.readonly);
     }
 
@@ -392,9 +407,12 @@ mod tests {
             "-p x",
             "-o xml",
             "--view disks",
+            "--keys emacs",
             "-b check",
             "record",
             "replay f --hz 9",
+            "-b -t",
+            "-b -H",
             "stacks",
             "stacks -p 1 -a",
             "stacks -p 1 --hz 0",

@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use ebtop::app::Start;
 use ebtop::app::filter::{Filter, parse};
+use ebtop::app::keymap::{KeyMap, Preset};
 use ebtop::app::look::{Look, Palette, Units};
 use ebtop::app::view::View as Screen;
 use ebtop::batch::{self, BatchOptions, View};
@@ -169,6 +170,9 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
             .map_err(|e| Failure::Usage(e.to_string()))?
     };
     let screen = !options.batch && std::io::stdout().is_terminal();
+    if !screen && (options.tree || options.threads) {
+        return Err(Failure::Usage("--tree and --threads are for the screen: leave them out of batch output".into()).into());
+    }
     if screen && options.view == View::Disk {
         return Err(Failure::Usage("--view disk is for batch output: add -b, or press D on the screen".into()).into());
     }
@@ -188,11 +192,14 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
         interval: pace.delay,
         view: screen_of(options.view),
         sockets: options.view == View::Sockets,
+        tree: options.tree,
+        threads: options.threads,
         sort: options.sort.is_some().then_some(batch.sort.0),
         filter,
         who: who(source, options.readonly),
         readonly,
         look: look(options, &loaded.config),
+        keys: KeyMap::new(options.keys.as_deref().and_then(Preset::named).unwrap_or(loaded.config.preset), &loaded.config.keys),
         notice: notice(&loaded.warnings),
     };
     if source.is_empty() {

@@ -314,7 +314,7 @@ fn help_lists_every_key_and_column() {
         }
         for binding in BINDINGS.iter().filter(|b| app.places().contains(&b.place)) {
             assert!(all.contains(binding.help), "{} after {setup}", binding.help);
-            for key in binding.keys {
+            for key in binding.keys.iter() {
                 assert!(all.contains(&key.name()), "{} after {setup}", key.name());
             }
         }
@@ -338,7 +338,7 @@ fn footer_hints_and_tabs_are_clickable() {
 #[test]
 fn keys_in_any_order_at_any_size_break_nothing() {
     let mut app = app(80, 24);
-    let all: Vec<_> = BINDINGS.iter().flat_map(|b| b.keys).map(|k| k.event()).collect();
+    let all: Vec<_> = BINDINGS.iter().flat_map(|b| b.keys.iter()).map(|k| k.event()).collect();
     let mut seed = 12_345_u64;
     for step in 0..3000 {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -197,7 +197,7 @@ fn groups_have_the_sums_of_their_members() {
     assert!((cpu(row(&groups, "▸www-data")) - 100.4).abs() < 0.15, "{groups:#?}");
     assert!(row(&groups, "▸www-data").contains("(2)"));
     select(&mut app, "▸www-data");
-    keys(&mut app, "\n");
+    keys(&mut app, "+");
     let open = lines(&app);
     assert_eq!(open.len(), groups.len() + 2, "{open:#?}");
     select(&mut app, "4113");

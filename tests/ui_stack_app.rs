@@ -95,3 +95,70 @@ fn clicks_reach_the_graph() {
     let _ = app.update(Event::Resize(60, 15));
     assert!(screen(&app).contains("▸nginx"), "{}", screen(&app));
 }
+
+/// Two samples of a web server, a database and a shell, each in a cgroup of its own; the database's second process comes late.
+fn in_cgroups(app: &mut App) {
+    let met = [(7, "nginx", 5), (8, "nginx", 6), (20, "postgres", 30), (30, "bash", 1)];
+    let cgroups = [(7, 70, "/web.slice/nginx.service"), (8, 70, "/web.slice/nginx.service"), (20, 90, "/db.slice/db.service")];
+    let cgroups = [&cgroups[..], &[(21, 90, "/db.slice/db.service"), (30, 50, "/user.slice")]].concat();
+    let late = [&met[..], &[(21, "postgres", 4)]].concat();
+    for (at, met) in [(10, &met[..]), (11, &met[..]), (12, &late[..])] {
+        let mut sample = sampled(at, met, &[]);
+        for task in sample.tasks.iter_mut() {
+            task.cgroup_id = cgroups.iter().find(|(pid, ..)| *pid == task.key.pid).map_or(0, |(_, id, _)| *id);
+        }
+        let details = |task: &Task| {
+            let cgroup = cgroups.iter().find(|(pid, ..)| *pid == task.key.pid).map(|(.., path)| (*path).into());
+            (task.key, Details { cgroup, user: "root".into(), ..Details::default() })
+        };
+        let told = sample.tasks.iter().map(details).collect();
+        show(app, sample);
+        app.update(Event::Update(ebtop::sample::Update::Details(told)));
+    }
+}
+
+#[test]
+fn tagged_processes_have_their_stacks_together() {
+    let mut app = fresh(120, 40);
+    in_cgroups(&mut app);
+    keys(&mut app, "N");
+    press(&mut app, KeyCode::Home);
+    keys(&mut app, "  ");
+    press(&mut app, KeyCode::Home);
+    keys(&mut app, "\n");
+    assert_eq!((app.view(), app.stacks().title()), (View::Stacks, "2 tagged"));
+    let tagged = app.stacks().summary().value;
+    keys(&mut app, "\x1b");
+    press(&mut app, KeyCode::End);
+    keys(&mut app, "\n");
+    assert_ne!(app.stacks().title(), "2 tagged", "Enter on another line is about that line");
+    keys(&mut app, "\x1bb");
+    assert_eq!((app.stacks().title(), app.stacks().summary().value), ("2 tagged", tagged));
+    keys(&mut app, "\x1bUb");
+    assert!(matches!(app.stacks().scope(), Scope::Process(_)), "nobody is tagged: the line");
+}
+
+#[test]
+fn a_group_has_the_stacks_of_its_members() {
+    let mut app = fresh(120, 40);
+    in_cgroups(&mut app);
+    let open = |app: &mut App, by: &str, word: &str| {
+        keys(app, &format!("g{by}\n"));
+        let row = screen(app).lines().position(|line| line.contains(word)).unwrap();
+        click(app, 40, row as u16);
+        keys(app, "\n");
+        let found = (app.stacks().title().to_string(), app.stacks().scope().clone(), app.stacks().summary().value);
+        keys(app, "\x1b");
+        assert_eq!(app.view(), View::Processes);
+        found
+    };
+    let (title, scope, value) = open(&mut app, "command", "nginx");
+    assert_eq!((title.as_str(), value), ("command nginx, 2", 33));
+    assert!(matches!(scope, Scope::Set(keys) if keys.len() == 2));
+    let (title, scope, value) = open(&mut app, "unit", "db.service");
+    assert_eq!((title.as_str(), scope, value), ("unit db.service, 2", Scope::Cgroup(vec![90]), 94));
+    keys(&mut app, "\\pid=20\n");
+    let (title, scope, value) = open(&mut app, "cgroup", "db.service");
+    assert_eq!((title.as_str(), value), ("cgroup /db.slice/db.service, 1", 90), "only what passes the filter");
+    assert!(matches!(scope, Scope::Set(keys) if keys.len() == 1));
+}

@@ -1,18 +1,16 @@
 //! What each action does.
 
-use std::collections::BTreeSet;
-
 use super::column::{Column, Columns};
-use super::help::{self, Help};
+use super::help::Help;
 use super::keys::Action;
 use super::lines::{Line, LineKey};
 use super::prompt::{Prompt, Purpose};
 use super::shape::Shape;
 use super::stacks::{After, StackAction};
 use super::view::View;
-use super::{App, Effect, table_width, title};
+use super::{App, Effect, title};
 use crate::model::stacks::{Measure, Scope};
-use crate::sample::{Comm, ProcKey};
+use crate::sample::ProcKey;
 
 impl App {
     /// Does what a key, a click or a hint asks for.
@@ -24,6 +22,7 @@ impl App {
             Action::Back => self.back(),
             _ if self.help.is_some() => self.act_in_help(action),
             Action::Help => self.help = Some(Help::default()),
+            Action::Palette => self.ask_action(),
             Action::View(view) => self.go_to(view),
             Action::NextView => self.go_to(self.view.step(true)),
             Action::PreviousView => self.go_to(self.view.step(false)),
@@ -49,11 +48,9 @@ impl App {
             Action::Export => self.ask(Purpose::Export),
             Action::Sockets => self.toggle_sockets(),
             Action::Sort(column) => self.sort(column),
-            Action::SortStep(forward) => {
-                let width = self.layout().map_or(0, |l| table_width(&l));
-                self.with_list(|list, _| list.sort_step(forward, width));
-                self.rearrange();
-            }
+            Action::SortMenu => self.ask_sort(),
+            Action::Shift(right) => self.with_list(|list, _| list.shift_by(right)),
+            Action::Users => self.ask_user(),
             Action::Invert => {
                 self.with_list(|list, _| list.invert());
                 self.rearrange();
@@ -69,31 +66,6 @@ impl App {
             Action::Nice(step) => self.ask_nice(step),
             Action::Setting(question) => self.ask_setting(question, effects),
             Action::Stack(action) => self.act_in_stacks(action),
-        }
-    }
-
-    fn act_in_help(&mut self, action: Action) {
-        let Some(layout) = self.layout() else { return };
-        let page = usize::from(layout.canvas().height).max(1);
-        let total = help::lines(self, usize::from(layout.body.width)).len();
-        let lines = match action {
-            Action::Move(lines) => lines,
-            Action::Stack(StackAction::Up) => -1,
-            Action::Stack(StackAction::Down) => 1,
-            Action::Page(pages) => pages * page as isize,
-            Action::Stack(StackAction::PageUp) => -(page as isize),
-            Action::Stack(StackAction::PageDown) => page as isize,
-            Action::Home | Action::Stack(StackAction::First) => isize::MIN,
-            Action::End | Action::Stack(StackAction::Last) => isize::MAX,
-            Action::Help | Action::Enter | Action::Stack(StackAction::ZoomIn) => return self.help = None,
-            Action::View(_) | Action::NextView | Action::PreviousView => {
-                self.help = None;
-                return self.act(action, &mut Vec::new());
-            }
-            _ => return self.say("Esc closes the help".into()),
-        };
-        if let Some(help) = &mut self.help {
-            help.scroll(lines, total, page);
         }
     }
 
@@ -145,7 +117,7 @@ impl App {
         self.change_view(view);
     }
 
-    fn change_view(&mut self, view: View) {
+    pub(super) fn change_view(&mut self, view: View) {
         let chosen = self.processes.get(self.view as usize).and_then(|t| t.selected());
         if self.view != view && self.shows_sockets() {
             self.socket_owner = None;
@@ -166,44 +138,11 @@ impl App {
     fn enter(&mut self) {
         match self.current_line() {
             Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if self.view == View::Network => self.show_sockets(Some(key)),
-            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) => self.show_stacks(key, Measure::OnCpu),
-            Some((LineKey::Exited | LineKey::Group(_), _)) => self.fold(),
-            Some((LineKey::Command(name), _)) => self.show_stacks_of_exited(name),
+            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if !self.is_tagged(key) => self.show_stacks(key, Measure::OnCpu),
+            Some((LineKey::Exited, _)) => self.fold(),
+            Some(_) => self.why(Measure::OnCpu),
             None => {}
         }
-    }
-
-    fn why(&mut self, measure: Measure) {
-        match self.current_line() {
-            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) => self.show_stacks(key, measure),
-            _ => self.say(format!("Choose a process: its {} by stack are shown only while they are looked at", measure.name())),
-        }
-    }
-
-    fn show_stacks(&mut self, key: ProcKey, measure: Measure) {
-        let Some(row) = self.model.find(key) else { return };
-        let name = self.model.task(row).comm.to_string();
-        self.stacks.set_measure(measure);
-        self.open_stacks(Scope::Process(key), &name);
-    }
-
-    /// The stacks of some processes; one step back leads here.
-    fn open_stacks(&mut self, scope: Scope, name: &str) {
-        self.stacks.open(scope, name);
-        let from = self.view;
-        self.change_view(View::Stacks);
-        self.trail.push(from);
-    }
-
-    /// The stacks of all processes of a name that exited in the last minutes.
-    fn show_stacks_of_exited(&mut self, name: Comm) {
-        let processes = self.history.processes(Measure::OnCpu);
-        let keys: BTreeSet<ProcKey> = processes.iter().filter(|p| p.is_gone && p.name == name).map(|p| p.key).collect();
-        if keys.is_empty() {
-            return self.say(format!("No samples of {name}: it used next to no CPU"));
-        }
-        let title = format!("{name}, {} exited", keys.len());
-        self.open_stacks(Scope::Set(keys), &title);
     }
 
     pub(super) fn current_line(&self) -> Option<(LineKey, Line)> {

@@ -1,6 +1,7 @@
 //! Dialogs that change processes. Their targets are fixed when they open, whatever the rows do below; `control` does the rest.
 
 use super::column::Column;
+use super::keys::Action;
 use super::look::Look;
 use super::menu::{Item, Menu};
 use super::{App, Effect};
@@ -23,6 +24,12 @@ pub enum Topic {
     Cpus(Vec<Target>),
     /// What lines are grouped by.
     Group,
+    /// What lines are sorted by.
+    Sort,
+    /// Whose processes are shown: filters, in the order of the items.
+    User(Vec<String>),
+    /// What to do: actions, in the order of the items.
+    Palette(Vec<Action>),
     /// Parts of the setup.
     Setup,
     /// Colours; with what was chosen before.
@@ -161,7 +168,14 @@ impl App {
                 }
                 (Some(Change::Cpus(cpus)), targets.clone())
             }
-            Topic::Group | Topic::Setup | Topic::Theme(_) | Topic::Units(_) | Topic::Columns(..) => return,
+            Topic::Group
+            | Topic::Sort
+            | Topic::User(_)
+            | Topic::Palette(_)
+            | Topic::Setup
+            | Topic::Theme(_)
+            | Topic::Units(_)
+            | Topic::Columns(..) => return,
         };
         if let Some(change) = change {
             effects.push(Effect::Errand(Errand::Change(change, targets)));

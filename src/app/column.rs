@@ -50,6 +50,12 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// What it means and how it is called elsewhere.
+    pub fn explained(&self) -> String {
+        let names: Vec<&str> = [self.name].iter().chain(self.aliases).copied().collect();
+        format!("{} In filters and --sort: {}. In JSON and CSV: {}.", self.help, names.join(", "), self.fields.join(", "))
+    }
+
     const fn also(self, aliases: &'static [&'static str]) -> Spec {
         Spec { aliases, ..self }
     }

@@ -3,8 +3,9 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::App;
-use super::column::{Columns, Set};
-use super::keys::{Binding, bindings};
+use super::column::{Columns, Spec};
+use super::keys::{Action, Binding};
+use super::stacks::StackAction;
 use super::status;
 use crate::sample::{Domain, Health};
 
@@ -16,6 +17,8 @@ pub const LEFT: usize = 16;
 pub struct Help {
     /// First line on screen.
     pub offset: usize,
+    /// It was asked for once more, and went to the columns.
+    at_columns: bool,
 }
 
 /// A line of the help.
@@ -56,28 +59,25 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
         lines.push(HelpLine::Blank);
     };
     let view = app.view().title();
-    part(format!("Keys of {view}"), bindings(app.places()).map(key_entry).collect());
+    part(format!("Keys of {view}"), app.keymap().bindings(app.places()).filter_map(|b| key_entry(app, b)).collect());
     if let Some(table) = app.process_table() {
-        part(format!("Columns of {view}"), column_entries(table.set, table.chosen.as_deref()));
+        part(format!("Columns of {view}"), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
     if let Some(table) = app.socket_table() {
-        part("Columns of sockets".into(), column_entries(table.set, None));
+        part("Columns of sockets".into(), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
     part("What works".into(), Domain::ALL.into_iter().filter_map(|d| domain_entry(app, d)).collect());
     lines
 }
 
-fn key_entry(binding: &Binding) -> (String, String) {
-    let names: Vec<String> = binding.keys.iter().map(|k| k.name()).collect();
-    (names.join(" "), binding.help.into())
+/// `None` where no key does it: the palette does.
+fn key_entry(app: &App, binding: &Binding) -> Option<(String, String)> {
+    let names: Vec<String> = app.keymap().live_keys(binding, app.places()).map(|k| k.name()).collect();
+    (!names.is_empty()).then(|| (names.join(" "), binding.help.into()))
 }
 
-fn column_entries<C: Columns>(set: Set<C>, chosen: Option<&[C]>) -> Vec<(String, String)> {
-    let entry = |c: &C| (c.spec().title.into(), c.spec().help.into());
-    match chosen {
-        Some(chosen) => chosen.iter().map(entry).collect(),
-        None => set.first.iter().chain(set.more).map(entry).collect(),
-    }
+fn column_entry(spec: &Spec) -> (String, String) {
+    (spec.title.into(), spec.explained())
 }
 
 fn domain_entry(app: &App, domain: Domain) -> Option<(String, String)> {
@@ -91,6 +91,53 @@ fn domain_entry(app: &App, domain: Domain) -> Option<(String, String)> {
     };
     let cost = status.cost.as_ref().map_or(String::new(), |cost| format!("; costs {cost}"));
     Some((domain.name().into(), format!("{state}{cost}; lost {} events", status.lost)))
+}
+
+impl App {
+    /// The line of the help about the column that the table is sorted by.
+    fn line_of_sorted(&mut self, lines: &[HelpLine]) -> Option<usize> {
+        let title = self.list()?.sorted_by();
+        let columns = lines.iter().position(|line| matches!(line, HelpLine::Heading(heading) if heading.starts_with("Columns")))?;
+        let is_it = |line: &HelpLine| matches!(line, HelpLine::Entry { what, .. } if what == title);
+        Some(columns + lines[columns..].iter().position(is_it)?)
+    }
+
+    pub(super) fn act_in_help(&mut self, action: Action) {
+        let Some(layout) = self.layout() else { return };
+        let page = usize::from(layout.canvas().height).max(1);
+        let all = lines(self, usize::from(layout.body.width));
+        let lines = match action {
+            Action::Move(lines) => lines,
+            Action::Stack(StackAction::Up) => -1,
+            Action::Stack(StackAction::Down) => 1,
+            Action::Page(pages) => pages * page as isize,
+            Action::Stack(StackAction::PageUp) => -(page as isize),
+            Action::Stack(StackAction::PageDown) => page as isize,
+            Action::Home | Action::Stack(StackAction::First) => isize::MIN,
+            Action::End | Action::Stack(StackAction::Last) => isize::MAX,
+            Action::Help => return self.next_part_of_help(&all, page),
+            Action::Enter | Action::Stack(StackAction::ZoomIn) => return self.help = None,
+            Action::View(_) | Action::NextView | Action::PreviousView => {
+                self.help = None;
+                return self.act(action, &mut Vec::new());
+            }
+            _ => return self.say("Esc closes the help".into()),
+        };
+        if let Some(help) = &mut self.help {
+            help.scroll(lines, all.len(), page);
+        }
+    }
+
+    /// Asked for once more: to the sorted column, then out of the help.
+    fn next_part_of_help(&mut self, lines: &[HelpLine], page: usize) {
+        let column = self.line_of_sorted(lines);
+        match (&mut self.help, column) {
+            (Some(help), Some(column)) if !help.at_columns => {
+                *help = Help { offset: column.min(lines.len().saturating_sub(page)), at_columns: true };
+            }
+            _ => self.help = None,
+        }
+    }
 }
 
 /// Breaks a text between words so that no line is wider than `width`, where words are that short.

@@ -1,5 +1,7 @@
 //! The one table of keys: what they do, where, and how that is said. Dispatch, footer and help are all made from it.
 
+use std::borrow::Cow;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::column::Column;
@@ -19,6 +21,8 @@ pub enum Action {
     Redraw,
     /// Open the help.
     Help,
+    /// Choose an action by its name.
+    Palette,
     /// Show a view.
     View(View),
     /// The view to the right.
@@ -55,7 +59,7 @@ pub enum Action {
     TagChildren,
     /// Untag all.
     Untag,
-    /// From a process to its stacks, by this.
+    /// The stacks, by this, of the tagged processes; where nobody is tagged, of the selected line.
     Why(Measure),
     /// Write the stacks in view to a file.
     Export,
@@ -65,8 +69,12 @@ pub enum Action {
     Sockets,
     /// Sort by a column.
     Sort(Column),
-    /// Sort by the column to the left or right.
-    SortStep(bool),
+    /// Choose the column to sort by.
+    SortMenu,
+    /// Show what is to the right, or to the left.
+    Shift(bool),
+    /// Choose whose processes are shown.
+    Users,
     /// Turn the order round.
     Invert,
     /// Ask for a text to find.
@@ -113,6 +121,38 @@ const fn ctrl(c: char) -> Key {
 }
 
 impl Key {
+    /// Ends ebtop whatever the configuration says.
+    pub const WAY_OUT: Key = ctrl('c');
+
+    /// The key of a character.
+    pub const fn letter(c: char) -> Key {
+        letter(c)
+    }
+
+    /// The key that is called so: what [`Key::name`] writes, and `Up`, `Down`, `Left`, `Right` for the arrows.
+    pub fn named(name: &str) -> Option<Key> {
+        let mut characters = name.chars();
+        if let (Some(c), None) = (characters.next(), characters.next())
+            && !c.is_whitespace()
+            && !c.is_control()
+            && !matches!(c, '↑' | '↓' | '←' | '→')
+        {
+            return Some(letter(c));
+        }
+        if let Some(c) = name.strip_prefix("Ctrl-").filter(|c| c.len() == 1) {
+            return c.chars().next().filter(char::is_ascii_alphabetic).map(|c| ctrl(c.to_ascii_lowercase()));
+        }
+        if let Some(key) = NAMED_KEYS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            return Some(self::key(key.1));
+        }
+        let (modifiers, rest) = match name.strip_prefix("Shift-") {
+            Some(rest) => (KeyModifiers::SHIFT, rest),
+            None => (KeyModifiers::NONE, name),
+        };
+        let number = rest.strip_prefix('F')?.parse().ok().filter(|n| (1..=12).contains(n))?;
+        Some(Key { code: KeyCode::F(number), modifiers })
+    }
+
     /// The key of an event.
     pub fn of(event: &KeyEvent) -> Key {
         let kept = match event.code {
@@ -155,6 +195,30 @@ impl Key {
     }
 }
 
+/// Keys that go by words.
+const NAMED_KEYS: [(&str, KeyCode); 20] = [
+    ("Space", KeyCode::Char(' ')),
+    ("Enter", KeyCode::Enter),
+    ("Esc", KeyCode::Esc),
+    ("Tab", KeyCode::Tab),
+    ("Shift-Tab", KeyCode::BackTab),
+    ("Bksp", KeyCode::Backspace),
+    ("Delete", KeyCode::Delete),
+    ("Insert", KeyCode::Insert),
+    ("Home", KeyCode::Home),
+    ("End", KeyCode::End),
+    ("PgUp", KeyCode::PageUp),
+    ("PgDn", KeyCode::PageDown),
+    ("Up", KeyCode::Up),
+    ("Down", KeyCode::Down),
+    ("Left", KeyCode::Left),
+    ("Right", KeyCode::Right),
+    ("↑", KeyCode::Up),
+    ("↓", KeyCode::Down),
+    ("←", KeyCode::Left),
+    ("→", KeyCode::Right),
+];
+
 /// Where a key means something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -173,6 +237,15 @@ pub enum Place {
 }
 
 impl Place {
+    /// A key of a binding in this place takes that key from a binding in the other one, on some screen.
+    pub fn hides(self, other: Place) -> bool {
+        match other {
+            Place::Anywhere => true,
+            Place::Tables => !matches!(self, Place::Stacks | Place::Anywhere),
+            _ => self == other || self == Place::Searching,
+        }
+    }
+
     /// The places that hold, for a screen: most specific first.
     pub fn of(view: View, sockets: bool, searching: bool) -> &'static [Place] {
         use Place::*;
@@ -188,10 +261,10 @@ impl Place {
 }
 
 /// Keys, what they do and how that is said.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Binding {
     /// Any of these.
-    pub keys: &'static [Key],
+    pub keys: Cow<'static, [Key]>,
     /// What happens.
     pub action: Action,
     /// Where.
@@ -203,14 +276,14 @@ pub struct Binding {
 }
 
 const fn bind(keys: &'static [Key], action: Action, place: Place, hint: &'static str, help: &'static str) -> Binding {
-    Binding { keys, action, place, hint, help }
+    Binding { keys: Cow::Borrowed(keys), action, place, hint, help }
 }
 
-/// All bindings. Footer hints appear in this order, as far as there is room.
+/// All bindings, as htop's fingers have them; [`super::keymap`] changes them. Footer hints appear in this order, as far as there is room.
 pub static BINDINGS: &[Binding] = {
     use Action::{
         Back, Delay, End, Enter, Filter, FindNext, Help, Home, Invert, Move, NextView, Page, Pause, PreviousView, Quit, Redraw, Search,
-        Sort, SortStep, Stack, Suspend,
+        Shift, Sort, SortMenu, Stack, Suspend, Users,
     };
     use KeyCode as K;
     use Place::{Anywhere, Processes, Searching, Stacks, Tables};
@@ -221,14 +294,21 @@ pub static BINDINGS: &[Binding] = {
             Enter,
             Processes,
             "why",
-            "Show why: the stacks of the process; in Network its sockets; the stacks of what exited",
+            "Show why: the stacks of the process, of all tagged ones from one of them, of a group, of what exited; in Network its sockets",
+        ),
+        bind(
+            &[letter('b')],
+            Action::Why(Measure::OnCpu),
+            Processes,
+            "",
+            "Stacks of the tagged processes together; where nobody is tagged, of the line",
         ),
         bind(
             &[letter('o')],
             Action::Why(Measure::OffCpu),
             Processes,
             "off-CPU",
-            "What the process waits for: stacks of its time off the CPU",
+            "What the process, or the tagged ones, wait for: stacks of time off the CPU",
         ),
         bind(&[letter('a')], Action::Why(Measure::Faults), Processes, "", "Stacks of its page faults; again: of page allocations"),
         bind(&[letter('s')], Action::Sockets, Processes, "sockets", "Sockets of the selected process; in Network the sockets of all"),
@@ -309,13 +389,23 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),
         bind(&[letter('d')], Delay, Anywhere, "delay", "Set the time between samples: 1, 0.5, 500ms, 5s"),
         bind(&[letter('p')], Action::Paths, Tables, "", "Show programs with or without the directories they are in"),
-        bind(&[letter('>'), key(K::F(6))], SortStep(true), Tables, "sort", "Sort by the column to the right"),
-        bind(&[letter('?'), key(K::F(1)), letter('h')], Help, Anywhere, "help", "This help"),
+        bind(
+            &[key(K::F(6)), letter('>'), letter('<')],
+            SortMenu,
+            Tables,
+            "sort",
+            "Choose the column to sort by; the list says what each means. A click on a heading sorts, a right click explains it",
+        ),
+        bind(&[letter('u')], Users, Processes, "", "Choose whose processes are shown"),
+        bind(&[letter(':')], Action::Palette, Anywhere, "", "Palette: every action of this screen by its name; type to find it"),
+        bind(&[letter('?'), key(K::F(1)), letter('h')], Help, Anywhere, "help", "This help; again, the column that the table is sorted by"),
         bind(&[letter('q'), key(K::F(10)), ctrl('c')], Quit, Anywhere, "quit", "Quit"),
         bind(&[key(K::Up)], Move(-1), Tables, "", "A line up"),
         bind(&[key(K::Down)], Move(1), Tables, "", "A line down"),
         bind(&[key(K::PageUp), ctrl('b')], Page(-1), Tables, "", "A screen up"),
         bind(&[key(K::PageDown), ctrl('f')], Page(1), Tables, "", "A screen down"),
+        bind(&[key(K::Left)], Shift(false), Tables, "", "Back to the columns on the left"),
+        bind(&[key(K::Right)], Shift(true), Tables, "", "Columns that have no room on the right; then the rest of long command lines"),
         bind(&[key(K::Home)], Home, Tables, "", "Select the first line, whichever it is from then on"),
         bind(&[key(K::End)], End, Tables, "", "Select the last line"),
         bind(
@@ -366,26 +456,20 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter('D')], Sort(Column::Io), Processes, "", "Sort by disk bytes"),
         bind(&[letter('B')], Sort(Column::Net), Processes, "", "Sort by network bytes"),
         bind(&[letter('A')], Sort(Column::Faults), Processes, "", "Sort by page faults"),
-        bind(&[letter('<')], SortStep(false), Tables, "", "Sort by the column to the left"),
         bind(&[letter('I')], Invert, Tables, "", "Turn the order round"),
         bind(&[ctrl('l')], Redraw, Anywhere, "", "Draw the screen anew"),
         bind(&[ctrl('z')], Suspend, Anywhere, "", "Back to the shell; fg returns"),
     ]
 };
 
-/// The bindings that hold in some places, in the order of the table.
-pub fn bindings(places: &[Place]) -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(move |b| places.contains(&b.place))
-}
-
-/// What a key does; the more specific place decides.
-pub fn action(key: Key, places: &[Place]) -> Option<Action> {
-    places.iter().find_map(|place| BINDINGS.iter().find(|b| b.place == *place && b.keys.contains(&key))).map(|b| b.action)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::keymap::KeyMap;
+
+    fn action(key: Key, places: &[Place]) -> Option<Action> {
+        KeyMap::default().action(key, places)
+    }
 
     const EVERYWHERE: [&[Place]; 3] = [
         &[Place::Stacks, Place::Anywhere],
@@ -398,7 +482,7 @@ mod tests {
         for place in BINDINGS.iter().map(|b| b.place) {
             let mut keys: Vec<Key> = Vec::new();
             for binding in BINDINGS.iter().filter(|b| b.place == place) {
-                for key in binding.keys {
+                for key in binding.keys.iter() {
                     assert!(!keys.contains(key), "{} in {place:?}", key.name());
                     keys.push(*key);
                 }
@@ -438,5 +522,15 @@ mod tests {
         assert_eq!(ctrl('l').name(), "Ctrl-L");
         assert_eq!(letter(' ').name(), "Space");
         assert_eq!(letter('\x07').name(), "\u{fffd}");
+    }
+
+    #[test]
+    fn a_key_is_found_by_its_name() {
+        for key in BINDINGS.iter().flat_map(|b| b.keys.iter()) {
+            assert_eq!(Key::named(&key.name()), Some(*key), "{}", key.name());
+        }
+        for odd in ["", "F0", "F13", "Ctrl-", "Ctrl-é", "Shift-x", "ab", " ", "\x1b", "Hyper-F1"] {
+            assert_eq!(Key::named(odd), None, "{odd:?}");
+        }
     }
 }

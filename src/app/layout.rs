@@ -4,7 +4,8 @@ use ratatui::layout::Rect;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::App;
-use super::keys::{Action, Binding, Place, bindings};
+use super::keymap::KeyMap;
+use super::keys::{Action, Place};
 use super::view::View;
 use crate::sample::{Domain, Health};
 
@@ -229,28 +230,28 @@ pub fn cut(text: &str, width: usize) -> String {
 }
 
 /// The hints of the footer: as many as `width` has room for. Help and quit stay when others go.
-pub fn hints(places: &[Place], width: u16) -> Vec<Hint> {
-    let needed = |b: &&Binding| matches!(b.action, Action::Help | Action::Quit);
-    let mut chosen: Vec<&Binding> = bindings(places).filter(|b| !b.hint.is_empty()).collect();
+pub fn hints(keys: &KeyMap, places: &[Place], width: u16) -> Vec<Hint> {
+    let needed = |(_, _, action): &(String, &'static str, Action)| matches!(action, Action::Help | Action::Quit);
+    let offered = keys.bindings(places).filter(|b| !b.hint.is_empty());
+    let mut chosen: Vec<_> = offered.filter_map(|b| Some((keys.live_keys(b, places).next()?.name(), b.hint, b.action))).collect();
     loop {
         let hints = in_a_row(&chosen);
         let fits = hints.last().is_none_or(|h| h.x + h.width() <= width);
-        match chosen.iter().rposition(|b| !needed(b)) {
+        match chosen.iter().rposition(|hint| !needed(hint)) {
             Some(last) if !fits => chosen.remove(last),
             _ => return hints,
         };
     }
 }
 
-fn in_a_row(bindings: &[&Binding]) -> Vec<Hint> {
+fn in_a_row(chosen: &[(String, &'static str, Action)]) -> Vec<Hint> {
     let mut x = 1;
-    let hint = |b: &&Binding| {
-        let key = b.keys.first().map(|k| k.name()).unwrap_or_default();
-        let hint = Hint { x, key, word: b.hint, action: b.action };
+    let hint = |(key, word, action): &(String, &'static str, Action)| {
+        let hint = Hint { x, key: key.clone(), word, action: *action };
         x += hint.width() + 2;
         hint
     };
-    bindings.iter().map(hint).collect()
+    chosen.iter().map(hint).collect()
 }
 
 #[cfg(test)]
@@ -286,7 +287,7 @@ mod tests {
     #[test]
     fn help_and_quit_are_always_offered() {
         for width in [60, 80, 120] {
-            let hints = hints(Place::of(View::Processes, false, false), width);
+            let hints = hints(&KeyMap::default(), Place::of(View::Processes, false, false), width);
             let last = hints.last().unwrap();
             assert_eq!(last.action, Action::Quit);
             assert!(hints.iter().any(|h| h.action == Action::Help));

@@ -12,6 +12,9 @@ const MAX_WIDTH: usize = 78;
 const ASIDE_WIDTH: u16 = 48;
 /// Lines that a page key moves.
 const PAGE: isize = 10;
+/// Lines of an explanation, with a blank one above, and what is left to the list where there is little room.
+const EXPLANATION: u16 = 7;
+const LIST_MIN: u16 = 3;
 /// Letters that narrow a list at most.
 const MAX_TYPED: usize = 40;
 
@@ -63,6 +66,8 @@ pub struct Menu {
     pub is_checklist: bool,
     /// `<` and `>` move the chosen item among the others. Such a list stands aside, so that what it is about stays in sight.
     pub is_orderable: bool,
+    /// The remark about the chosen item also stands below the list, all of it.
+    pub explains: bool,
     /// By index, as the topic knows them.
     items: Vec<Item>,
     typed: String,
@@ -84,6 +89,8 @@ pub struct Placement {
     pub about: Rect,
     /// The list.
     pub list: Rect,
+    /// What is said about the chosen item.
+    pub explanation: Rect,
     /// First shown line of the list.
     pub offset: usize,
 }
@@ -102,6 +109,7 @@ impl Menu {
             verb: "choose",
             is_checklist: false,
             is_orderable: false,
+            explains: false,
             items,
             typed,
             order,
@@ -199,10 +207,17 @@ impl Menu {
         }
         let chosen = self.chosen();
         let matches: Vec<(usize, u8)> = self.in_order().filter_map(|(i, item)| Some((i, likeness(&item.label, &self.typed)?))).collect();
+        let matches = if matches.is_empty() && self.explains { self.said(&self.typed) } else { matches };
         self.shown = matches.iter().map(|(i, _)| *i).collect();
         let best = matches.iter().enumerate().min_by_key(|(_, (_, likeness))| *likeness).map(|(line, _)| line);
         let same = self.shown.iter().position(|i| Some(*i) == chosen).filter(|_| self.typed.is_empty());
         self.cursor = same.or(best).unwrap_or(0);
+    }
+
+    /// Items in whose remark the text is.
+    fn said(&self, text: &str) -> Vec<(usize, u8)> {
+        let text = text.to_lowercase();
+        self.in_order().filter(|(_, item)| item.note.to_lowercase().contains(&text)).map(|(index, _)| (index, 0)).collect()
     }
 
     /// Moves its window so that the choice is in it; in the middle at first.
@@ -229,16 +244,24 @@ impl Menu {
         let width = (inner + 4).min(canvas.width);
         let room = canvas.height.saturating_sub(2);
         let about = (self.about.len() as u16).min(room.saturating_sub(1));
-        let list = (self.items.len() as u16).clamp(1, room.saturating_sub(about).max(1)).min(room);
+        let least = LIST_MIN.min(self.items.len() as u16);
+        let explanation = if self.explains { EXPLANATION.min(room.saturating_sub(about + least)) } else { 0 };
+        let list = (self.items.len() as u16).clamp(1, room.saturating_sub(about + explanation).max(1)).min(room);
         let frame = Rect {
             x: canvas.x + (canvas.width - width) / 2,
-            y: canvas.y + (canvas.height.saturating_sub(about + list + 2)) / 2,
+            y: canvas.y + (canvas.height.saturating_sub(about + list + explanation + 2)) / 2,
             width,
-            height: (about + list + 2).min(canvas.height),
+            height: (about + list + explanation + 2).min(canvas.height),
         };
         let inside = Rect { x: frame.x + 2, y: frame.y + 1, width: width.saturating_sub(4), height: list };
         let offset = self.offset.unwrap_or(0);
-        Placement { frame, about: Rect { height: about, ..inside }, list: Rect { y: inside.y + about, ..inside }, offset }
+        Placement {
+            frame,
+            about: Rect { height: about, ..inside },
+            list: Rect { y: inside.y + about, ..inside },
+            explanation: Rect { y: inside.y + about + list, height: explanation, ..inside },
+            offset,
+        }
     }
 
     /// Cells of the labels' column.

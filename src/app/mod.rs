@@ -5,6 +5,7 @@ pub mod details;
 pub mod filter;
 pub mod forest;
 pub mod help;
+pub mod keymap;
 pub mod keys;
 pub mod layout;
 pub mod lines;
@@ -20,14 +21,18 @@ pub mod table;
 pub mod view;
 
 mod act;
+mod action_name;
 mod arrange;
 mod changes;
 mod find;
 mod mouse;
+mod palette;
+mod pick;
 mod setup;
 mod shapes;
 mod tags;
 mod typing;
+mod why;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +52,7 @@ use details::DetailsBook;
 use filter::Filter;
 use find::Search;
 use help::Help;
+use keymap::KeyMap;
 use keys::{Action, Key, Place};
 use layout::Layout;
 use lines::{Line, LineKey, Lines, SocketKey};
@@ -130,6 +136,10 @@ pub struct Start {
     pub view: View,
     /// Show sockets in the network view.
     pub sockets: bool,
+    /// Children below their parents.
+    pub tree: bool,
+    /// Threads one by one.
+    pub threads: bool,
     /// Sort by this column.
     pub sort: Option<Column>,
     /// Filter to begin with.
@@ -140,6 +150,8 @@ pub struct Start {
     pub readonly: bool,
     /// Colours, units, columns.
     pub look: Look,
+    /// The keys.
+    pub keys: KeyMap,
     /// Said at first.
     pub notice: Option<String>,
 }
@@ -163,6 +175,7 @@ pub struct App {
     who: String,
     readonly: bool,
     look: Look,
+    keymap: KeyMap,
     size: (u16, u16),
     view: View,
     /// Views to go back to.
@@ -223,6 +236,7 @@ impl App {
             who: start.who,
             readonly: start.readonly,
             look: start.look,
+            keymap: start.keys,
             size,
             view: start.view,
             trail: Vec::new(),
@@ -236,9 +250,9 @@ impl App {
             shows_sockets: start.sockets,
             socket_owner: None,
             lines: Lines::default(),
-            shape: Shape::default(),
+            shape: if start.tree { Shape::Tree } else { Shape::Flat },
             toggled: FxHashSet::default(),
-            shows_threads: false,
+            shows_threads: start.threads,
             hides_kernel_threads: false,
             tags: FxHashSet::default(),
             program_paths: false,
@@ -335,7 +349,7 @@ impl App {
         if self.type_into_prompt(event, effects) || self.press_in_menu(event, effects) {
             return;
         }
-        match keys::action(key, self.places()) {
+        match self.keymap.action(key, self.places()) {
             Some(action) => self.act(action, effects),
             None => self.say(format!("{} does nothing here; ? lists the keys", key.name())),
         }
@@ -352,7 +366,9 @@ impl App {
             }
             Pressed::Cancelled => self.close_menu(),
             Pressed::Moved | Pressed::Toggled => self.preview(),
-            Pressed::Foreign => return !matches!(keys::action(Key::of(event), self.places()), Some(Action::Redraw | Action::Suspend)),
+            Pressed::Foreign => {
+                return !matches!(self.keymap.action(Key::of(event), self.places()), Some(Action::Redraw | Action::Suspend));
+            }
         }
         true
     }
@@ -368,6 +384,9 @@ impl App {
     fn accept(&mut self, menu: Menu, effects: &mut Vec<Effect>) {
         match menu.topic {
             Topic::Group => self.group_by(menu.chosen()),
+            Topic::Sort => self.sort_by_chosen(menu),
+            Topic::User(_) => self.filter_by_chosen(menu),
+            Topic::Palette(_) => self.do_chosen(menu, effects),
             Topic::Setup => self.open_setup(menu.chosen()),
             Topic::Theme(_) | Topic::Units(_) | Topic::Columns(..) => self.keep_look(effects),
             _ => self.accept_change(menu, effects),
@@ -487,6 +506,11 @@ impl App {
     /// The Stacks view.
     pub fn stacks(&self) -> &StacksView {
         &self.stacks
+    }
+
+    /// The keys that are live.
+    pub fn keymap(&self) -> &KeyMap {
+        &self.keymap
     }
 
     /// Time between samples.

@@ -24,6 +24,13 @@ impl App {
                     None => self.click(&layout, at, effects),
                 }
             }
+            MouseEventKind::Down(MouseButton::Right) if self.menu.is_none() && self.help.is_none() && layout.headings.contains(at) => {
+                let mut column = None;
+                self.with_list(|list, _| column = at.x.checked_sub(1).and_then(|x| list.column_at(x, table_width(&layout))));
+                if column.is_some() {
+                    self.ask_sort_at(column);
+                }
+            }
             MouseEventKind::ScrollUp => self.wheel(-NOTCH, effects),
             MouseEventKind::ScrollDown => self.wheel(NOTCH, effects),
             _ => {}
@@ -32,7 +39,7 @@ impl App {
 
     fn click(&mut self, layout: &Layout, at: Position, effects: &mut Vec<Effect>) {
         if layout.footer.contains(at) && self.prompt().is_none() {
-            let hint = hints(self.places(), layout.footer.width).into_iter().find(|h| h.is_at(at.x));
+            let hint = hints(&self.keymap, self.places(), layout.footer.width).into_iter().find(|h| h.is_at(at.x));
             if let Some(hint) = hint {
                 self.act(hint.action, effects);
             }

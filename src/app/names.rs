@@ -123,7 +123,8 @@ impl Names {
         let mut due: FxHashMap<ProcKey, (u64, u32)> = FxHashMap::default();
         for count in sample.stacks.counts.iter().filter(|count| !count.user.is_empty()) {
             if let Some(exec_id) = exec_id(&count.key).filter(|&exec_id| is_due(&count.key, exec_id)) {
-                due.entry(count.key).or_insert((exec_id, 0)).1 += count.count;
+                let samples = &mut due.entry(count.key).or_insert((exec_id, 0)).1;
+                *samples = samples.saturating_add(count.count);
             }
         }
         let mut due: Vec<_> = due.into_iter().collect();

@@ -52,6 +52,11 @@ impl Grouping {
         ][self as usize]
     }
 
+    /// Who is in a cgroup decides, and nothing else.
+    pub fn is_by_cgroup(self) -> bool {
+        matches!(self, Grouping::Cgroup | Grouping::Unit | Grouping::Container)
+    }
+
     /// It is read off details.
     pub fn needs_details(self) -> bool {
         self != Grouping::Command

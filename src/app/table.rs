@@ -1,10 +1,15 @@
 //! A table as its reader left it: sorted column, order, selection and scroll position. The same for processes and sockets.
 
-use super::column::{self, Columns, Set};
+use super::column::{self, Columns, Set, Spec};
 use super::order::{self, Entry, Ranks};
 
 /// Cells the command line gets beyond its least before further columns are added.
 const ROOM_FOR_COMMAND: u16 = 28;
+
+/// Cells that a step to the right shifts command lines.
+const SHIFT: usize = 10;
+/// Steps beyond the last column; no command line is kept that long.
+const SHIFTS_MAX: usize = 512;
 
 /// Lines of type `L`, known by `K`, under columns `C`.
 #[derive(Clone, Debug)]
@@ -21,6 +26,8 @@ pub struct Table<K, L, C: 'static> {
     pub lines: Vec<(K, L)>,
     /// Index of the first line on screen.
     pub offset: usize,
+    /// Steps to the right: each takes a column away on the left, then a part of the command lines.
+    shift: usize,
     /// The selected line. `None`: whichever is first, so that the hottest stays in sight until somebody chooses.
     selected: Option<K>,
     /// Index of the selected line.
@@ -38,6 +45,7 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
             descending: sort.descends(),
             lines: Vec::new(),
             offset: 0,
+            shift: 0,
             selected: None,
             cursor: 0,
             ranks: Ranks::default(),
@@ -118,6 +126,9 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
     /// The columns that fit in `width`. Further ones come only where the command line stays readable beside them; the one it is sorted
     /// by is always there.
     pub fn columns(&self, width: u16) -> Vec<C> {
+        if self.shift > 0 {
+            return self.shifted(width);
+        }
         let fit = |width| {
             if let Some(chosen) = &self.chosen {
                 return column::fit(chosen, &[], width);
@@ -134,6 +145,44 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
         let at = columns.iter().position(|c| c.takes_the_rest()).unwrap_or(columns.len());
         columns.insert(at, self.sort);
         columns
+    }
+
+    /// All columns it has on a screen that is wide enough, in order.
+    pub fn all(&self) -> Vec<C> {
+        if let Some(chosen) = &self.chosen {
+            return chosen.clone();
+        }
+        let numbers = self.set.first.iter().chain(self.set.more).filter(|c| !c.takes_the_rest());
+        numbers.chain(self.set.first.iter().filter(|c| c.takes_the_rest())).copied().collect()
+    }
+
+    /// The first column stays, so that one knows whose line it is; as many others from there on as have room.
+    fn shifted(&self, width: u16) -> Vec<C> {
+        let all = self.all();
+        let kept = all.iter().take(1).chain(all.iter().skip(1 + self.shift.min(all.len().saturating_sub(2))));
+        let last = all.last().map_or(0, |c| c.spec().width);
+        let mut columns = Vec::new();
+        let mut left = width.saturating_sub(last);
+        for column in kept.filter(|c| !c.takes_the_rest()) {
+            let needs = column.spec().width + 1;
+            if needs > left {
+                break;
+            }
+            left -= needs;
+            columns.push(*column);
+        }
+        columns.extend(all.last().filter(|c| c.takes_the_rest()));
+        columns
+    }
+
+    /// Cells of command lines that stand left of the screen.
+    pub fn hidden_cells(&self) -> usize {
+        self.shift.saturating_sub(self.all().len().saturating_sub(2)) * SHIFT
+    }
+
+    /// Something stands left of the screen.
+    pub fn is_shifted(&self) -> bool {
+        self.shift > 0
     }
 
     /// Whether it has a column, if the screen is wide enough.
@@ -164,8 +213,14 @@ pub trait List {
     fn follow(&mut self, height: usize);
     /// Turns the order round.
     fn invert(&mut self);
-    /// Sorts by the column to the right or left, among those on screen.
-    fn sort_step(&mut self, forward: bool, width: u16);
+    /// A step to the right, or back.
+    fn shift_by(&mut self, right: bool);
+    /// What is fixed about its columns, in order; and the index of the one it is sorted by.
+    fn specs(&self) -> (Vec<&'static Spec>, usize);
+    /// Sorts by the column at an index of that list.
+    fn sort_nth(&mut self, index: usize);
+    /// Index of the column shown at `x` in that list.
+    fn column_at(&self, x: u16, width: u16) -> Option<usize>;
     /// Sorts by the column shown at `x`; false if there is none.
     fn sort_at(&mut self, x: u16, width: u16) -> bool;
     /// Heading of the column it is sorted by.
@@ -214,13 +269,30 @@ impl<K: Copy + Ord, L: Copy, C: Columns> List for Table<K, L, C> {
         self.sort_by(self.sort);
     }
 
-    fn sort_step(&mut self, forward: bool, width: u16) {
-        let columns = self.columns(width);
-        let at = columns.iter().position(|c| *c == self.sort).unwrap_or(0);
-        let next = if forward { at + 1 } else { at + columns.len().saturating_sub(1) };
-        if let Some(&column) = columns.get(next % columns.len().max(1)) {
+    fn shift_by(&mut self, right: bool) {
+        let most = self.all().len().saturating_sub(2) + SHIFTS_MAX;
+        self.shift = if right { (self.shift + 1).min(most) } else { self.shift.saturating_sub(1) };
+    }
+
+    fn specs(&self) -> (Vec<&'static Spec>, usize) {
+        let mut columns = self.all();
+        let at = columns.iter().position(|c| *c == self.sort).unwrap_or_else(|| {
+            columns.push(self.sort);
+            columns.len() - 1
+        });
+        (columns.into_iter().map(|c| c.spec()).collect(), at)
+    }
+
+    fn sort_nth(&mut self, index: usize) {
+        let column = self.all().get(index).copied();
+        if let Some(column) = column.filter(|c| *c != self.sort) {
             self.sort_by(column);
         }
+    }
+
+    fn column_at(&self, x: u16, width: u16) -> Option<usize> {
+        let hit = place(&self.columns(width), width).into_iter().find(|p| (p.x..=p.x.saturating_add(p.width)).contains(&x))?;
+        self.specs().0.iter().position(|spec| spec.name == hit.column.spec().name)
     }
 
     fn sort_at(&mut self, x: u16, width: u16) -> bool {

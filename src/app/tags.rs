@@ -31,7 +31,7 @@ impl App {
     }
 
     /// The processes of a group that pass the filter.
-    fn members(&self, group: u32) -> Vec<ProcKey> {
+    pub(super) fn members(&self, group: u32) -> Vec<ProcKey> {
         let (Shape::Groups(by), Some(group)) = (self.shape, self.lines.groups.get(group as usize)) else { return Vec::new() };
         let rows = self.model.rows.iter().enumerate();
         let is_member = |(index, row): &(usize, &crate::model::Row)| {

@@ -3,7 +3,7 @@
 use crossterm::event::KeyEvent;
 
 use super::filter::{self, Filter};
-use super::keys::{self, Action, Key};
+use super::keys::{Action, Key};
 use super::prompt::{Purpose, Typed};
 use super::{App, Effect, Writing};
 use crate::delay;
@@ -25,7 +25,10 @@ impl App {
 
     /// While a search or a filter is typed, the arrows still move the selection.
     fn moves(&self, key: &KeyEvent) -> bool {
-        matches!(keys::action(Key::of(key), self.places()), Some(Action::Move(_) | Action::Page(_) | Action::Redraw | Action::Suspend))
+        matches!(
+            self.keymap.action(Key::of(key), self.places()),
+            Some(Action::Move(_) | Action::Page(_) | Action::Redraw | Action::Suspend)
+        )
     }
 
     /// Pasted text goes where text is typed, and nowhere else.
@@ -86,7 +89,7 @@ impl App {
     }
 
     /// Filters by `text`; if it cannot be read, the last good filter stays.
-    fn filter_by(&mut self, text: &str) -> Result<(), String> {
+    pub(super) fn filter_by(&mut self, text: &str) -> Result<(), String> {
         self.filter = filter::parse(text).map_err(|error| error.to_string())?;
         self.filter_text = text.trim().to_string();
         self.arrange();

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::app::keymap::{OwnKeys, Preset};
 use crate::app::look::Look;
 pub use read::read;
 pub use save::save;
@@ -28,6 +29,10 @@ pub struct Config {
     pub ascii: bool,
     /// Leave the mouse to the terminal.
     pub no_mouse: bool,
+    /// Whose fingers the keys are made for.
+    pub preset: Preset,
+    /// Keys in place of those.
+    pub keys: Vec<OwnKeys>,
 }
 
 /// What was found.

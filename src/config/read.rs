@@ -4,6 +4,8 @@ use toml_edit::{Array, Document, Item, Table};
 
 use super::Config;
 use crate::app::column::{Column, Columns};
+use crate::app::keymap::{self, OwnKeys, Preset};
+use crate::app::keys::{BINDINGS, Key};
 use crate::app::look::{Palette, Units};
 use crate::app::view::View;
 use crate::sample::printable;
@@ -45,6 +47,7 @@ impl Reader<'_> {
                 "units" => self.units(item),
                 "ascii" => item.as_bool().map(|ascii| self.config.ascii = ascii).ok_or_else(|| "ascii is true or false".into()),
                 "mouse" => item.as_bool().map(|mouse| self.config.no_mouse = !mouse).ok_or_else(|| "mouse is true or false".into()),
+                "keys" => self.keys(item),
                 "columns" => item.as_table().map(|views| self.columns(views)).ok_or_else(|| "columns is a table: [columns]".into()),
                 _ => Err(format!("there is no key {}", printable(name.as_bytes()))),
             };
@@ -53,10 +56,14 @@ impl Reader<'_> {
     }
 
     fn check(&mut self, at: usize, result: Result<(), String>) {
-        if let Err(wrong) = result
-            && self.warnings.len() < WARNINGS_MAX
-        {
-            self.warnings.push(format!("line {}: {wrong}; see `ebtop config --default`", line_of(self.text, at)));
+        if let Err(wrong) = result {
+            self.warn(line_of(self.text, at), &wrong);
+        }
+    }
+
+    fn warn(&mut self, line: usize, wrong: &str) {
+        if self.warnings.len() < WARNINGS_MAX {
+            self.warnings.push(format!("line {line}: {wrong}; see `ebtop config --default`"));
         }
     }
 
@@ -68,6 +75,50 @@ impl Reader<'_> {
 
     fn units(&mut self, item: &Item) -> Result<(), String> {
         self.config.look.units = item.as_str().and_then(Units::named).ok_or_else(|| one_of("units", Units::ALL.map(Units::name)))?;
+        Ok(())
+    }
+
+    /// A preset by name, or a table with one beside actions and their keys.
+    fn keys(&mut self, item: &Item) -> Result<(), String> {
+        let Some(table) = item.as_table() else { return self.preset(item) };
+        for (name, item) in table {
+            let at = table.key(name).and_then(|key| key.span()).map_or(0, |span| span.start);
+            let wrong = match name {
+                "preset" => self.preset(item),
+                _ => self.keys_of(name, item, at),
+            };
+            self.check(at, wrong);
+        }
+        for (line, why) in keymap::conflicts(&self.config.keys) {
+            self.warn(line, &why);
+        }
+        Ok(())
+    }
+
+    fn preset(&mut self, item: &Item) -> Result<(), String> {
+        let wrong = || one_of("the preset of keys", Preset::ALL.map(Preset::name));
+        self.config.preset = item.as_str().and_then(Preset::named).ok_or_else(wrong)?;
+        Ok(())
+    }
+
+    fn keys_of(&mut self, action: &str, item: &Item, at: usize) -> Result<(), String> {
+        if !BINDINGS.iter().any(|binding| binding.action.name() == action) {
+            return Err(format!("no action is called {}; `:` lists them", printable(action.as_bytes())));
+        }
+        let names: Option<Vec<&str>> = match (item.as_str(), item.as_array()) {
+            (Some(name), _) => Some(vec![name]),
+            (_, Some(names)) => names.iter().map(|name| name.as_str()).collect(),
+            _ => None,
+        };
+        let names = names.ok_or_else(|| format!("{action} is a list of keys: [\"x\", \"F9\", \"Ctrl-R\"]"))?;
+        let mut keys = Vec::new();
+        for name in names {
+            let key = Key::named(name).ok_or_else(|| format!("no key is called {}", printable(name.as_bytes())))?;
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        self.config.keys.push(OwnKeys { action: action.into(), keys, line: line_of(self.text, at) });
         Ok(())
     }
 
@@ -148,6 +199,26 @@ mod tests {
             ]
         );
         assert!(read("a = 1\nb = = 2\n").unwrap_err().starts_with("line 2: "));
+    }
+
+    #[test]
+    fn keys_are_read_and_conflicts_told() {
+        let (config, warnings) = read("keys = 'vim'\n").unwrap();
+        assert_eq!((config.preset, config.keys.len(), warnings.len()), (Preset::Vim, 0, 0));
+        let text = "[keys]\npreset = 'top'\nsignal = ['x', 'x', 'F12']\ntree = 'x'\nnosuch = 'y'\npause = ['Hyper-1']\ndelay = 3\n";
+        let (config, warnings) = read(text).unwrap();
+        assert_eq!((config.preset, config.keys.len(), config.keys[0].keys.len()), (Preset::Top, 2, 2));
+        let begin: Vec<_> = warnings.iter().map(|w| w.split(';').next().unwrap()).collect();
+        assert_eq!(
+            begin,
+            [
+                "line 5: no action is called nosuch",
+                "line 6: no key is called Hyper-1",
+                "line 7: delay is a list of keys: [\"x\", \"F9\", \"Ctrl-R\"]",
+                "line 4: x is the key of signal already, by line 3",
+            ]
+        );
+        assert!(read("keys = 'emacs'").unwrap().1[0].contains("htop, vim, top"));
     }
 
     #[test]

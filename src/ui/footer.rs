@@ -18,7 +18,7 @@ pub fn draw(frame: &mut Frame, area: Rect, app: &App, pen: Pen) {
             pen.put(frame.buffer_mut(), (area.x + 1, area.y), message, area.width.saturating_sub(2), Role::Warning);
         }
         (None, None) => {
-            for hint in hints(app.places(), area.width) {
+            for hint in hints(app.keymap(), app.places(), area.width) {
                 let x = pen.put(frame.buffer_mut(), (hint.x, area.y), &hint.key, area.right() - hint.x, Role::Key);
                 pen.put(frame.buffer_mut(), (x + 1, area.y), hint.word, area.right().saturating_sub(x + 1), Role::Text);
             }

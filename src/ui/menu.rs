@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::paint_line;
 use super::text::Pen;
 use super::theme::Role;
+use crate::app::help::wrap;
 use crate::app::menu::Menu;
 
 /// Draws it.
@@ -28,6 +29,13 @@ pub fn draw(buffer: &mut Buffer, canvas: Rect, menu: &Menu, pen: Pen) {
         pen.put(buffer, (x, y), &item.note, list.right().saturating_sub(x), Role::Dim);
         if chosen {
             paint_line(buffer, Rect { x: list.x - 1, width: list.width + 2, ..list }, y, pen, Role::Selected);
+        }
+    }
+    if let Some((_, item)) = menu.shown().find(|(chosen, _)| *chosen) {
+        let below = placed.explanation;
+        let text = wrap(&item.note, usize::from(below.width));
+        for (line, y) in text.iter().zip(below.y.saturating_add(1)..below.bottom()) {
+            pen.put(buffer, (below.x, y), line, below.width, Role::Text);
         }
     }
     if menu.shown().next().is_none() && list.height > 0 {

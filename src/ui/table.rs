@@ -49,6 +49,7 @@ fn processes(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): 
         for placed in columns {
             let mut cell = placed.column.cell_in(&row, placed.width, app.look().units);
             if placed.column.takes_the_rest() {
+                hide(&mut cell, table.hidden_cells());
                 indent(&mut cell, placed.width, key, branch);
             }
             put_cell(buffer, y, layout.body.x + 1, placed, &cell, (placed.column == table.sort, role), pen);
@@ -64,12 +65,23 @@ fn sockets(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): (&
         let Some(row) = app.socket(line) else { continue };
         let role = if row.socket.closed { Role::Exited } else { Role::Text };
         for placed in columns {
-            let cell = placed.column.cell_in(&row, placed.width, app.look().units);
+            let mut cell = placed.column.cell_in(&row, placed.width, app.look().units);
+            if placed.column.takes_the_rest() {
+                hide(&mut cell, table.hidden_cells());
+            }
             put_cell(buffer, y, layout.body.x + 1, placed, &cell, (placed.column == table.sort, role), pen);
         }
         if selected {
             paint_line(buffer, layout.body, y, pen, Role::Selected);
         }
+    }
+}
+
+/// Takes away the beginning of a text that stands left of the screen.
+fn hide(cell: &mut Cell, cells: usize) {
+    if cells > 0 {
+        let at = cell.text.char_indices().nth(cells).map_or(cell.text.len(), |(at, _)| at);
+        cell.text.drain(..at);
     }
 }
 
@@ -85,6 +97,9 @@ fn headings<K: Copy + Ord, L: Copy, C: Columns>(buffer: &mut Buffer, layout: &La
     let area = layout.headings;
     let columns = place(&table.columns(table_width(layout)), table_width(layout));
     paint_line(buffer, area, area.y, pen, Role::Heading);
+    if table.is_shifted() {
+        pen.put(buffer, (area.x, area.y), "<", 1, Role::Accent);
+    }
     for placed in &columns {
         let spec = placed.column.spec();
         let sorted = placed.column == table.sort;

@@ -54,3 +54,24 @@ fn a_mistake_in_the_file_is_told_with_its_line() {
     });
     assert!(!coloured, "the rest of the file holds");
 }
+
+#[test]
+fn keys_are_those_of_the_file_and_conflicts_are_told() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("ebtop")).unwrap();
+    fs::write(home.path().join("ebtop/config.toml"), "[keys]\npreset = \"vim\"\nsetup = \"e\"\ndelay = \"e\"\n").unwrap();
+    let mut session = ebtop_at_home(home.path(), &[]);
+    session.wait_for_text("line 4: e is the key of setup already, by line 3");
+    session.keys("e");
+    session.wait_for_text("Setup");
+    session.keys("\x1b");
+    session.keys("x");
+    session.wait_for_text("Send a signal");
+    session.keys("\x1b");
+    session.keys(":quit\r");
+    assert_eq!(session.wait_exit().exit_code(), 0);
+
+    let session = ebtop_at_home(home.path(), &["--keys", "htop"]);
+    session.keys("k");
+    session.wait_for_text("Send a signal");
+}
