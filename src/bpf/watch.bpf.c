@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Stacks of watched processes by what is costly to follow: time off the CPU, page faults, page
- * allocations, bytes over sockets. Produces stack samples (sample.bpf.h) with a value each; time off
- * the CPU as two records, one when a thread leaves (its value: when) and one when it is back.
+ * allocations, bytes over sockets. Produces stack samples (sample.bpf.h) with a value each; time
+ * off the CPU as two records, one when a thread leaves (its value: when) and one when it is back.
  *
  * User space loads only the programs of the probe that is wanted, and only while it is. Each asks
  * first whether the process is watched at all.
