@@ -37,6 +37,7 @@ const NOTHING_LEFT: u8 = 3;
 const PARTIAL: u8 = 4;
 
 fn main() -> ExitCode {
+    bpf::memory::one_heap();
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
@@ -63,10 +64,10 @@ enum Failure {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        None => show(&cli.show, cli.pace, "", || live(cli.pace, &cli.collect)),
-        Some(Commands::Replay { file, pace, show: options }) => show(&options, pace, "replay", || replay(pace, &file)),
+        None => show(&cli.show, cli.pace, "", |haste| live(cli.pace, &cli.collect, haste)),
+        Some(Commands::Replay { file, pace, show: options }) => show(&options, pace, "replay", |_| replay(pace, &file)),
         Some(Commands::Record { output, iterations, pace, collect }) => {
-            let collector = live(pace, &collect)?;
+            let collector = live(pace, &collect, false)?;
             settle(true);
             keep(&collector, &output, iterations)?;
             Ok(ExitCode::SUCCESS)
@@ -81,8 +82,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn live(pace: Pace, collect: &Collect) -> anyhow::Result<Collector> {
-    let started = start(options(pace, collect)?);
+fn live(pace: Pace, collect: &Collect, haste: bool) -> anyhow::Result<Collector> {
+    let started = start(StartOptions { haste, ..options(pace, collect)? });
     Ok(started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?)
 }
 
@@ -91,7 +92,14 @@ fn options(pace: Pace, collect: &Collect) -> anyhow::Result<StartOptions> {
     let force = std::env::var("EBTOP_FORCE").unwrap_or_default();
     let choice = Choice::only(&collect.probes).force(&force).map_err(Failure::Usage)?;
     types::choose(collect.btf.as_deref()).map_err(Failure::Usage)?;
-    Ok(StartOptions { interval: pace.delay, hz: collect.hz, unwind_bytes: collect.unwind_memory << 20, bpf: !collect.no_bpf, choice })
+    Ok(StartOptions {
+        interval: pace.delay,
+        hz: collect.hz,
+        unwind_bytes: collect.unwind_memory << 20,
+        bpf: !collect.no_bpf,
+        choice,
+        haste: false,
+    })
 }
 
 /// Everything is attached: from here on this thread has no more rights than it needs, and makes files as the user behind sudo.
@@ -109,8 +117,8 @@ fn replay(pace: Pace, file: &Path) -> anyhow::Result<Collector> {
     })
 }
 
-/// Options are checked before anything is loaded into the kernel.
-fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> anyhow::Result<Collector>) -> anyhow::Result<ExitCode> {
+/// Options are checked before anything is loaded into the kernel. The collector is told whether a screen waits for it.
+fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -> anyhow::Result<Collector>) -> anyhow::Result<ExitCode> {
     if let Some(names) = batch::known_names(options.format, options.view, &options.fields, options.sort.as_deref()) {
         return print(names.as_bytes());
     }
@@ -125,10 +133,10 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
     if screen && options.view == View::Disk {
         return Err(Failure::Usage("--view disk is for batch output: add -b, or press D on the screen".into()).into());
     }
-    let collector = collector()?;
+    let collector = collector(screen)?;
     // That thread needs other rights than this one, which it can only have from before.
     let names = symbols::spawn(collector.origin);
-    settle(!screen || options.readonly);
+    settle(!screen || options.readonly || !source.is_empty());
     if !screen {
         let outcome = batch::run_with(&collector, names, &batch, &mut BufWriter::new(std::io::stdout().lock()))?;
         return Ok(if outcome.partial { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS });
@@ -147,9 +155,6 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
         collector.send(Command::SampleSoon(FIRST_RATES));
     }
     let theme = Theme { colour: std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()), ascii: options.ascii };
-    // That thread needs other rights than this one, which it can only have from before.
-    let names = symbols::spawn(collector.origin);
-    settle(start.readonly);
     run::run(&collector, names, RunOptions { start, mouse: !options.no_mouse, theme, iterations: options.iterations })?;
     Ok(ExitCode::SUCCESS)
 }
