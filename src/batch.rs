@@ -229,6 +229,7 @@ impl<'a> Batch<'a> {
     /// Stacks of the processes shown, named; `None` where the view has none.
     fn stacks(&mut self, model: &Model) -> Option<Vec<NamedStack>> {
         let mut names = self.names.take()?;
+        names.turn_to(&model.sample.stacks);
         let live = model.rows.iter().map(|row| self.live(model, row));
         let shown: FxHashSet<ProcKey> = live
             .chain(model.departed.iter().map(|d| self.departed(model, d)))

@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::app::look::{Palette, Units};
 use crate::batch::{Format, View};
 use crate::delay;
+use crate::model::stacks::Measure;
+use crate::profile::{Form, Whose};
 use crate::sample::Domain;
 
 const EXAMPLES: &str = "\
@@ -18,6 +22,7 @@ Examples:
   sudo ebtop -b -n 1                one table to standard output
   sudo ebtop -b -n 10 -o json       ten samples, one JSON object a line
   ebtop check                       what works on this machine, what does not, and the fix
+  sudo ebtop stacks -p 1234 -o a.svg  a flame graph of ten seconds
   sudo ebtop record -o slow.rec     keep what happens; `ebtop replay slow.rec` plays it anywhere
 
 Exit codes:
@@ -26,6 +31,14 @@ Exit codes:
   2  wrong usage
   3  no privilege, and nothing useful is left without it
   4  batch output is incomplete (events lost, or a part was off)";
+
+const STACKS_EXAMPLES: &str = "\
+Examples:
+  sudo ebtop stacks -p 1234                          where one process spends its CPU time
+  sudo ebtop stacks -p 1234 -w off --for 30s         what it waits for
+  sudo ebtop stacks --cgroup nginx.service -o a.svg  a flame graph of a service
+  sudo ebtop stacks -a -f -o - | flamegraph.pl       of the whole machine
+  sudo ebtop stacks --comm postgres -o a.pb.gz && go tool pprof -http : a.pb.gz";
 
 /// Who uses CPU, memory and network, exactly; and why, one key away.
 #[derive(Clone, Debug, PartialEq, Eq, Parser)]
@@ -92,6 +105,20 @@ pub enum Commands {
         #[command(flatten)]
         collect: Collect,
     },
+    /// Say which configuration file is used, and what is wrong with it
+    Config {
+        /// Print a file of all keys with their defaults and what they mean
+        #[arg(long)]
+        default: bool,
+        /// Use this file
+        #[arg(long, value_name = "PATH", conflicts_with = "default")]
+        config: Option<PathBuf>,
+    },
+    /// Write stacks of processes for other tools, or print the hottest functions
+    ///
+    /// By default what is on the CPUs, as bcc's profile does; --weight off is what offcputime shows.
+    #[command(after_help = STACKS_EXAMPLES)]
+    Stacks(Stacks),
     /// Print the completion script of a shell
     ///
     /// For bash: ebtop completions bash > /etc/bash_completion.d/ebtop
@@ -101,6 +128,99 @@ pub enum Commands {
     },
     /// Print the manual page: ebtop man | man -l -
     Man,
+}
+
+/// Whose stacks, by what, for how long, and where to.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Stacks {
+    /// Whose.
+    #[command(flatten)]
+    pub whose: StacksOf,
+
+    /// How long: 10, 500ms, 2m (Ctrl-C ends earlier and writes what there is)
+    #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = delay::parse)]
+    pub time: Duration,
+
+    /// What stacks are taken of; all but cpu cost something at each event, and run for this command alone
+    #[arg(short, long, value_name = "WHAT", value_enum, default_value_t = StacksWeight::Cpu)]
+    pub weight: StacksWeight,
+
+    /// Samples a second on each CPU, for cpu
+    #[arg(short = 'F', long, value_name = "N", default_value_t = 99, value_parser = clap::value_parser!(u32).range(1..=999))]
+    pub hz: u32,
+
+    /// The file, `-` for standard output; its end says the form: .folded .pb.gz .json (speedscope) .svg .txt
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// The form, where the file's name does not say it
+    #[arg(long, value_name = "FORM", value_enum)]
+    pub format: Option<Form>,
+
+    /// The same as --format folded
+    #[arg(short, long, conflicts_with = "format")]
+    pub folded: bool,
+}
+
+/// Whose stacks.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[group(required = true, multiple = false)]
+pub struct StacksOf {
+    /// Those of one process
+    #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: Option<u32>,
+
+    /// Those of all processes of that name (15 characters at most, as in the COMMAND of ps -e)
+    #[arg(long, value_name = "NAME")]
+    pub comm: Option<String>,
+
+    /// Those of a cgroup and all below it: a path such as /system.slice, or a name such as nginx.service
+    #[arg(long, value_name = "PATH")]
+    pub cgroup: Option<String>,
+
+    /// Those of all processes
+    #[arg(short, long)]
+    pub all: bool,
+}
+
+impl StacksOf {
+    /// As one.
+    pub fn whose(&self) -> Whose {
+        match (self.pid, &self.comm, &self.cgroup) {
+            (Some(pid), ..) => Whose::Pid(pid),
+            (_, Some(name), _) => Whose::Comm(name.clone()),
+            (_, _, Some(path)) => Whose::Cgroup(path.clone()),
+            _ => Whose::Everyone,
+        }
+    }
+}
+
+/// What stacks are taken of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StacksWeight {
+    /// Time on CPUs, by timed samples
+    Cpu,
+    /// Time off them: asleep, blocked, waiting for a CPU
+    Off,
+    /// Page faults
+    Faults,
+    /// Bytes of pages the kernel allocated
+    Allocs,
+    /// Bytes sent and received over TCP and UDP
+    Net,
+}
+
+impl StacksWeight {
+    /// What is added up.
+    pub fn measure(self) -> Measure {
+        match self {
+            StacksWeight::Cpu => Measure::OnCpu,
+            StacksWeight::Off => Measure::OffCpu,
+            StacksWeight::Faults => Measure::Faults,
+            StacksWeight::Allocs => Measure::Allocs,
+            StacksWeight::Net => Measure::Net,
+        }
+    }
 }
 
 /// How often.
@@ -178,6 +298,18 @@ pub struct Show {
     #[arg(long)]
     pub readonly: bool,
 
+    /// Configuration file, in place of ~/.config/ebtop/config.toml or /etc/ebtop/config.toml
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+
+    /// Colours
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Palette::ALL.map(Palette::name)))]
+    pub theme: Option<String>,
+
+    /// How bytes are counted: K = 1024 or k = 1000
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Units::ALL.map(Units::name)))]
+    pub units: Option<String>,
+
     /// Draw with ASCII only
     #[arg(long)]
     pub ascii: bool,
@@ -236,6 +368,11 @@ mod tests {
         assert_eq!(record, Some(Commands::Record { output: "f".into(), iterations: Some(5), pace, collect }));
         let Some(Commands::Replay { file, show, pace }) = parse("ebtop replay f --view cpu").unwrap().command else { panic!() };
         assert_eq!((file, show.view, pace.delay), (PathBuf::from("f"), View::Cpu, Duration::from_secs(1)));
+        let Some(Commands::Stacks(stacks)) = parse("ebtop stacks --comm nginx --for 2m -w off -F 49 -f -o -").unwrap().command else {
+            panic!()
+        };
+        assert_eq!((stacks.whose.whose(), stacks.time), (Whose::Comm("nginx".into()), Duration::from_secs(120)));
+        assert_eq!((stacks.weight.measure(), stacks.hz, stacks.folded), (Measure::OffCpu, 49, true));
         assert_eq!(parse("ebtop completions zsh").unwrap().command, Some(Commands::Completions { shell: Shell::Zsh }));
     }
 
@@ -258,6 +395,10 @@ mod tests {
             "-b check",
             "record",
             "replay f --hz 9",
+            "stacks",
+            "stacks -p 1 -a",
+            "stacks -p 1 --hz 0",
+            "stacks -a -f --format svg",
         ] {
             assert!(parse(&format!("ebtop {line}")).is_err(), "{line}");
         }

@@ -1,5 +1,7 @@
 //! The only place that turns numbers into text: never wider than asked, and the same number of decimals for the same magnitude.
 
+use crate::app::look::Units;
+
 /// Shown for exactly nothing.
 pub const NOTHING: &str = "·";
 
@@ -9,6 +11,14 @@ const DECIMAL: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
 /// Bytes in powers of 1024: `512`, `1.2K`, `41.0M`, `812M`. At least 4 wide.
 pub fn bytes(value: f64, width: usize) -> String {
     scaled(value, 1024.0, &BINARY, 0, width)
+}
+
+/// Bytes in powers of 1024 or of 1000: `1.2K` or `1.3k`.
+pub fn bytes_in(value: f64, width: usize, units: Units) -> String {
+    match units {
+        Units::Iec => bytes(value, width),
+        Units::Si => count(value, width),
+    }
 }
 
 /// A count in powers of 1000: `310`, `1.2k`, `48.0k`.

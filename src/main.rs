@@ -2,7 +2,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo)]
 
 use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,14 +10,18 @@ use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use ebtop::app::Start;
 use ebtop::app::filter::{Filter, parse};
+use ebtop::app::look::{Look, Palette, Units};
 use ebtop::app::view::View as Screen;
 use ebtop::batch::{self, BatchOptions, View};
 use ebtop::bpf::{self, trial::Trial};
-use ebtop::cli::{Cli, Collect, Commands, Pace, Show};
+use ebtop::cli::{Cli, Collect, Commands, Pace, Show, Stacks};
 use ebtop::collect::choice::Choice;
 use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check, types};
+use ebtop::config::{self, Config, Loaded};
+use ebtop::export::hot;
 use ebtop::files::{Opened, open_or_make};
+use ebtop::profile::{self, Form, Output, ProfileError, ProfileOptions};
 use ebtop::record::{Replay, keep};
 use ebtop::rights::{Work, files_as_invoker, narrow};
 use ebtop::run::{self, RunOptions};
@@ -72,7 +76,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             keep(&collector, &output, iterations)?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Commands::Stacks(options)) => stacks(&options),
         Some(Commands::Check { json, log, collect }) => report(json, log.as_deref(), &collect),
+        Some(Commands::Config { default: true, .. }) => print(config::DEFAULT.as_bytes()),
+        Some(Commands::Config { config, .. }) => report_config(config.as_deref()),
         Some(Commands::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ebtop", &mut script);
@@ -85,6 +92,47 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 fn live(pace: Pace, collect: &Collect, haste: bool) -> anyhow::Result<Collector> {
     let started = start(StartOptions { haste, ..options(pace, collect)? });
     Ok(started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?)
+}
+
+/// Memory for unwind tables of a profile: what the screen has by default.
+const UNWIND_BYTES: u64 = 64 << 20;
+
+/// Takes a profile and writes it.
+fn stacks(options: &Stacks) -> anyhow::Result<ExitCode> {
+    let profile = ProfileOptions { whose: options.whose.whose(), measure: options.weight.measure(), time: options.time, hz: options.hz };
+    types::choose(None).map_err(Failure::Usage)?;
+    let started = start(StartOptions {
+        interval: profile::INTERVAL,
+        hz: options.hz,
+        unwind_bytes: UNWIND_BYTES,
+        bpf: true,
+        choice: Choice::default(),
+        haste: false,
+    });
+    let collector = started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?;
+    let names = symbols::spawn(collector.origin);
+    settle(true);
+    let form = options.format.or(options.folded.then_some(Form::Folded));
+    let output = Output::open(options.output.as_deref(), form).map_err(failure)?;
+    let profile = match profile::take(&collector, names, &profile) {
+        Ok(profile) => profile,
+        Err(error) => {
+            output.discard();
+            return Err(failure(error));
+        }
+    };
+    if let Some(name) = output.write(&profile)? {
+        eprintln!("{}: {name}", hot::summary(&profile));
+    }
+    Ok(if profile.lost > 0 { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS })
+}
+
+fn failure(error: ProfileError) -> anyhow::Error {
+    match error {
+        ProfileError::Usage(text) => Failure::Usage(text).into(),
+        ProfileError::Refused(text) => Failure::NothingLeft(format!("no stacks here: {text}")).into(),
+        other => other.into(),
+    }
 }
 
 /// What was asked of collection, by options and by the environment.
@@ -133,10 +181,14 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     if screen && options.view == View::Disk {
         return Err(Failure::Usage("--view disk is for batch output: add -b, or press D on the screen".into()).into());
     }
+    // Batch output has no looks.
+    let loaded = if screen { config::load(options.config.as_deref()).map_err(Failure::Usage)? } else { Loaded::default() };
     let collector = collector(screen)?;
+    // The processes of a recording are not those of this machine.
+    let readonly = options.readonly || !source.is_empty();
     // That thread needs other rights than this one, which it can only have from before.
     let names = symbols::spawn(collector.origin);
-    settle(!screen || options.readonly || !source.is_empty());
+    settle(!screen || readonly);
     if !screen {
         let outcome = batch::run_with(&collector, names, &batch, &mut BufWriter::new(std::io::stdout().lock()))?;
         return Ok(if outcome.partial { ExitCode::from(PARTIAL) } else { ExitCode::SUCCESS });
@@ -148,15 +200,46 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
         sort: options.sort.is_some().then_some(batch.sort.0),
         filter,
         who: who(source, options.readonly),
-        // The processes of a recording are not those of this machine.
-        readonly: options.readonly || !source.is_empty(),
+        readonly,
+        look: look(options, &loaded.config),
+        notice: notice(&loaded.warnings),
     };
     if source.is_empty() {
         collector.send(Command::SampleSoon(FIRST_RATES));
     }
-    let theme = Theme { colour: std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()), ascii: options.ascii };
-    run::run(&collector, names, RunOptions { start, mouse: !options.no_mouse, theme, iterations: options.iterations })?;
+    let theme = Theme {
+        colour: std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        ascii: options.ascii || loaded.config.ascii,
+        ..Theme::default()
+    };
+    let mouse = !options.no_mouse && !loaded.config.no_mouse;
+    run::run(&collector, names, RunOptions { start, mouse, theme, config: loaded.save_to, iterations: options.iterations })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the file says, unless the command line says otherwise.
+fn look(options: &Show, config: &Config) -> Look {
+    let palette = options.theme.as_deref().and_then(Palette::named).unwrap_or(config.look.palette);
+    let units = options.units.as_deref().and_then(Units::named).unwrap_or(config.look.units);
+    Look { palette, units, ..config.look.clone() }
+}
+
+/// One line for the screen; `ebtop config` tells all.
+fn notice(warnings: &[String]) -> Option<String> {
+    match warnings {
+        [] => None,
+        [one] => Some(one.clone()),
+        [first, more @ ..] => Some(format!("{first} (and {} more: `ebtop config` lists them)", more.len())),
+    }
+}
+
+fn report_config(named: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let loaded = config::load(named).map_err(Failure::Usage)?;
+    let path = |path: &Option<PathBuf>, none: &str| path.as_ref().map_or(none.to_owned(), |path| path.display().to_string());
+    let mut text = format!("read from: {}\n", path(&loaded.from, "nowhere; all defaults hold"));
+    text += &format!("saved to:  {}\n", path(&loaded.save_to, "nowhere"));
+    loaded.warnings.iter().for_each(|warning| text += &format!("warning:   {warning}\n"));
+    print(text.as_bytes())
 }
 
 fn screen_of(view: View) -> Screen {

@@ -98,6 +98,13 @@ pub fn files_as_invoker() -> Result<(), String> {
     if now == (uid, gid) { Ok(()) } else { Err("files will be root's: the kernel refused to make them as another user".into()) }
 }
 
+/// The user behind sudo; `None` without sudo.
+pub fn invoking_user() -> Option<u32> {
+    let variable = |name| std::env::var(name).ok();
+    let invoker = rustix::process::geteuid().is_root().then(|| invoker(variable("SUDO_UID"), variable("SUDO_GID"))).flatten();
+    invoker.map(|invoker| invoker.uid)
+}
+
 /// Who is behind sudo, as it says in the environment. That can only take rights away: whoever can set it for root is root already.
 fn invoker(uid: Option<String>, gid: Option<String>) -> Option<Invoker> {
     let number = |text: Option<String>| text?.parse().ok().filter(|&id| id != u32::MAX);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, TryRecvError, TrySendError, never, select};
@@ -10,9 +11,12 @@ use ratatui::Terminal;
 use ratatui::backend::Backend;
 use ratatui::layout::{Position, Rect};
 
-use crate::app::{App, Effect, Event, Start};
+use crate::app::look::Look;
+use crate::app::{App, Effect, Event, Start, Writing};
 use crate::collect::Collector;
+use crate::config;
 use crate::control;
+use crate::profile;
 use crate::sample::Update;
 use crate::symbols::{Answer, Symbols};
 use crate::ui;
@@ -33,6 +37,8 @@ pub struct RunOptions {
     pub mouse: bool,
     /// How the terminal may be drawn on.
     pub theme: Theme,
+    /// Where choices are saved.
+    pub config: Option<PathBuf>,
     /// End after so many samples.
     pub iterations: Option<u64>,
 }
@@ -117,6 +123,11 @@ where
                             app.update(Event::NamesNotSent(request));
                         }
                     }
+                    Effect::Save(look) => effects.extend(app.update(Event::Saved(save(options.config.as_deref(), &look)))),
+                    Effect::Write(writing) => {
+                        let Writing { path, profile } = *writing;
+                        effects.extend(app.update(Event::Written(profile::save(&path, &profile))));
+                    }
                     Effect::Errand(errand) => effects.extend(app.update(Event::Outcome(control::run(errand)))),
                     Effect::Redraw => redraw(terminal, &mut app)?,
                     Effect::Suspend => {
@@ -129,6 +140,15 @@ where
             room -= 1;
             next = if room > 0 && samples_left > 0 { sources.ready() } else { None };
         }
+    }
+}
+
+/// Saves choices and says what came of it.
+fn save(path: Option<&Path>, look: &Look) -> String {
+    match path.map(|path| (path, config::save(path, look))) {
+        Some((path, Ok(()))) => format!("Saved in {}", path.display()),
+        Some((_, Err(error))) => error,
+        None => "Not saved: there is no home directory, or the file cannot be read; --config names another".into(),
     }
 }
 

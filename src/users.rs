@@ -21,10 +21,24 @@ fn raw_name_of(uid: u32) -> Option<String> {
     User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
 }
 
+/// The home directory of a user; `None` where nobody has that number, or nobody knows.
+#[cfg(not(target_feature = "crt-static"))]
+pub fn home_of(uid: u32) -> Option<std::path::PathBuf> {
+    use nix::unistd::{Uid, User};
+    User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.dir)
+}
+
 /// The number of a user; `None` where nobody has that name, or nobody knows.
 #[cfg(not(target_feature = "crt-static"))]
 pub fn uid_of(name: &str) -> Option<u32> {
     nix::unistd::User::from_name(name).ok().flatten().map(|user| user.uid.as_raw())
+}
+
+/// The home directory of a user; `None` where nobody has that number, or nobody knows.
+#[cfg(target_feature = "crt-static")]
+pub fn home_of(uid: u32) -> Option<std::path::PathBuf> {
+    let find = |file: &[u8]| passwd::users(file).find(|user| user.uid == uid).map(|user| user.home.into());
+    find(&passwd::read()).or_else(|| find(&getent::passwd(&uid.to_string())))
 }
 
 #[cfg(target_feature = "crt-static")]

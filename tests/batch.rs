@@ -274,6 +274,7 @@ fn json_says_what_does_not_work_and_why() {
     let tick: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
     let expected = serde_json::json!({
         "tasks": {"state": "live"}, "net": {"state": "degraded", "reason": "no UDP"}, "stacks": {"state": "live"}, "mem": {"state": "standby"},
+        "watch": {"state": "live"},
     });
     assert_eq!(tick["health"], expected);
 }

@@ -155,6 +155,7 @@ prop_compose! {
             at_ns,
             unix_ms,
             tasks: tasks.into(),
+            threads: Vec::new(),
             exits: exits.into_iter().map(exit).collect(),
             sockets,
             stacks: Stacks { hz, counts, interpreted: Vec::new() },

@@ -398,3 +398,40 @@ fn a_fork_storm_loses_nothing_and_leaves_nothing() {
         load.end();
     }
 }
+
+/// On-CPU time of the calling thread, ns.
+fn own_thread_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+#[test]
+#[ignore = "needs root"]
+fn each_thread_has_its_own_cpu_time() {
+    for rung in rungs() {
+        let mut tasks = Tasks::open_with(&[*rung]).unwrap();
+        assert_eq!(tasks.read().threads, [], "nobody asked");
+        tasks.want_threads(true);
+        let (tell, told) = std::sync::mpsc::channel();
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let burner = std::thread::spawn(move || {
+            let end = Instant::now() + Duration::from_millis(150);
+            while Instant::now() < end {}
+            tell.send((rustix::thread::gettid().as_raw_nonzero().get() as u32, own_thread_ns())).unwrap();
+            // Asleep from here on.
+            let _ = stopped.recv();
+        });
+        let (tid, before) = told.recv().unwrap();
+        let reading = tasks.read();
+        let thread = reading.threads.iter().find(|t| t.tid == tid).unwrap();
+        let seen = thread.counters.get(Counter::CpuNs).unwrap();
+        assert!(seen >= before && seen < before + 20_000_000, "{rung:?}: {before} {seen}");
+        let task = reading.tasks.iter().find(|t| t.key == thread.key).unwrap();
+        let others: u64 = reading.threads.iter().filter(|t| t.key == task.key).filter_map(|t| t.counters.get(Counter::CpuNs)).sum();
+        assert_eq!(task.key.pid, std::process::id());
+        assert!(others <= task.counters.get(Counter::CpuNs).unwrap());
+        assert!(reading.threads.is_sorted_by_key(|t| (t.key, t.tid)) && reading.threads.iter().all(|t| t.tid != t.key.pid));
+        drop(stop);
+        burner.join().unwrap();
+    }
+}

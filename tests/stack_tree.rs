@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ebtop::app::names::Names;
 use ebtop::app::stacks::{After, StackAction, StackMode, StacksView};
 use ebtop::model::stacks::{Measure, Missing, Naming, NodeId, Scope, StackHistory, StackTree};
-use ebtop::sample::{Comm, Health, ProcKey, Sample, StackQuality, Task};
+use ebtop::sample::{Comm, Health, INTERPRETED, InterpretedFrame, ProcKey, Sample, StackQuality, Task};
 use ebtop::symbols::{FrameKind, Request};
 use stack_world::{NGINX, World, refresh, view_of};
 
@@ -353,7 +353,7 @@ fn losses_are_those_of_the_span() {
     }
     assert_eq!(history.window(&Scope::Machine, Measure::OnCpu, 5 * S).lost, 3);
     assert_eq!(history.window(&Scope::Machine, Measure::OnCpu, u64::MAX).lost, 8);
-    assert_eq!(history.status().map(|s| &s.health), Some(&Health::Live));
+    assert_eq!(history.status(Measure::OnCpu).map(|s| &s.health), Some(&Health::Live));
 }
 
 #[test]
@@ -389,6 +389,55 @@ fn names_outlive_their_process_but_not_its_program() {
     assert_eq!(view.functions()[0].label.name, "main");
     names.tick(&alive(600, 2));
     assert_eq!(view.refresh(&history, &mut names).len(), 1, "names of the old program must go");
+}
+
+#[test]
+fn the_symbol_thread_is_told_of_processes_before_they_are_gone() {
+    let mut world = World::default();
+    let key = |pid| ProcKey { pid, start_ns: 7 };
+    for pid in 1..=10 {
+        world.add(key(pid), "main", pid);
+    }
+    let mut names = Names::default();
+    let sample = |at_s, exec_id| {
+        let mut sample = world.sample(at_s);
+        sample.tasks.iter_mut().for_each(|task| task.exec_id = exec_id);
+        sample
+    };
+    let mut told = |sample: &Sample| -> Vec<u32> {
+        let requests = names.note(sample);
+        assert!(requests.iter().all(|request| request.only_keep && request.user.len() == 1));
+        if let Some(first) = requests.first().filter(|first| first.key.pid == 2) {
+            names.not_sent(first);
+        }
+        requests.iter().map(|request| request.key.pid).collect()
+    };
+    assert_eq!(told(&sample(100, 1)), [10, 9, 8, 7, 6, 5, 4, 3], "the hottest first, and not all at once");
+    assert_eq!(told(&sample(101, 1)), [2, 1]);
+    assert_eq!(told(&sample(102, 1)), [2], "what could not be sent is sent again");
+    assert_eq!(told(&sample(161, 1)).len(), 8, "they may have loaded more code");
+    assert_eq!(told(&sample(162, 2)).len(), 8, "another program");
+}
+
+#[test]
+fn lines_of_python_come_with_the_samples_and_outlive_the_process() {
+    let world = World::of(&[("main;work", 1)]);
+    let (mut view, mut history, mut names) = view_of(&world);
+    let line = |function: &str, line| InterpretedFrame { function: function.into(), file: "/srv/app/tasks.py".into(), line };
+    let mut sample = world.sample(101);
+    let native = sample.stacks.counts[0].user.clone();
+    sample.stacks.counts[0].user = [INTERPRETED + 1, INTERPRETED, native[1], INTERPRETED + 9].into();
+    sample.stacks.interpreted = vec![(INTERPRETED, line("Job.run", 12)), (INTERPRETED + 1, line("<lambda>", 40))];
+    history.push(&sample);
+    names.tick(&sample);
+    names.tick(&Sample { at_ns: 400 * S, ..Sample::default() });
+    assert!(view.refresh(&history, &mut names).is_empty(), "nobody else can name them");
+    let hot = view.functions().iter().find(|f| f.label.name == "<lambda>").unwrap();
+    assert_eq!((hot.label.module.as_str(), hot.label.kind), ("tasks.py", Some(FrameKind::Python)));
+    assert_eq!(hot.source.as_deref(), Some("/srv/app/tasks.py:40"));
+    let text = outline(view.tree());
+    let place = |name| text.find(name).unwrap_or_else(|| panic!("{name} in {text}"));
+    assert!(place("0x8000000000000009") < place("Job.run") && place("Job.run") < place("<lambda>"), "{text}");
 }
 
 #[test]

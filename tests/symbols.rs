@@ -70,7 +70,7 @@ fn ask(request: Request) -> Answer {
 
 fn name(names: &Names) -> (HashMap<String, Vec<Frame>>, Option<String>) {
     let user: Vec<u64> = names.addresses.values().copied().collect();
-    let answer = ask(Request { key: names.key(), user, kernel: vec![] });
+    let answer = ask(Request { key: names.key(), user, kernel: vec![], ..Request::default() });
     let by_address: HashMap<u64, Vec<Frame>> = answer.user.into_iter().collect();
     (names.addresses.iter().map(|(kind, address)| (kind.clone(), by_address[address].clone())).collect(), answer.reason)
 }
@@ -139,7 +139,7 @@ fn a_process_that_exited() {
     let names = Names::start(&build(dir.path(), &[]), false);
     let (key, address) = (names.key(), names.addresses["f"]);
     let (requests, answers) = spawn(Origin::Here);
-    let request = Request { key, user: vec![address], kernel: vec![] };
+    let request = Request { key, user: vec![address], kernel: vec![], ..Request::default() };
     requests.send(request.clone()).unwrap();
     let before = answers.recv().unwrap();
     drop(names);
@@ -154,11 +154,30 @@ fn a_process_that_exited() {
 
 /// Its samples of the last moments are named after it ended, and often before its parent took note.
 #[test]
+fn a_process_that_nobody_asked_about_is_named_after_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = build(dir.path(), &[]);
+    let names = Names::start(&program, false);
+    let (key, address) = (names.key(), names.addresses["f"]);
+    let (requests, answers) = spawn(Origin::Here);
+    let request = Request { key, user: vec![address], ..Request::default() };
+    requests.send(Request { only_keep: true, ..request.clone() }).unwrap();
+    // The one that is answered tells that the one before was heard.
+    requests.send(Request::default()).unwrap();
+    assert!(answers.recv().unwrap().user.is_empty());
+    drop(names);
+    std::fs::remove_file(&program).unwrap();
+    requests.send(request).unwrap();
+    let answer = answers.recv().unwrap();
+    assert_eq!(functions(&answer.user[0].1), [Some("f")], "{:?}", answer.reason);
+}
+
+#[test]
 fn a_zombie_keeps_its_names() {
     let dir = tempfile::tempdir().unwrap();
     let mut names = Names::start(&build(dir.path(), &[]), false);
     let (requests, answers) = spawn(Origin::Here);
-    let request = Request { key: names.key(), user: vec![names.addresses["f"]], kernel: vec![] };
+    let request = Request { key: names.key(), user: vec![names.addresses["f"]], kernel: vec![], ..Request::default() };
     requests.send(request.clone()).unwrap();
     let before = answers.recv().unwrap();
     drop(names.child.stdin.take());
@@ -178,7 +197,7 @@ fn a_reused_pid_is_never_named() {
     let names = Names::start(&build(dir.path(), &[]), false);
     let mut key = names.key();
     key.start_ns -= 10_000_000;
-    let answer = ask(Request { key, user: vec![names.addresses["f"]], kernel: vec![] });
+    let answer = ask(Request { key, user: vec![names.addresses["f"]], kernel: vec![], ..Request::default() });
     assert_eq!(answer.user[0].1[0].function, None);
 }
 
@@ -188,7 +207,7 @@ fn a_program_replaced_in_place_gets_its_new_names() {
     let program = build(dir.path(), &[]);
     let (requests, answers) = spawn(Origin::Here);
     let ask = |names: &Names| {
-        requests.send(Request { key: names.key(), user: vec![names.addresses["f"]], kernel: vec![] }).unwrap();
+        requests.send(Request { key: names.key(), user: vec![names.addresses["f"]], kernel: vec![], ..Request::default() }).unwrap();
         answers.recv().unwrap().user[0].1[0].function.clone()
     };
     assert_eq!(ask(&Names::start(&program, false)).as_deref(), Some("f"));
@@ -216,7 +235,7 @@ fn kernel_names() {
         u64::from_str_radix(&line[..16], 16).unwrap()
     };
     let kernel = vec![address("vfs_read") + 8, address("schedule") + 4, address("_stext") - 4096];
-    let answer = ask(Request { key: ProcKey::default(), user: vec![], kernel: kernel.clone() });
+    let answer = ask(Request { key: ProcKey::default(), user: vec![], kernel: kernel.clone(), ..Request::default() });
     let names: Vec<_> = answer.kernel.iter().map(|(_, frames)| frames[0].function.as_deref()).collect();
     assert_eq!(names[..2], [Some("vfs_read"), Some("schedule")]);
     let frame = &answer.kernel[0].1[0];
@@ -229,10 +248,110 @@ fn kernel_names() {
 fn addresses_of_another_machine_get_no_names_of_this_one() {
     let (requests, answers) = spawn(Origin::Elsewhere);
     let here = addresses_of_another_machine_get_no_names_of_this_one as fn() as usize as u64;
-    let request = Request { key: key_of(std::process::id()), user: vec![here], kernel: vec![0xffff_ffff_8100_0000] };
+    let request = Request { key: key_of(std::process::id()), user: vec![here], kernel: vec![0xffff_ffff_8100_0000], ..Request::default() };
     requests.send(request).unwrap();
     let answer = answers.recv_timeout(Duration::from_secs(10)).unwrap();
     let frames: Vec<&Frame> = answer.user.iter().chain(&answer.kernel).flat_map(|(_, frames)| frames).collect();
     assert_eq!(frames.iter().map(|f| f.function.clone()).collect::<Vec<_>>(), [None, None]);
     assert!(answer.reason.is_some_and(|why| why.contains("another machine")));
+}
+
+/// Splits the program's debug information off and strips it, without a link to it.
+fn split(program: &Path, debug: &Path) {
+    std::fs::create_dir_all(debug.parent().unwrap()).unwrap();
+    run(Command::new("objcopy").arg("--only-keep-debug").arg(program).arg(debug));
+    run(Command::new("strip").arg("-s").arg(program));
+}
+
+fn run(command: &mut Command) {
+    assert!(command.status().unwrap().success(), "{command:?}");
+}
+
+/// The functions and whether a line is known.
+fn told(frames: &[Frame]) -> (Vec<Option<&str>>, bool) {
+    (functions(frames), frames.iter().all(|f| f.source.is_some()))
+}
+
+#[test]
+fn a_linked_debug_file_is_found_beside_the_program_and_below_it() {
+    for place in ["names.debug", ".debug/names.debug"] {
+        for build_id in ["-Wl,--build-id=sha1", "-Wl,--build-id=none"] {
+            let dir = tempfile::tempdir().unwrap();
+            let program = build(dir.path(), &["-g", build_id]);
+            let debug = dir.path().join(place);
+            split(&program, &debug);
+            run(Command::new("objcopy").arg(format!("--add-gnu-debuglink={}", debug.display())).arg(&program));
+            let (frames, _) = name(&Names::start(&program, false));
+            assert_eq!(told(&frames["f"]), (vec![Some("f")], true), "{place} {build_id}");
+            assert_eq!(told(&frames["inlined"]), (vec![Some("inner"), Some("outer")], true), "{place} {build_id}");
+            // One of another build is not taken.
+            std::fs::write(&debug, std::fs::read("/proc/self/exe").unwrap()).unwrap();
+            let (frames, _) = name(&Names::start(&program, false));
+            assert_eq!(told(&frames["f"]), (vec![None], false), "{place} {build_id}");
+        }
+    }
+}
+
+#[test]
+fn a_link_to_a_pipe_does_not_stop_the_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = build(dir.path(), &["-g", "-Wl,--build-id=none"]);
+    let debug = dir.path().join("names.debug");
+    split(&program, &debug);
+    run(Command::new("objcopy").arg(format!("--add-gnu-debuglink={}", debug.display())).arg(&program));
+    std::fs::remove_file(&debug).unwrap();
+    run(Command::new("mkfifo").arg(&debug));
+    let (frames, _) = name(&Names::start(&program, false));
+    assert_eq!(functions(&frames["f"]), [None]);
+}
+
+/// Installs the debug file of the program, which it strips, by build id in a root directory.
+fn install_by_build_id(program: &Path, root: &Path) -> PathBuf {
+    let notes = Command::new("readelf").arg("-n").arg(program).output().unwrap().stdout;
+    let notes = String::from_utf8(notes).unwrap();
+    let id = notes.lines().find_map(|l| l.trim().strip_prefix("Build ID: ")).unwrap();
+    let debug = root.join("usr/lib/debug/.build-id").join(&id[..2]).join(format!("{}.debug", &id[2..]));
+    split(program, &debug);
+    debug
+}
+
+#[test]
+#[ignore = "root"]
+fn a_debug_file_is_found_by_build_id_in_our_root() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = build(dir.path(), &["-g", "-Wl,--build-id=sha1"]);
+    let debug = install_by_build_id(&program, Path::new("/"));
+    let names = Names::start(&program, false);
+    let (frames, _) = name(&names);
+    std::fs::remove_file(debug).unwrap();
+    assert_eq!(told(&frames["inlined"]), (vec![Some("inner"), Some("outer")], true));
+}
+
+#[test]
+#[ignore = "root"]
+fn a_debug_file_is_found_in_the_root_of_a_container() {
+    let root = tempfile::tempdir().unwrap();
+    let program = build(root.path(), &["-g", "-static", "-Wl,--build-id=sha1"]);
+    install_by_build_id(&program, root.path());
+    let start = root.path().join("start");
+    std::fs::write(&start, format!("#!/bin/sh\nexec chroot {} /names\n", root.path().display())).unwrap();
+    run(Command::new("chmod").arg("+x").arg(&start));
+    let (frames, _) = name(&Names::start(&start, false));
+    assert_eq!(told(&frames["inlined"]), (vec![Some("inner"), Some("outer")], true));
+}
+
+#[test]
+fn packed_symbols_of_a_stripped_program() {
+    let dir = tempfile::tempdir().unwrap();
+    // Exported names are in .dynsym, and the packed symbols leave them out.
+    let program = build(dir.path(), &["-g", "-Wl,--export-dynamic-symbol=outer"]);
+    let packed = dir.path().join("symbols");
+    split(&program, &packed);
+    run(Command::new("objcopy").args(["-S", "--remove-section=.gdb_index", "--keep-symbol=f"]).arg(&packed));
+    run(Command::new("xz").arg(&packed));
+    let section = format!(".gnu_debugdata={}/symbols.xz", dir.path().display());
+    run(Command::new("objcopy").args(["--add-section", &section]).arg(&program));
+    let (frames, _) = name(&Names::start(&program, false));
+    assert_eq!(functions(&frames["f"]), [Some("f")]);
+    assert_eq!(functions(&frames["inlined"]), [Some("outer")]);
 }

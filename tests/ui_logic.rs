@@ -200,7 +200,7 @@ fn enter_shows_why_and_escape_comes_back() {
 #[test]
 fn sockets_are_wanted_only_while_they_show() {
     let mut app = app(80, 24);
-    let want = |sockets| Effect::Command(Command::Want(Wants { sockets, page_allocs: false }));
+    let want = |sockets| Effect::Command(Command::Want(Wants { sockets, ..Wants::NONE }));
     assert!(keys(&mut app, "4s").contains(&want(true)));
     assert!(!keys(&mut app, "4").contains(&want(false)));
     assert!(keys(&mut app, "1").contains(&want(false)));
@@ -209,10 +209,39 @@ fn sockets_are_wanted_only_while_they_show() {
 #[test]
 fn page_allocations_are_wanted_only_while_their_column_shows() {
     let mut app = app(200, 50);
-    let want = |page_allocs| Effect::Command(Command::Want(Wants { sockets: false, page_allocs }));
+    let want = |page_allocs| Effect::Command(Command::Want(Wants { page_allocs, ..Wants::NONE }));
     assert!(keys(&mut app, "3").contains(&want(true)));
     assert!(screen(&app).contains("PGALLOC/s"));
     assert!(keys(&mut app, "1").contains(&want(false)));
+}
+
+#[test]
+fn a_probe_lives_as_long_as_its_stacks_are_looked_at() {
+    let mut app = app(120, 40);
+    press(&mut app, KeyCode::Down);
+    let pid: u32 = selected(&app).split_whitespace().find_map(|word| word.parse().ok()).unwrap();
+    let key = server(true).tasks.iter().map(|task| task.key).find(|key| key.pid == pid).unwrap();
+    let watch = |probe| Effect::Command(Command::Watch(Some(Watch { probe, who: Watched::One(key) })));
+    let none = Effect::Command(Command::Watch(None));
+    assert!(keys(&mut app, "o").contains(&watch(Probe::OffCpu)));
+    assert!(screen(&app).contains("off-CPU"), "{}", screen(&app));
+    assert!(keys(&mut app, "a").contains(&watch(Probe::Faults)));
+    assert!(keys(&mut app, "a").contains(&watch(Probe::Allocs)));
+    assert!(keys(&mut app, "a").contains(&none), "back on the CPU");
+    assert!(keys(&mut app, "B").contains(&watch(Probe::Net)));
+    assert!(keys(&mut app, "1").contains(&none));
+    let everyone = Effect::Command(Command::Watch(Some(Watch { probe: Probe::OffCpu, who: Watched::Everyone })));
+    assert!(!keys(&mut app, "5").iter().any(|effect| matches!(effect, Effect::Command(Command::Watch(_)))));
+    assert!(keys(&mut app, "o").contains(&everyone));
+}
+
+#[test]
+fn an_export_without_stacks_writes_nothing() {
+    let mut app = app(120, 40);
+    keys(&mut app, "5E");
+    assert!(screen(&app).contains("Write to: ebtop-machine.svg"), "{}", screen(&app));
+    assert!(!keys(&mut app, "\n").iter().any(|effect| matches!(effect, Effect::Write(_))));
+    assert!(screen(&app).contains("Nothing to write"), "{}", screen(&app));
 }
 
 #[test]

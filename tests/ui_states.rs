@@ -124,7 +124,7 @@ fn stacks_of_a_process() {
 #[test]
 fn without_colour_nothing_is_coloured_and_bars_have_letters() {
     let app = app(80, 24);
-    let plain = buffer_in(&app, Theme { colour: false, ascii: false });
+    let plain = buffer_in(&app, Theme { colour: false, ..Theme::default() });
     assert!(plain.content.iter().all(|c| (c.fg, c.bg) == (Color::Reset, Color::Reset)));
     let bar: String = text(&plain).lines().nth(1).unwrap().chars().take(36).collect();
     assert!(bar.contains("nn||||") && bar.contains("kkk"), "{bar}");
@@ -133,7 +133,7 @@ fn without_colour_nothing_is_coloured_and_bars_have_letters() {
 #[test]
 fn ascii_only_is_ascii_only() {
     let app = app(120, 40);
-    let plain = text(&buffer_in(&app, Theme { colour: true, ascii: true }));
+    let plain = text(&buffer_in(&app, Theme { ascii: true, ..Theme::default() }));
     assert!(plain.is_ascii(), "{plain}");
     assert!(plain.contains("* live") && plain.contains("CPU%v"), "{plain}");
 }

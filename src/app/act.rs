@@ -7,6 +7,7 @@ use super::help::{self, Help};
 use super::keys::Action;
 use super::lines::{Line, LineKey};
 use super::prompt::{Prompt, Purpose};
+use super::shape::Shape;
 use super::stacks::{After, StackAction};
 use super::view::View;
 use super::{App, Effect, table_width, title};
@@ -31,7 +32,21 @@ impl App {
             Action::Home => self.with_list(|list, _| list.home()),
             Action::End => self.with_list(|list, _| list.end()),
             Action::Enter => self.enter(),
-            Action::Unfold => self.unfold(),
+            Action::Tree => self.set_shape(if self.shape == Shape::Tree { Shape::Flat } else { Shape::Tree }),
+            Action::Group => self.ask_group(),
+            Action::Fold => self.fold(),
+            Action::FoldAll => self.fold_all(),
+            Action::KernelThreads => {
+                self.hides_kernel_threads = !self.hides_kernel_threads;
+                self.rearrange();
+            }
+            Action::Threads => self.toggle_threads(),
+            Action::Follow => self.follow_selected(),
+            Action::Tag => self.tag(),
+            Action::TagChildren => self.tag_children(),
+            Action::Untag => self.tags.clear(),
+            Action::Why(measure) => self.why(measure),
+            Action::Export => self.ask(Purpose::Export),
             Action::Sockets => self.toggle_sockets(),
             Action::Sort(column) => self.sort(column),
             Action::SortStep(forward) => {
@@ -49,6 +64,7 @@ impl App {
             Action::Paths => self.program_paths = !self.program_paths,
             Action::Pause => self.pause(),
             Action::Delay => self.ask(Purpose::Delay),
+            Action::Setup => self.ask_setup(),
             Action::Signal => self.ask_signal(),
             Action::Nice(step) => self.ask_nice(step),
             Action::Setting(question) => self.ask_setting(question, effects),
@@ -124,6 +140,7 @@ impl App {
         self.trail.clear();
         if view == View::Stacks {
             self.stacks.open(Scope::Machine, "");
+            self.stacks.set_measure(Measure::OnCpu);
         }
         self.change_view(view);
     }
@@ -148,19 +165,31 @@ impl App {
     /// From a row to its cause.
     fn enter(&mut self) {
         match self.current_line() {
-            Some((LineKey::Process(key), _)) if self.view == View::Network => self.show_sockets(Some(key)),
-            Some((LineKey::Process(key), Line::Process(row))) => self.show_stacks(key, row),
-            Some((LineKey::Exited, _)) => self.unfold(),
+            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if self.view == View::Network => self.show_sockets(Some(key)),
+            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) => self.show_stacks(key, Measure::OnCpu),
+            Some((LineKey::Exited | LineKey::Group(_), _)) => self.fold(),
             Some((LineKey::Command(name), _)) => self.show_stacks_of_exited(name),
-            Some(_) => {}
             None => {}
         }
     }
 
-    fn show_stacks(&mut self, key: ProcKey, row: u32) {
-        let Some(row) = self.model.rows.get(row as usize) else { return };
+    fn why(&mut self, measure: Measure) {
+        match self.current_line() {
+            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) => self.show_stacks(key, measure),
+            _ => self.say(format!("Choose a process: its {} by stack are shown only while they are looked at", measure.name())),
+        }
+    }
+
+    fn show_stacks(&mut self, key: ProcKey, measure: Measure) {
+        let Some(row) = self.model.find(key) else { return };
         let name = self.model.task(row).comm.to_string();
-        self.stacks.open(Scope::Process(key), &name);
+        self.stacks.set_measure(measure);
+        self.open_stacks(Scope::Process(key), &name);
+    }
+
+    /// The stacks of some processes; one step back leads here.
+    fn open_stacks(&mut self, scope: Scope, name: &str) {
+        self.stacks.open(scope, name);
         let from = self.view;
         self.change_view(View::Stacks);
         self.trail.push(from);
@@ -174,29 +203,11 @@ impl App {
             return self.say(format!("No samples of {name}: it used next to no CPU"));
         }
         let title = format!("{name}, {} exited", keys.len());
-        self.stacks.open(Scope::Set(keys), &title);
-        let from = self.view;
-        self.change_view(View::Stacks);
-        self.trail.push(from);
+        self.open_stacks(Scope::Set(keys), &title);
     }
 
-    fn current_line(&self) -> Option<(LineKey, Line)> {
+    pub(super) fn current_line(&self) -> Option<(LineKey, Line)> {
         self.process_table().and_then(|t| t.current())
-    }
-
-    fn unfold(&mut self) {
-        match self.current_line() {
-            Some((LineKey::Exited | LineKey::Command(_), _)) => {
-                self.unfolded = !self.unfolded;
-                if !self.unfolded
-                    && let Some(table) = self.processes.get_mut(self.view as usize)
-                {
-                    table.select(Some(LineKey::Exited));
-                }
-                self.rearrange();
-            }
-            _ => self.say("Space unfolds the row of exited processes".into()),
-        }
     }
 
     /// From processes to sockets and back, keeping to the selected process; in Network to those of all.
@@ -237,7 +248,7 @@ impl App {
 
     fn sort(&mut self, column: Column) {
         let Some(table) = self.processes.get_mut(self.view as usize) else { return };
-        if !table.set.first.contains(&column) && !table.set.more.contains(&column) {
+        if !table.has(column) {
             return self.say(format!("This view has no column {}", title(column)));
         }
         match table.sort == column {
@@ -248,7 +259,7 @@ impl App {
     }
 
     /// After the order was asked to be another one: back to the top, unless a line was chosen.
-    fn rearrange(&mut self) {
+    pub(super) fn rearrange(&mut self) {
         self.arrange();
         self.follow();
     }
@@ -257,6 +268,7 @@ impl App {
         let text = match purpose {
             Purpose::Filter => self.filter_text.clone(),
             Purpose::Search | Purpose::Delay => String::new(),
+            Purpose::Export => format!("{}.svg", file_name(self.stacks.title())),
         };
         self.begin_search_if(purpose);
         self.prompt = Some(Prompt::new(purpose, &text));
@@ -280,4 +292,11 @@ impl App {
             change(list, height);
         }
     }
+}
+
+/// A title as a file name: no spaces, no path.
+fn file_name(title: &str) -> String {
+    let words = title.split(|c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c)).filter(|word| !word.is_empty());
+    let name = words.fold("ebtop".to_owned(), |name, word| name + "-" + word);
+    name.chars().take(100).collect()
 }

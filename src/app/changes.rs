@@ -1,6 +1,7 @@
 //! Dialogs that change processes. Their targets are fixed when they open, whatever the rows do below; `control` does the rest.
 
-use super::lines::LineKey;
+use super::column::Column;
+use super::look::Look;
 use super::menu::{Item, Menu};
 use super::{App, Effect};
 use crate::control::{Change, Errand, IoPriority, Outcome, Question, Setting, Target, signals};
@@ -20,6 +21,16 @@ pub enum Topic {
     Io(Vec<Target>),
     /// CPUs for these.
     Cpus(Vec<Target>),
+    /// What lines are grouped by.
+    Group,
+    /// Parts of the setup.
+    Setup,
+    /// Colours; with what was chosen before.
+    Theme(Look),
+    /// Units; with what was chosen before.
+    Units(Look),
+    /// Columns, in the order of the items; with what was chosen before.
+    Columns(Look, Vec<Column>),
 }
 
 /// The nice values, in the order of the dialog.
@@ -118,11 +129,11 @@ impl App {
             self.say("Nothing can be changed here: ebtop runs with --readonly, or plays a recording".into());
             return None;
         }
-        let key = match self.process_table().and_then(|t| t.current()) {
-            Some((LineKey::Process(key), _)) => Some(key),
-            _ => self.socket_table().and_then(|t| t.current()).and_then(|(key, _)| key.owner),
+        let keys = match self.tagged() {
+            tagged if !tagged.is_empty() => tagged,
+            _ => self.chosen_processes(),
         };
-        let targets: Vec<Target> = key.and_then(|key| self.target(key)).into_iter().collect();
+        let targets: Vec<Target> = keys.into_iter().filter_map(|key| self.target(key)).collect();
         if targets.is_empty() {
             self.say("Choose a process that is running first".into());
             return None;
@@ -150,6 +161,7 @@ impl App {
                 }
                 (Some(Change::Cpus(cpus)), targets.clone())
             }
+            Topic::Group | Topic::Setup | Topic::Theme(_) | Topic::Units(_) | Topic::Columns(..) => return,
         };
         if let Some(change) = change {
             effects.push(Effect::Errand(Errand::Change(change, targets)));

@@ -14,6 +14,7 @@ pub use row::{RowView, SocketView, Subject};
 pub use socket::SocketColumn;
 pub use value::{Cell, Tone, Value};
 
+use crate::app::look::Units;
 use crate::sample::Wants;
 
 /// Which side of its column a text stands on.
@@ -60,7 +61,7 @@ impl Spec {
 
 /// A column of numbers.
 const fn num(title: &'static str, name: &'static str, fields: &'static [&'static str], width: u16, weight: u8) -> Spec {
-    let wants = Wants { sockets: false, page_allocs: false };
+    let wants = Wants::NONE;
     Spec { title, name, fields, aliases: &[], help: "", width, weight, align: Align::Right, wants }
 }
 
@@ -122,6 +123,11 @@ pub trait Columns: Copy + Eq + std::fmt::Debug + Send + Sync + 'static {
         self.value(row).cell(usize::from(width))
     }
 
+    /// The same with bytes counted in other units.
+    fn cell_in(self, row: &Self::Row<'_>, width: u16, units: Units) -> Cell {
+        self.value(row).cell_in(usize::from(width), units)
+    }
+
     /// Sorted with the largest first when chosen. Words sort from A to Z.
     fn descends(self) -> bool {
         self.spec().align == Align::Right
@@ -147,17 +153,17 @@ pub struct Set<C: 'static> {
     pub more: &'static [C],
 }
 
-/// The columns of `set` that fit in `width`, in display order, one blank between two.
-pub fn fit<C: Columns>(set: Set<C>, width: u16) -> Vec<C> {
+/// Of the columns `first` and `more`, those that fit in `width`, in display order, one blank between two. See [`Set`].
+pub fn fit<C: Columns>(first: &[C], more: &[C], width: u16) -> Vec<C> {
     let room = usize::from(width) + 1;
     let cost = |columns: &[C]| columns.iter().map(|c| usize::from(c.spec().width) + 1).sum::<usize>();
-    let mut shown = set.first.to_vec();
+    let mut shown = first.to_vec();
     while cost(&shown) > room && shown.len() > 1 {
         let lightest = (0..shown.len()).rev().min_by_key(|&i| shown[i].spec().weight).unwrap_or(0);
         shown.remove(lightest);
     }
-    if shown.len() == set.first.len() {
-        add_more(&mut shown, set.more, |columns| cost(columns) <= room);
+    if shown.len() == first.len() {
+        add_more(&mut shown, more, |columns| cost(columns) <= room);
     }
     shown
 }
@@ -191,8 +197,9 @@ pub fn sort<'a, C: Columns>(rows: &mut [C::Row<'a>], column: C, descending: bool
 
 /// What all of these columns need collected.
 pub fn wants<C: Columns>(columns: &[C]) -> Wants {
-    columns
-        .iter()
-        .map(|c| c.spec().wants)
-        .fold(Wants::default(), |a, b| Wants { sockets: a.sockets || b.sockets, page_allocs: a.page_allocs || b.page_allocs })
+    columns.iter().map(|c| c.spec().wants).fold(Wants::NONE, |a, b| Wants {
+        sockets: a.sockets || b.sockets,
+        page_allocs: a.page_allocs || b.page_allocs,
+        ..Wants::NONE
+    })
 }

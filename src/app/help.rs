@@ -58,10 +58,10 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
     let view = app.view().title();
     part(format!("Keys of {view}"), bindings(app.places()).map(key_entry).collect());
     if let Some(table) = app.process_table() {
-        part(format!("Columns of {view}"), column_entries(table.set));
+        part(format!("Columns of {view}"), column_entries(table.set, table.chosen.as_deref()));
     }
     if let Some(table) = app.socket_table() {
-        part("Columns of sockets".into(), column_entries(table.set));
+        part("Columns of sockets".into(), column_entries(table.set, None));
     }
     part("What works".into(), Domain::ALL.into_iter().filter_map(|d| domain_entry(app, d)).collect());
     lines
@@ -72,9 +72,12 @@ fn key_entry(binding: &Binding) -> (String, String) {
     (names.join(" "), binding.help.into())
 }
 
-fn column_entries<C: Columns>(set: Set<C>) -> Vec<(String, String)> {
+fn column_entries<C: Columns>(set: Set<C>, chosen: Option<&[C]>) -> Vec<(String, String)> {
     let entry = |c: &C| (c.spec().title.into(), c.spec().help.into());
-    set.first.iter().chain(set.more).map(entry).collect()
+    match chosen {
+        Some(chosen) => chosen.iter().map(entry).collect(),
+        None => set.first.iter().chain(set.more).map(entry).collect(),
+    }
 }
 
 fn domain_entry(app: &App, domain: Domain) -> Option<(String, String)> {

@@ -6,6 +6,7 @@ use super::column::Column;
 use super::stacks::StackAction;
 use super::view::View;
 use crate::control::Question;
+use crate::model::stacks::Measure;
 
 /// What a key, a click or a hint asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +35,30 @@ pub enum Action {
     End,
     /// From a row to its cause.
     Enter,
-    /// Show or hide what the exited row holds.
-    Unfold,
+    /// Show or hide what is below the line.
+    Fold,
+    /// The same for all lines.
+    FoldAll,
+    /// Children below their parents, or all lines one by one.
+    Tree,
+    /// Choose what lines are grouped by.
+    Group,
+    /// Show threads one by one, or as their processes.
+    Threads,
+    /// Show or hide kernel threads.
+    KernelThreads,
+    /// Hold on to the selected line, or let go of it.
+    Follow,
+    /// Tag or untag the process.
+    Tag,
+    /// Tag the process and all below it.
+    TagChildren,
+    /// Untag all.
+    Untag,
+    /// From a process to its stacks, by this.
+    Why(Measure),
+    /// Write the stacks in view to a file.
+    Export,
     /// One step back.
     Back,
     /// The sockets of the selected process; in the sockets, back to processes.
@@ -58,6 +81,8 @@ pub enum Action {
     Pause,
     /// Ask for the time between samples.
     Delay,
+    /// Choose columns, colours, units.
+    Setup,
     /// Choose a signal for the process.
     Signal,
     /// Choose a nice value, a step from where it is.
@@ -185,7 +210,7 @@ const fn bind(keys: &'static [Key], action: Action, place: Place, hint: &'static
 pub static BINDINGS: &[Binding] = {
     use Action::{
         Back, Delay, End, Enter, Filter, FindNext, Help, Home, Invert, Move, NextView, Page, Pause, PreviousView, Quit, Redraw, Search,
-        Sort, SortStep, Stack, Suspend, Unfold,
+        Sort, SortStep, Stack, Suspend,
     };
     use KeyCode as K;
     use Place::{Anywhere, Processes, Searching, Stacks, Tables};
@@ -198,6 +223,14 @@ pub static BINDINGS: &[Binding] = {
             "why",
             "Show why: the stacks of the process; in Network its sockets; the stacks of what exited",
         ),
+        bind(
+            &[letter('o')],
+            Action::Why(Measure::OffCpu),
+            Processes,
+            "off-CPU",
+            "What the process waits for: stacks of its time off the CPU",
+        ),
+        bind(&[letter('a')], Action::Why(Measure::Faults), Processes, "", "Stacks of its page faults; again: of page allocations"),
         bind(&[letter('s')], Action::Sockets, Processes, "sockets", "Sockets of the selected process; in Network the sockets of all"),
         bind(
             &[key(K::Enter), letter('s')],
@@ -214,6 +247,16 @@ pub static BINDINGS: &[Binding] = {
             "Only the chosen frame and what it calls; from the table, the function in the flame graph",
         ),
         bind(&[letter('f')], Stack(S::NextMode), Stacks, "flame/table/tree", "Flame graph, hottest functions, tree"),
+        bind(
+            &[letter('o')],
+            Stack(S::Weigh(Measure::OffCpu)),
+            Stacks,
+            "off-CPU",
+            "Time off the CPU: asleep, blocked or waiting for one; again: on it",
+        ),
+        bind(&[letter('a')], Stack(S::Memory), Stacks, "faults", "Page faults; again: page allocations; again: time on the CPU"),
+        bind(&[letter('B')], Stack(S::Weigh(Measure::Net)), Stacks, "net", "Bytes sent and received; again: time on the CPU"),
+        bind(&[letter('E')], Action::Export, Stacks, "export", "Write what is shown to a file: .svg .folded .pb.gz .json .txt"),
         bind(&[letter('w')], Stack(S::Span(true)), Stacks, "span", "Samples of the last 5 s, 30 s, 2 min, or all there are"),
         bind(&[letter('c')], Stack(S::Callers), Stacks, "callers", "Who calls the chosen function, and who calls them; again goes back"),
         bind(
@@ -238,11 +281,31 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter('N')], FindNext(false), Searching, "", "The one found before (while a search is on; else sorts by PID)"),
         bind(&[Key { code: K::F(3), modifiers: KeyModifiers::SHIFT }], FindNext(false), Anywhere, "", "The one found before"),
         bind(&[letter('\\'), key(K::F(4))], Filter, Tables, "filter", "Show only lines that match; applied while you type"),
-        bind(&[letter('k'), key(K::F(9))], Action::Signal, Tables, "signal", "Choose a signal for the process and send it"),
+        bind(
+            &[letter('t'), key(K::F(5))],
+            Action::Tree,
+            Processes,
+            "tree",
+            "Children below their parents; sorted inside by what each has with all below it",
+        ),
+        bind(
+            &[letter('k'), key(K::F(9))],
+            Action::Signal,
+            Tables,
+            "signal",
+            "Choose a signal for the process, or the tagged ones, and send it",
+        ),
         bind(&[letter(']'), key(K::F(7))], Action::Nice(-1), Tables, "", "Nice value: choose one, from a step lower on (favoured)"),
         bind(&[letter('['), key(K::F(8))], Action::Nice(1), Tables, "", "Nice value: choose one, from a step higher on (stands back)"),
         bind(&[letter('X')], Action::Setting(Question::Io), Tables, "", "I/O priority of the process"),
         bind(&[letter('C')], Action::Setting(Question::Cpus), Tables, "", "CPUs that the process may run on"),
+        bind(
+            &[key(K::F(2)), letter('S')],
+            Action::Setup,
+            Anywhere,
+            "",
+            "Setup: columns of the view, colours, units; saved in the configuration",
+        ),
         bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),
         bind(&[letter('d')], Delay, Anywhere, "delay", "Set the time between samples: 1, 0.5, 500ms, 5s"),
         bind(&[letter('p')], Action::Paths, Tables, "", "Show programs with or without the directories they are in"),
@@ -255,7 +318,27 @@ pub static BINDINGS: &[Binding] = {
         bind(&[key(K::PageDown), ctrl('f')], Page(1), Tables, "", "A screen down"),
         bind(&[key(K::Home)], Home, Tables, "", "Select the first line, whichever it is from then on"),
         bind(&[key(K::End)], End, Tables, "", "Select the last line"),
-        bind(&[letter(' ')], Unfold, Processes, "", "Show or hide the commands of the exited row"),
+        bind(
+            &[letter(' ')],
+            Action::Tag,
+            Processes,
+            "",
+            "Tag the process; actions are for all that are tagged. On the exited row: its commands",
+        ),
+        bind(&[letter('c')], Action::TagChildren, Processes, "", "Tag the process and all below it"),
+        bind(&[letter('U')], Action::Untag, Processes, "", "Untag all"),
+        bind(
+            &[letter('+'), letter('-'), letter('=')],
+            Action::Fold,
+            Processes,
+            "",
+            "Fold or unfold: a folded line shows the sum of all below it",
+        ),
+        bind(&[letter('*')], Action::FoldAll, Processes, "", "Fold or unfold all"),
+        bind(&[letter('g')], Action::Group, Processes, "", "Group by command, user, cgroup, unit or container, with sums"),
+        bind(&[letter('H')], Action::Threads, Processes, "", "Show threads one by one, or as their processes"),
+        bind(&[letter('K')], Action::KernelThreads, Processes, "", "Show or hide kernel threads"),
+        bind(&[letter('F')], Action::Follow, Processes, "", "Hold on to the selected process wherever it goes; again to let go"),
         bind(&[key(K::Up)], Stack(S::Up), Stacks, "", "Flame graph: the caller; else a row up"),
         bind(&[key(K::Down)], Stack(S::Down), Stacks, "", "Flame graph: the hottest callee; else a row down"),
         bind(&[key(K::Left)], Stack(S::Left), Stacks, "", "Flame graph: the frame on the left; tree: fold, then the caller"),

@@ -189,7 +189,7 @@ impl App {
         let path = here.map(|here| self.trail().iter().map(|v| v.title()).chain([here.as_str()]).collect::<Vec<_>>().join(" › "));
         let filtered = self.view() != View::Stacks && !self.filter_text().is_empty();
         let filter = filtered.then(|| format!("filter: {} ✕", self.filter_text()));
-        let parts: Vec<String> = path.into_iter().chain(self.probe_cost()).chain(filter).collect();
+        let parts: Vec<String> = path.into_iter().chain(self.shape_words()).chain(self.probe_cost()).chain(filter).collect();
         (!parts.is_empty()).then(|| parts.join(" · "))
     }
 

@@ -1,27 +1,39 @@
-//! Which lines a table has: filtered, sorted, the exited folded into one.
-
-use rustc_hash::FxHashSet;
+//! What the lines of tables are, and what each of them shows.
 
 use super::column::{Columns, RowView, SocketView};
 use super::details::DetailsBook;
-use super::filter::Filter;
 use super::find::Search;
+use super::forest::Branch;
 use super::order::Entry;
+use super::shape::Shape;
 use super::view::View;
 use super::{App, List};
+use crate::model::Model;
 use crate::model::exited::Exited;
-use crate::model::{Departed, Model};
+use crate::model::sum::Sum;
+use crate::model::threads::Part;
 use crate::sample::{Comm, ProcKey, Task};
 
 /// Who a line of a process table is about, for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LineKey {
-    /// A process.
+    /// A process, or its leader where threads are shown.
     Process(ProcKey),
+    /// Another thread of a process, by its id.
+    Thread(ProcKey, u32),
     /// All that exited within the tick.
     Exited,
     /// Those of them with one name.
     Command(Comm),
+    /// Processes that have something in common, by a number made of its name.
+    Group(u64),
+}
+
+impl LineKey {
+    /// What is below it is hidden until somebody asks.
+    pub fn starts_folded(self) -> bool {
+        matches!(self, LineKey::Group(_))
+    }
 }
 
 /// Where its figures are on this tick.
@@ -29,10 +41,40 @@ pub enum LineKey {
 pub enum Line {
     /// Index of the row in the model.
     Process(u32),
+    /// Index among the leaders of [`Model::threads`].
+    Leader(u32),
+    /// Index among the other threads there.
+    Thread(u32),
     /// The total of the exited.
     Exited,
     /// Index of the group of exited.
     Command(u32),
+    /// A process with all below it: index in [`Lines::sums`].
+    Sum(u32),
+    /// Index in [`Lines::groups`].
+    Group(u32),
+}
+
+/// Processes that have something in common.
+#[derive(Clone, Debug)]
+pub struct GroupLine {
+    /// What that is.
+    pub name: String,
+    /// Their figures.
+    pub sum: Sum,
+}
+
+/// What the lines on screen are made from, beside the model.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    /// The exited that pass the filter.
+    pub exited: Exited,
+    /// Where each line stands, in the order of the table; empty where lines stand one by one.
+    pub branches: Vec<Branch>,
+    /// Folded processes with all that is below them.
+    pub sums: Vec<Sum>,
+    /// Groups.
+    pub groups: Vec<GroupLine>,
 }
 
 /// A socket as one process uses it.
@@ -45,29 +87,32 @@ pub struct SocketKey {
 }
 
 /// What a line shows. `None` for one that this model does not have.
-fn view_of<'a>(model: &'a Model, exited: &'a Exited, details: &'a DetailsBook, line: Line) -> Option<RowView<'a>> {
+pub(super) fn view_of<'a>(model: &'a Model, lines: &'a Lines, details: &'a DetailsBook, line: Line) -> Option<RowView<'a>> {
     match line {
         Line::Process(row) => {
             let row = model.rows.get(row as usize)?;
             Some(RowView::live(model, row, details.get(model.task(row).key)))
         }
-        Line::Exited => Some(RowView::exited(model, &exited.total)),
-        Line::Command(group) => Some(RowView::exited(model, exited.groups.get(group as usize)?)),
+        Line::Leader(index) => Some(thread_of(model, details, model.threads.leaders.get(index as usize)?)),
+        Line::Thread(index) => Some(thread_of(model, details, model.threads.others.get(index as usize)?)),
+        Line::Exited => Some(RowView::exited(model, &lines.exited.total)),
+        Line::Command(group) => Some(RowView::exited(model, lines.exited.groups.get(group as usize)?)),
+        Line::Sum(index) => {
+            let sum = lines.sums.get(index as usize)?;
+            Some(RowView::sum(model, sum, details.get(sum.task.key)))
+        }
+        Line::Group(index) => Some(RowView::group(model, lines.groups.get(index as usize)?)),
     }
 }
 
-/// The exited that pass a filter by themselves, or whose command does as a whole: many small ones make a large one.
-fn exited_that_pass(model: &Model, filter: &Filter) -> Exited {
-    let groups: FxHashSet<&str> =
-        model.exited.groups.iter().filter(|g| filter.matches(&RowView::exited(model, g))).map(|g| g.name.as_str()).collect();
-    let passes = |d: &&Departed| groups.contains(d.exit.task.comm.to_string().as_str()) || filter.matches(&RowView::departed(model, d));
-    Exited::fold(&model.departed.iter().filter(passes).copied().collect::<Vec<_>>())
+fn thread_of<'a>(model: &'a Model, details: &'a DetailsBook, part: &'a Part) -> RowView<'a> {
+    RowView::thread(model, part, details.get(part.key))
 }
 
 impl App {
     /// What a line of the process table shows.
     pub fn row(&self, line: Line) -> Option<RowView<'_>> {
-        view_of(&self.model, &self.exited, &self.details, line).map(|view| view.with_paths(self.program_paths))
+        view_of(&self.model, &self.lines, &self.details, line).map(|view| view.with_paths(self.program_paths))
     }
 
     /// What a line of the socket table shows.
@@ -79,7 +124,12 @@ impl App {
 
     /// The commands of the exited row are shown below it.
     pub fn unfolded(&self) -> bool {
-        self.unfolded
+        self.toggled.contains(&LineKey::Exited)
+    }
+
+    /// Where a line of the process table stands in its tree or group.
+    pub fn branch(&self, index: usize) -> Branch {
+        self.lines.branches.get(index).copied().unwrap_or_default()
     }
 
     /// Lines on this view.
@@ -115,44 +165,6 @@ impl App {
         }
     }
 
-    fn arrange_processes(&mut self, view: usize) -> Option<LineKey> {
-        let model = &self.model;
-        let table = self.processes.get_mut(view)?;
-        let all_pass = self.filter.is_empty();
-        self.exited = match all_pass {
-            true => model.exited.clone(),
-            false => exited_that_pass(model, &self.filter),
-        };
-        let exited = (self.exited.total.count > 0).then_some((LineKey::Exited, Line::Exited));
-        self.unfiltered = model.rows.len() + usize::from(!model.departed.is_empty());
-
-        let reads_details = !table.sort.descends() || !all_pass;
-        let live = model.rows.iter().enumerate().filter_map(|(i, row)| {
-            let key = model.task(row).key;
-            let details = if reads_details { self.details.get(key) } else { None };
-            let view = RowView::live(model, row, details);
-            let passes = all_pass || self.filter.matches(&view);
-            passes.then(|| Entry { key: LineKey::Process(key), line: Line::Process(i as u32), value: table.sort.value(&view) })
-        });
-        let exited_entry = exited.and_then(|(key, line)| {
-            let value = table.sort.value(&view_of(model, &self.exited, &self.details, line)?);
-            Some(Entry { key, line, value })
-        });
-        let mut entries = Vec::with_capacity(self.unfiltered.next_multiple_of(512));
-        entries.extend(live.chain(exited_entry));
-        let gone = table.arrange(&entries);
-        drop(entries);
-        if self.unfolded {
-            let commands = self.exited.groups.iter().enumerate();
-            table.insert_below(
-                LineKey::Exited,
-                commands.map(|(i, g)| (LineKey::Command(Comm::new(g.name.as_bytes())), Line::Command(i as u32))),
-            );
-            return table.find_selected();
-        }
-        gone
-    }
-
     fn arrange_sockets(&mut self) {
         let model = &self.model;
         let sockets = &model.sample.sockets;
@@ -184,7 +196,8 @@ impl App {
             Some(table) => !table.sort.descends(),
             None => self.shows_sockets() && !self.sockets.sort.descends(),
         };
-        sorts_words || self.filter.needs_details()
+        let groups = matches!(self.shape, Shape::Groups(by) if by.needs_details());
+        sorts_words || groups || self.filter.needs_details()
     }
 
     /// What to ask the collector for: visible rows first, all rows where words decide.
@@ -197,7 +210,7 @@ impl App {
             (view, _) => {
                 let lines = self.processes.get(view as usize).map_or(&[][..], |t| t.visible(height).1);
                 let process = |(key, _): &(LineKey, Line)| match key {
-                    LineKey::Process(key) => task(*key),
+                    LineKey::Process(key) | LineKey::Thread(key, _) => task(*key),
                     _ => None,
                 };
                 lines.iter().filter_map(process).collect()

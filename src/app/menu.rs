@@ -8,6 +8,8 @@ pub use super::changes::Topic;
 
 /// Cells of a box at most; longer lines are cut.
 const MAX_WIDTH: usize = 78;
+/// Cells of a list that stands aside.
+const ASIDE_WIDTH: u16 = 48;
 /// Lines that a page key moves.
 const PAGE: isize = 10;
 /// Letters that narrow a list at most.
@@ -59,8 +61,13 @@ pub struct Menu {
     pub verb: &'static str,
     /// Several can be checked.
     pub is_checklist: bool,
+    /// `<` and `>` move the chosen item among the others. Such a list stands aside, so that what it is about stays in sight.
+    pub is_orderable: bool,
+    /// By index, as the topic knows them.
     items: Vec<Item>,
     typed: String,
+    /// Indices of the items in the order somebody gave them.
+    order: Vec<usize>,
     /// Indices of the items that the typed letters leave.
     shown: Vec<usize>,
     cursor: usize,
@@ -84,10 +91,24 @@ pub struct Placement {
 impl Menu {
     /// A list with its `first` item chosen.
     pub fn new(topic: Topic, title: impl Into<String>, items: Vec<Item>, first: usize) -> Menu {
-        let shown = (0..items.len()).collect();
+        let order: Vec<usize> = (0..items.len()).collect();
+        let shown = order.clone();
         let cursor = first.min(items.len().saturating_sub(1));
         let (typed, about, title) = (String::new(), Vec::new(), title.into());
-        Menu { topic, title, about, verb: "choose", is_checklist: false, items, typed, shown, cursor, offset: None }
+        Menu {
+            topic,
+            title,
+            about,
+            verb: "choose",
+            is_checklist: false,
+            is_orderable: false,
+            items,
+            typed,
+            order,
+            shown,
+            cursor,
+            offset: None,
+        }
     }
 
     /// Letters that narrow the list.
@@ -105,16 +126,14 @@ impl Menu {
         self.shown.iter().enumerate().map(|(line, &index)| (line == self.cursor, &self.items[index]))
     }
 
+    /// The items in the order they are in now, each with its index.
+    pub fn in_order(&self) -> impl Iterator<Item = (usize, &Item)> {
+        self.order.iter().map(|&index| (index, &self.items[index]))
+    }
+
     /// Index of the chosen item among all; `None` where no item is left.
     pub fn chosen(&self) -> Option<usize> {
         self.shown.get(self.cursor).copied()
-    }
-
-    /// Replaces the items, which stay as many and mean the same.
-    pub fn set_items(&mut self, items: Vec<Item>) {
-        if items.len() == self.items.len() {
-            self.items = items;
-        }
     }
 
     /// Moves the choice by lines.
@@ -145,11 +164,23 @@ impl Menu {
             (KeyCode::Home, _) => self.cursor = 0,
             (KeyCode::End, _) => self.move_by(isize::MAX),
             (KeyCode::Char(' '), KeyModifiers::NONE) if self.is_checklist => return self.toggle(),
+            (KeyCode::Char('<'), KeyModifiers::NONE) if self.is_orderable => self.reorder(-1),
+            (KeyCode::Char('>'), KeyModifiers::NONE) if self.is_orderable => self.reorder(1),
             (KeyCode::Char(c), KeyModifiers::NONE) if !c.is_control() => self.narrow(Some(c)),
             (KeyCode::Backspace, _) => self.narrow(None),
             _ => return Pressed::Foreign,
         }
         Pressed::Moved
+    }
+
+    /// Moves the chosen item past its neighbour; not while letters narrow the list.
+    fn reorder(&mut self, by: isize) {
+        let to = self.cursor.saturating_add_signed(by);
+        if self.typed.is_empty() && to < self.order.len() {
+            self.order.swap(self.cursor, to);
+            self.shown.clone_from(&self.order);
+            self.cursor = to;
+        }
     }
 
     fn toggle(&mut self) -> Pressed {
@@ -167,8 +198,7 @@ impl Menu {
             None => drop(self.typed.pop()),
         }
         let chosen = self.chosen();
-        let matches: Vec<(usize, u8)> =
-            self.items.iter().enumerate().filter_map(|(i, item)| Some((i, likeness(&item.label, &self.typed)?))).collect();
+        let matches: Vec<(usize, u8)> = self.in_order().filter_map(|(i, item)| Some((i, likeness(&item.label, &self.typed)?))).collect();
         self.shown = matches.iter().map(|(i, _)| *i).collect();
         let best = matches.iter().enumerate().min_by_key(|(_, (_, likeness))| *likeness).map(|(line, _)| line);
         let same = self.shown.iter().position(|i| Some(*i) == chosen).filter(|_| self.typed.is_empty());
@@ -183,8 +213,17 @@ impl Menu {
         self.offset = Some(offset.clamp((self.cursor + 1).saturating_sub(height), self.cursor).min(last));
     }
 
-    /// Where it stands within `canvas`: in the middle, as large as it must be.
+    /// Where it stands within `canvas`, as large as it must be: in the middle, or on the right below the first line.
     pub fn place(&self, canvas: Rect) -> Placement {
+        if !self.is_orderable {
+            return self.place_in(canvas);
+        }
+        let width = ASIDE_WIDTH.min(canvas.width);
+        let down = canvas.height.min(1);
+        self.place_in(Rect { x: canvas.right() - width, y: canvas.y + down, width, height: canvas.height - down })
+    }
+
+    fn place_in(&self, canvas: Rect) -> Placement {
         let widest = self.items.iter().map(|item| self.line_width(item)).chain(self.about.iter().map(|a| a.width()));
         let inner = widest.chain([self.title.width() + 2, 36]).max().unwrap_or(0).min(MAX_WIDTH) as u16;
         let width = (inner + 4).min(canvas.width);

@@ -3,35 +3,44 @@
 pub mod column;
 pub mod details;
 pub mod filter;
+pub mod forest;
 pub mod help;
 pub mod keys;
 pub mod layout;
 pub mod lines;
+pub mod look;
 pub mod menu;
 pub mod names;
 pub mod order;
 pub mod prompt;
+pub mod shape;
 pub mod stacks;
 pub mod status;
 pub mod table;
 pub mod view;
 
 mod act;
+mod arrange;
 mod changes;
 mod find;
 mod mouse;
+mod setup;
+mod shapes;
+mod tags;
 mod typing;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
+use rustc_hash::FxHashSet;
 
 use crate::control::{Errand, Outcome};
+use crate::export::profile::Profile;
 use crate::model::Model;
-use crate::model::exited::Exited;
-use crate::model::stacks::StackHistory;
-use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants};
+use crate::model::stacks::{Scope, StackHistory};
+use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants, Watch, Watched};
 use crate::symbols::{Answer, Request};
 use column::{Column, Columns, SocketColumn, sets};
 use details::DetailsBook;
@@ -40,10 +49,12 @@ use find::Search;
 use help::Help;
 use keys::{Action, Key, Place};
 use layout::Layout;
-use lines::{Line, LineKey, SocketKey};
-use menu::{Menu, Pressed};
+use lines::{Line, LineKey, Lines, SocketKey};
+use look::Look;
+use menu::{Menu, Pressed, Topic};
 use names::Names;
 use prompt::Prompt;
+use shape::Shape;
 use stacks::StacksView;
 use table::{List, Table};
 use view::View;
@@ -70,6 +81,10 @@ pub enum Event {
     NamesNotSent(Request),
     /// An errand was run.
     Outcome(Outcome),
+    /// Choices were saved, or not, in words.
+    Saved(String),
+    /// What came of a file that was to be written, in one line.
+    Written(String),
     /// Somebody asked for the job to be stopped.
     Suspend,
     /// Somebody asked for an end.
@@ -83,14 +98,27 @@ pub enum Effect {
     Command(Command),
     /// Ask the symbol thread.
     Request(Request),
+    /// Keep what somebody chose about the looks.
+    Save(Look),
     /// Change a process, or look how it is set.
     Errand(Errand),
+    /// Write a profile.
+    Write(Box<Writing>),
     /// Forget what is on the terminal and draw everything.
     Redraw,
     /// Stop the job.
     Suspend,
     /// Leave.
     Quit,
+}
+
+/// A file to be written.
+#[derive(Debug, PartialEq)]
+pub struct Writing {
+    /// Its name; the form is told by its end.
+    pub path: PathBuf,
+    /// What is in it.
+    pub profile: Profile,
 }
 
 /// How the screen begins.
@@ -110,6 +138,10 @@ pub struct Start {
     pub who: String,
     /// Refuse everything that changes the system.
     pub readonly: bool,
+    /// Colours, units, columns.
+    pub look: Look,
+    /// Said at first.
+    pub notice: Option<String>,
 }
 
 /// A table of processes.
@@ -130,6 +162,7 @@ pub struct App {
     interval: Duration,
     who: String,
     readonly: bool,
+    look: Look,
     size: (u16, u16),
     view: View,
     /// Views to go back to.
@@ -147,9 +180,15 @@ pub struct App {
     shows_sockets: bool,
     /// The only process whose sockets are shown.
     socket_owner: Option<ProcKey>,
-    /// The exited that pass the filter.
-    exited: Exited,
-    unfolded: bool,
+    /// What the lines on screen are made from.
+    lines: Lines,
+    shape: Shape,
+    /// Lines folded that begin unfolded, and the other way round.
+    toggled: FxHashSet<LineKey>,
+    shows_threads: bool,
+    hides_kernel_threads: bool,
+    /// Processes that actions are for.
+    tags: FxHashSet<ProcKey>,
     /// Programs are shown with the directories they were started from.
     program_paths: bool,
     /// How many lines there were before the filter.
@@ -164,6 +203,7 @@ pub struct App {
     details: DetailsBook,
     /// What the collector was last told.
     wants: Wants,
+    watch: Option<Watch>,
     stacks: StacksView,
     history: StackHistory,
     /// The stack samples as they were when the screen was stopped.
@@ -178,10 +218,11 @@ impl App {
             let sort = start.sort.filter(|_| view == start.view).unwrap_or(view.first_sort());
             view.columns().map(|set| ProcessTable::new(set, sort))
         };
-        App {
+        let mut app = App {
             interval: start.interval,
             who: start.who,
             readonly: start.readonly,
+            look: start.look,
             size,
             view: start.view,
             trail: Vec::new(),
@@ -194,8 +235,12 @@ impl App {
             sockets: SocketTable::new(sets::SOCKETS, SocketColumn::Rx),
             shows_sockets: start.sockets,
             socket_owner: None,
-            exited: Exited::default(),
-            unfolded: false,
+            lines: Lines::default(),
+            shape: Shape::default(),
+            toggled: FxHashSet::default(),
+            shows_threads: false,
+            hides_kernel_threads: false,
+            tags: FxHashSet::default(),
             program_paths: false,
             unfiltered: 0,
             filter_text: start.filter.to_string(),
@@ -204,14 +249,17 @@ impl App {
             prompt: None,
             help: None,
             menu: None,
-            message: None,
+            message: start.notice.map(|text| Message { text, ticks: 0 }),
             details: DetailsBook::default(),
             wants: Wants::default(),
+            watch: None,
             stacks: StacksView::default(),
             history: StackHistory::default(),
             held_history: None,
             names: Names::default(),
-        }
+        };
+        app.apply_columns();
+        app
     }
 
     /// Takes in an event.
@@ -222,10 +270,15 @@ impl App {
             Event::Mouse(mouse) => self.mouse(mouse, &mut effects),
             Event::Paste(text) => self.paste(&text),
             Event::Resize(columns, rows) => self.size = (columns, rows),
-            Event::Update(Update::Sample(sample)) => self.take(sample),
+            Event::Update(Update::Sample(sample)) => {
+                effects.extend(self.names.note(&sample).into_iter().map(Effect::Request));
+                self.take(sample);
+            }
             Event::Update(Update::Details(answer)) => self.learn(answer),
             Event::Update(Update::End(error)) => self.end = Some(error),
+            Event::Saved(words) => self.say(words),
             Event::Outcome(outcome) => self.hear(outcome),
+            Event::Written(text) => self.say(text),
             Event::Names(answer) => self.names.answer(answer),
             Event::NamesNotSent(request) => {
                 self.names.not_sent(&request);
@@ -254,6 +307,7 @@ impl App {
         self.model = Model::default();
         self.model = Model::between(self.base.as_deref(), Arc::clone(&sample));
         self.details.tick(&sample);
+        self.forget_gone();
         self.base = Some(sample);
         self.message.take_if(|m| {
             m.ticks += 1;
@@ -293,14 +347,31 @@ impl App {
         match menu.press(event) {
             Pressed::Accepted => {
                 if let Some(menu) = self.menu.take() {
-                    self.accept_change(menu, effects);
+                    self.accept(menu, effects);
                 }
             }
-            Pressed::Cancelled => self.menu = None,
-            Pressed::Moved | Pressed::Toggled => {}
+            Pressed::Cancelled => self.close_menu(),
+            Pressed::Moved | Pressed::Toggled => self.preview(),
             Pressed::Foreign => return !matches!(keys::action(Key::of(event), self.places()), Some(Action::Redraw | Action::Suspend)),
         }
         true
+    }
+
+    /// Closes the list and takes nothing.
+    fn close_menu(&mut self) {
+        if let Some(menu) = self.menu.take() {
+            self.take_back(menu.topic);
+        }
+    }
+
+    /// Takes what is chosen in a list.
+    fn accept(&mut self, menu: Menu, effects: &mut Vec<Effect>) {
+        match menu.topic {
+            Topic::Group => self.group_by(menu.chosen()),
+            Topic::Setup => self.open_setup(menu.chosen()),
+            Topic::Theme(_) | Topic::Units(_) | Topic::Columns(..) => self.keep_look(effects),
+            _ => self.accept_change(menu, effects),
+        }
     }
 
     /// Brings what depends on everything else up to date, and asks others for what is missing.
@@ -322,6 +393,11 @@ impl App {
             self.wants = wants;
             effects.push(Effect::Command(Command::Want(wants)));
         }
+        let watch = self.watch_now();
+        if watch != self.watch {
+            self.watch.clone_from(&watch);
+            effects.push(Effect::Command(Command::Watch(watch)));
+        }
         let missing = self.missing_details(height);
         if !missing.is_empty() {
             effects.push(Effect::Command(Command::Details(missing)));
@@ -330,9 +406,24 @@ impl App {
 
     fn wants_now(&self) -> Wants {
         match self.layout().zip(self.process_table()) {
-            Some((layout, table)) => column::wants(&table.columns(table_width(&layout))),
-            None => Wants { sockets: self.shows_sockets(), page_allocs: false },
+            Some((layout, table)) => Wants { threads: self.shows_threads, ..column::wants(&table.columns(table_width(&layout))) },
+            None => Wants { sockets: self.shows_sockets(), ..Wants::NONE },
         }
+    }
+
+    /// The probe that the Stacks view needs, while it is on screen.
+    fn watch_now(&self) -> Option<Watch> {
+        let probe = self.stacks.measure().probe().filter(|_| self.view == View::Stacks)?;
+        let who = match self.stacks.scope() {
+            Scope::Machine => Watched::Everyone,
+            Scope::Process(key) => Watched::One(*key),
+            Scope::Set(keys) => Watched::Family(keys.iter().copied().collect()),
+            Scope::Cgroup(ids) => {
+                let tasks = &self.model.sample.tasks;
+                Watched::Family(tasks.iter().filter(|task| ids.contains(&task.cgroup_id)).map(|task| task.key).collect())
+            }
+        };
+        Some(Watch { probe, who })
     }
 
     fn say(&mut self, text: String) {

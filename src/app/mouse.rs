@@ -65,8 +65,9 @@ impl App {
         if placed.list.contains(at) {
             menu.click(placed.offset + usize::from(at.y - placed.list.y));
         } else if !placed.frame.contains(at) {
-            self.menu = None;
+            self.close_menu();
         }
+        self.preview();
     }
 
     fn close_chip(&mut self, effects: &mut Vec<Effect>) {
@@ -79,6 +80,7 @@ impl App {
     fn wheel(&mut self, lines: isize, effects: &mut Vec<Effect>) {
         if let Some(menu) = &mut self.menu {
             menu.move_by(lines);
+            self.preview();
         } else if self.help().is_some() {
             self.act(Action::Move(lines), effects);
         } else if self.view() == View::Stacks {

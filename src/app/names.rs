@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::stacks::{Missing, Naming};
-use crate::sample::{ProcKey, Sample};
+use crate::sample::{INTERPRETED, ProcKey, Sample};
 use crate::symbols::{Answer, Frame, Request};
 
 /// Addresses in one request: few enough that the hottest names come back at once.
@@ -18,6 +18,14 @@ const UNUSED_NS: u64 = 60_000_000_000;
 const STALE_NS: u64 = 300_000_000_000;
 /// How long the names of a process that is gone are kept: longer than its samples.
 const KEEP_GONE_NS: u64 = 600_000_000_000;
+
+/// Processes that the symbol thread is told of at one tick, so that their stacks have names when they are gone: each costs it about
+/// 0.2 ms.
+const NOTES_PER_TICK: usize = 8;
+/// It is told again after this long, should the process have loaded more code.
+const NOTE_AGAIN_NS: u64 = 60_000_000_000;
+/// Interpreted lines kept beyond those that samples held lately.
+const MAX_LINES: usize = 16_384;
 
 /// Names of addresses in one address space.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +66,11 @@ pub struct Names {
     user: FxHashMap<ProcKey, ProcNames>,
     kernel: Shelf,
     kernel_reason: Option<String>,
+    /// Lines of interpreted code, which come with the samples; and when one held them last.
+    lines: FxHashMap<u64, (Box<[Frame]>, u64)>,
     asked: FxHashSet<(Option<ProcKey>, u64)>,
+    /// Processes the symbol thread was told of: their program, and when.
+    noted: FxHashMap<ProcKey, (u64, u64)>,
     version: u64,
     epoch: u64,
     now_ns: u64,
@@ -68,6 +80,7 @@ impl Names {
     /// Forgets names that a new program in an old process made wrong, and those of processes long gone. Call once per tick.
     pub fn tick(&mut self, sample: &Sample) {
         self.now_ns = sample.at_ns;
+        self.learn_lines(sample);
         let before = self.user.len();
         for (key, names) in &mut self.user {
             let Ok(at) = sample.tasks.binary_search_by_key(key, |task| task.key) else { continue };
@@ -84,6 +97,45 @@ impl Names {
         if self.user.len() < before {
             self.version += 1;
         }
+    }
+
+    fn learn_lines(&mut self, sample: &Sample) {
+        let before = self.lines.len();
+        for (number, line) in &sample.stacks.interpreted {
+            let (_, seen_ns) = self.lines.entry(*number).or_insert_with(|| ([line.into()].into(), 0));
+            *seen_ns = sample.at_ns;
+        }
+        self.version += u64::from(self.lines.len() > before);
+        if self.lines.len() > MAX_LINES {
+            self.lines.retain(|_, (_, seen_ns)| sample.at_ns.saturating_sub(*seen_ns) <= KEEP_GONE_NS);
+        }
+    }
+
+    /// What to tell the symbol thread of the processes in a sample, hottest first; it counts as sent.
+    pub fn note(&mut self, sample: &Sample) -> Vec<Request> {
+        let now_ns = sample.at_ns;
+        self.noted.retain(|_, (_, at_ns)| now_ns.saturating_sub(*at_ns) <= KEEP_GONE_NS);
+        let exec_id = |key| sample.tasks.binary_search_by_key(key, |task| task.key).ok().map(|at| sample.tasks[at].exec_id);
+        let is_due = |key: &ProcKey, exec_id| match self.noted.get(key) {
+            Some((noted, at_ns)) => *noted != exec_id || now_ns.saturating_sub(*at_ns) > NOTE_AGAIN_NS,
+            None => true,
+        };
+        let mut due: FxHashMap<ProcKey, (u64, u32)> = FxHashMap::default();
+        for count in sample.stacks.counts.iter().filter(|count| !count.user.is_empty()) {
+            if let Some(exec_id) = exec_id(&count.key).filter(|&exec_id| is_due(&count.key, exec_id)) {
+                due.entry(count.key).or_insert((exec_id, 0)).1 += count.count;
+            }
+        }
+        let mut due: Vec<_> = due.into_iter().collect();
+        due.sort_unstable_by_key(|(key, (_, samples))| (std::cmp::Reverse(*samples), *key));
+        due.truncate(NOTES_PER_TICK);
+        let request = |(key, (exec_id, _))| {
+            self.noted.insert(key, (exec_id, now_ns));
+            let stacks = sample.stacks.counts.iter().filter(|count| count.key == key);
+            let user: FxHashSet<u64> = stacks.flat_map(|count| &*count.user).copied().filter(|a| *a < INTERPRETED).collect();
+            Request { key, user: user.into_iter().collect(), only_keep: true, ..Request::default() }
+        };
+        due.into_iter().map(request).collect()
     }
 
     /// Takes in an answer of the symbol thread.
@@ -143,6 +195,10 @@ impl Names {
 
     /// Gives back a request that could not be sent, so that the next [`Names::ask`] makes it again.
     pub fn not_sent(&mut self, request: &Request) {
+        if request.only_keep {
+            self.noted.remove(&request.key);
+            return;
+        }
         for address in &request.user {
             self.asked.remove(&(Some(request.key), *address));
         }
@@ -190,6 +246,9 @@ impl Naming for Names {
     }
 
     fn user(&self, key: ProcKey, address: u64) -> Option<&[Frame]> {
+        if address >= INTERPRETED {
+            return Some(self.lines.get(&address).map_or(&[], |(frames, _)| frames));
+        }
         self.user.get(&key)?.shelf.frames.get(&address).map(|frames| &**frames)
     }
 

@@ -12,12 +12,14 @@ pub enum Purpose {
     Filter,
     /// Time between samples.
     Delay,
+    /// The file to write stacks to.
+    Export,
 }
 
 impl Purpose {
     /// What stands before the text.
     pub fn label(self) -> &'static str {
-        ["Search: ", "Filter: ", "Delay: "][self as usize]
+        ["Search: ", "Filter: ", "Delay: ", "Write to: "][self as usize]
     }
 }
 

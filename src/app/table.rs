@@ -11,6 +11,8 @@ const ROOM_FOR_COMMAND: u16 = 28;
 pub struct Table<K, L, C: 'static> {
     /// Its columns.
     pub set: Set<C>,
+    /// Columns that somebody chose in their place.
+    pub chosen: Option<Vec<C>>,
     /// Column it is sorted by.
     pub sort: C,
     /// Largest first.
@@ -29,12 +31,33 @@ pub struct Table<K, L, C: 'static> {
 impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
     /// An empty table.
     pub fn new(set: Set<C>, sort: C) -> Self {
-        Table { set, sort, descending: sort.descends(), lines: Vec::new(), offset: 0, selected: None, cursor: 0, ranks: Ranks::default() }
+        Table {
+            set,
+            chosen: None,
+            sort,
+            descending: sort.descends(),
+            lines: Vec::new(),
+            offset: 0,
+            selected: None,
+            cursor: 0,
+            ranks: Ranks::default(),
+        }
     }
 
     /// Takes a tick's lines, ascending by key. Returns the selected key if it is not among them; the selection then moves to its neighbour.
     pub fn arrange(&mut self, entries: &[Entry<'_, K, L>]) -> Option<K> {
-        self.lines = order::sort(entries, self.descending, &mut self.ranks);
+        let lines = self.sort(entries);
+        self.show(lines)
+    }
+
+    /// Brings entries, ascending by key, in the order that somebody asked for.
+    pub fn sort<M: Copy>(&mut self, entries: &[Entry<'_, K, M>]) -> Vec<(K, M)> {
+        order::sort(entries, self.descending, &mut self.ranks)
+    }
+
+    /// Takes lines as they are to stand; see [`Table::arrange`].
+    pub fn show(&mut self, lines: Vec<(K, L)>) -> Option<K> {
+        self.lines = lines;
         self.find_selected()
     }
 
@@ -96,8 +119,11 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
     /// by is always there.
     pub fn columns(&self, width: u16) -> Vec<C> {
         let fit = |width| {
-            let lean = column::fit(Set { more: &[], ..self.set }, width);
-            let rich = column::fit(self.set, width.saturating_sub(ROOM_FOR_COMMAND));
+            if let Some(chosen) = &self.chosen {
+                return column::fit(chosen, &[], width);
+            }
+            let lean = column::fit(self.set.first, &[], width);
+            let rich = column::fit(self.set.first, self.set.more, width.saturating_sub(ROOM_FOR_COMMAND));
             if rich.len() > lean.len() { rich } else { lean }
         };
         let columns = fit(width);
@@ -108,6 +134,11 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
         let at = columns.iter().position(|c| c.takes_the_rest()).unwrap_or(columns.len());
         columns.insert(at, self.sort);
         columns
+    }
+
+    /// Whether it has a column, if the screen is wide enough.
+    pub fn has(&self, column: C) -> bool {
+        self.chosen.as_ref().map_or(self.set.first.contains(&column) || self.set.more.contains(&column), |chosen| chosen.contains(&column))
     }
 
     /// The lines on a screen of `height` lines, with the index of the first.

@@ -5,7 +5,7 @@ use crossterm::event::KeyEvent;
 use super::filter::{self, Filter};
 use super::keys::{self, Action, Key};
 use super::prompt::{Purpose, Typed};
-use super::{App, Effect};
+use super::{App, Effect, Writing};
 use crate::delay;
 use crate::sample::Command;
 
@@ -15,7 +15,7 @@ impl App {
         let Some(prompt) = &mut self.prompt else { return false };
         match prompt.press(key) {
             Typed::Changed => self.prompt_changed(),
-            Typed::Accepted => self.accept(effects),
+            Typed::Accepted => self.accept_text(effects),
             Typed::Cancelled => self.cancel(),
             Typed::Nothing => {}
             Typed::NotText => return !self.moves(key),
@@ -42,14 +42,14 @@ impl App {
         let result = match purpose {
             Purpose::Search => self.search_for(&text),
             Purpose::Filter => self.filter_by(&text),
-            Purpose::Delay => Ok(()),
+            Purpose::Delay | Purpose::Export => Ok(()),
         };
         if let Some(prompt) = &mut self.prompt {
             prompt.error = result.err();
         }
     }
 
-    fn accept(&mut self, effects: &mut Vec<Effect>) {
+    fn accept_text(&mut self, effects: &mut Vec<Effect>) {
         let Some(prompt) = self.prompt.take() else { return };
         match prompt.purpose {
             Purpose::Search if prompt.text().is_empty() => self.search = None,
@@ -63,6 +63,14 @@ impl App {
                 }
                 Err(error) => self.prompt = Some(prompt.with_error(error)),
             },
+            Purpose::Export => {
+                let history = self.held_history.as_ref().unwrap_or(&self.history);
+                let profile = self.stacks.profile(history, &self.names, self.model.sample.unix_ms);
+                match profile.stacks.is_empty() {
+                    true => self.say("Nothing to write: there are no stacks in view".into()),
+                    false => effects.push(Effect::Write(Box::new(Writing { path: prompt.text().into(), profile }))),
+                }
+            }
         }
     }
 
@@ -73,7 +81,7 @@ impl App {
             Purpose::Filter => {
                 let _ = self.filter_by(&prompt.before);
             }
-            Purpose::Delay => {}
+            Purpose::Delay | Purpose::Export => {}
         }
     }
 

@@ -181,7 +181,7 @@ fn writer(format: Format, view: View, fields: &[String]) -> Result<Writer, Optio
 fn table(view: View, names: &[String]) -> Result<text::Table, OptionsError> {
     Ok(match view {
         View::Stacks => text::Table::Stacks,
-        View::Sockets if names.is_empty() => text::Table::Sockets(fit(sets::SOCKETS, u16::MAX)),
+        View::Sockets if names.is_empty() => text::Table::Sockets(fit(sets::SOCKETS.first, sets::SOCKETS.more, u16::MAX)),
         View::Sockets => text::Table::Sockets(columns(names)?),
         _ if names.is_empty() => text::Table::Processes(view.columns().first.to_vec()),
         _ => text::Table::Processes(columns(names)?),

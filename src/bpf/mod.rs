@@ -74,6 +74,8 @@ skeletons! {
     stacks StacksSkelBuilder
     /// Skeleton of `mem.bpf.c`.
     mem MemSkelBuilder
+    /// Skeleton of `watch.bpf.c`.
+    watch WatchSkelBuilder
 }
 
 // SAFETY: integers and arrays of bytes only.

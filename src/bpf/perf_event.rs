@@ -1,4 +1,4 @@
-//! Timers that run a BPF program: one `cpu-clock` perf event per CPU. Closing the descriptor stops the timer.
+//! Software perf events that run a BPF program: a timer (`cpu-clock`) or page faults of one CPU. Closing the descriptor ends the event.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -15,7 +15,36 @@ const IOC_ENABLE: libc::c_ulong = 0x2400;
 /// Fails with `EACCES`/`EPERM` without `CAP_PERFMON` (or where `perf_event_paranoid` forbids it), `ENODEV` when the CPU is offline and
 /// `EINVAL` when `hz` is above `perf_event_max_sample_rate`.
 pub fn tick_on_cpu(cpu: u32, hz: u32, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let event = open_cpu_clock(cpu, hz)?;
+    let mut attr = software(libbpf_sys::PERF_COUNT_SW_CPU_CLOCK);
+    attr.__bindgen_anon_1.sample_freq = u64::from(hz);
+    attr.set_freq(1);
+    attr.set_exclude_idle(1);
+    run(attr, cpu, program)
+}
+
+/// Runs `program` at every minor (or major) page fault that user memory takes on `cpu`, for as long as the descriptor is open.
+///
+/// Fails as [`tick_on_cpu`] does.
+pub fn each_fault_on_cpu(cpu: u32, major: bool, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let which = if major { libbpf_sys::PERF_COUNT_SW_PAGE_FAULTS_MAJ } else { libbpf_sys::PERF_COUNT_SW_PAGE_FAULTS_MIN };
+    let mut attr = software(which);
+    attr.__bindgen_anon_1.sample_period = 1;
+    run(attr, cpu, program)
+}
+
+fn software(which: libbpf_sys::perf_sw_ids) -> libbpf_sys::perf_event_attr {
+    let mut attr = libbpf_sys::perf_event_attr {
+        type_: libbpf_sys::PERF_TYPE_SOFTWARE,
+        size: size_of::<libbpf_sys::perf_event_attr>() as u32,
+        config: u64::from(which),
+        ..Default::default()
+    };
+    attr.set_disabled(1);
+    attr
+}
+
+fn run(attr: libbpf_sys::perf_event_attr, cpu: u32, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let event = open(&attr, cpu)?;
     ioctl(&event, IOC_SET_BPF, program.as_raw_fd())?;
     ioctl(&event, IOC_ENABLE, 0)?;
     Ok(event)
@@ -23,28 +52,18 @@ pub fn tick_on_cpu(cpu: u32, hz: u32, program: BorrowedFd<'_>) -> io::Result<Own
 
 /// Whether this thread may have such timers, tried on the first CPU.
 pub fn is_allowed() -> bool {
-    !matches!(open_cpu_clock(0, 1), Err(error) if error.kind() == io::ErrorKind::PermissionDenied)
+    !matches!(open(&software(libbpf_sys::PERF_COUNT_SW_CPU_CLOCK), 0), Err(error) if error.kind() == io::ErrorKind::PermissionDenied)
 }
 
-/// A stopped timer.
-fn open_cpu_clock(cpu: u32, hz: u32) -> io::Result<OwnedFd> {
-    let mut attr = libbpf_sys::perf_event_attr {
-        type_: libbpf_sys::PERF_TYPE_SOFTWARE,
-        size: size_of::<libbpf_sys::perf_event_attr>() as u32,
-        config: u64::from(libbpf_sys::PERF_COUNT_SW_CPU_CLOCK),
-        ..Default::default()
-    };
-    attr.__bindgen_anon_1.sample_freq = u64::from(hz);
-    attr.set_freq(1);
-    attr.set_disabled(1);
-    attr.set_exclude_idle(1);
+/// A stopped event of one CPU, whichever task runs there.
+fn open(attr: &libbpf_sys::perf_event_attr, cpu: u32) -> io::Result<OwnedFd> {
     let cpu = libc::c_int::try_from(cpu).map_err(|_| io::ErrorKind::InvalidInput)?;
     let (every_task, no_group) = (-1, -1);
     // SAFETY: `attr` is whole and lives through the call; the kernel only reads it.
     let fd = unsafe {
         libc::syscall(
             libc::SYS_perf_event_open,
-            &raw const attr,
+            attr as *const libbpf_sys::perf_event_attr,
             every_task,
             cpu,
             no_group,

@@ -27,6 +27,11 @@ enum eb_miss {
 	EB_MISS_TABLE = 3, /* the table of a file it maps */
 };
 
+/* Python frames of one stack, two words each. */
+#define EB_PY_FRAMES 128
+/* A power of two, too. */
+#define EB_SAMPLE_WORDS (EB_FRAMES + 2 * EB_PY_FRAMES)
+
 /* What the value of a sample sums up. */
 enum eb_weight {
 	EB_ON_CPU = 0, /* 1 */
@@ -54,8 +59,9 @@ struct eb_stack_sample {
 	__u16 kernel_frames;
 	__u16 user_frames;
 	__u8 weight; /* enum eb_weight */
-	__u8 pad[7];
-	__u64 frames[EB_FRAMES]; /* kernel, then user, innermost first */
+	__u8 python_frames;
+	__u8 pad[6];
+	__u64 frames[EB_SAMPLE_WORDS]; /* kernel, user, Python (two words each), innermost first */
 };
 _Static_assert(__builtin_offsetof(struct eb_stack_sample, frames) == 56,
 	       "collect/stacks/fold.rs decodes this");

@@ -12,6 +12,7 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 #include "unwind.bpf.h"
+#include "python.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -21,6 +22,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* Size of the ring, set before load; the collector sets the map's to the same. */
 const volatile __u64 ring_bytes = 512 * 1024;
+/* Whether Python frames are read, set before load. */
+const volatile bool with_python = true;
 
 /* Samples on their way to user space. */
 struct {
@@ -69,15 +72,15 @@ static __always_inline __u64 wakeup(__u64 bytes)
 	return BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline void put(struct eb_stack_sample *sample, __u32 frames)
+static __always_inline void put(struct eb_stack_sample *sample, __u32 words)
 {
 	__u32 zero = 0;
 	__u64 *lost;
 	__u64 bytes;
 
-	if (frames >= EB_FRAMES)
+	if (words >= EB_SAMPLE_WORDS)
 		return;
-	bytes = __builtin_offsetof(struct eb_stack_sample, frames) + frames * sizeof(__u64);
+	bytes = __builtin_offsetof(struct eb_stack_sample, frames) + words * sizeof(__u64);
 	if (!bpf_ringbuf_output(&stacks_ring, sample, bytes,
 				is_news(sample) ? BPF_RB_FORCE_WAKEUP : wakeup(bytes)))
 		return;
@@ -97,6 +100,7 @@ static __always_inline void identify(struct eb_stack_sample *sample, __u64 ids)
 	sample->miss = EB_NO_MISS;
 	sample->kernel_frames = 0;
 	sample->user_frames = 0;
+	sample->python_frames = 0;
 	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
 }
 
@@ -128,9 +132,14 @@ int stacks_tick(struct bpf_perf_event_data *ctx)
 	if (!(EB_CURRENT(flags) & (EB_PF_KTHREAD | EB_PF_IO_WORKER))) {
 		walk->sample.quality = EB_CUT;
 		/* An exiting task without mm would read through the page tables of another. */
-		if (EB_CURRENT(mm) && eb_tick_user_regs(ctx, in_kernel, &walk->regs))
-			eb_walk_user(ctx, walk, slot);
+		if (EB_CURRENT(mm)) {
+			if (eb_tick_user_regs(ctx, in_kernel, &walk->regs))
+				eb_walk_user(ctx, walk, slot);
+			if (with_python)
+				eb_walk_python(&walk->sample, slot);
+		}
 	}
-	put(&walk->sample, walk->sample.kernel_frames + walk->sample.user_frames);
+	put(&walk->sample, walk->sample.kernel_frames + walk->sample.user_frames +
+				   2 * (__u32)walk->sample.python_frames);
 	return 0;
 }

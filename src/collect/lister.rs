@@ -33,6 +33,14 @@ impl Lister {
         }
     }
 
+    /// Whether to tell of threads one by one.
+    pub fn want_threads(&mut self, wanted: bool) {
+        match self {
+            Lister::Kernel(tasks) => tasks.want_threads(wanted),
+            Lister::Proc { proc, .. } => proc.want_threads(wanted),
+        }
+    }
+
     /// Tells what became of the processes read last: [`Tasks::remember`].
     pub fn remember(&mut self, list: TaskList) {
         if let Lister::Kernel(tasks) = self {

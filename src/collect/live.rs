@@ -14,11 +14,12 @@ use super::net::{Net, NetReading};
 use super::proc_fs::ProcFs;
 use super::stacks::Stacks;
 use super::tasks::{TaskReading, Tasks};
+use super::watch::Watcher;
 use super::{Source, SourceError};
 use crate::bpf::{memory, words};
 use crate::clock;
 use crate::rights::{Work, narrow};
-use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, TaskList, Wants};
+use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, TaskList, Wants, Watch};
 
 /// All that the kernel gives on this machine.
 pub struct Live {
@@ -30,6 +31,7 @@ pub struct Live {
     rest: Option<Rest>,
     /// A sample was taken.
     began: bool,
+    watcher: Watcher,
     machine: MachineReader,
     wants: Wants,
     /// Processes with totals that stood on no list at the last reading.
@@ -75,6 +77,7 @@ impl Live {
             mem: Err(String::new()),
             rest: Some(rest),
             began: false,
+            watcher: Watcher::new(rest.choice.wants(Domain::Watch).err()),
             machine: MachineReader::open(),
             wants: Wants::default(),
             strangers: Vec::new(),
@@ -85,11 +88,24 @@ impl Live {
         }
         match refused {
             Some(reason) if live.net.is_err() && live.stacks.is_err() && live.mem.is_err() => Err(reason),
-            _ => Ok(live),
+            _ => {
+                if live.rest.is_none() {
+                    give_up_rights();
+                }
+                Ok(live)
+            }
         }
     }
 
-    /// Loads what is still to be loaded. Rights are for this.
+    /// Loads what was put off, and ends what it took the rights for.
+    fn complete(&mut self) {
+        if self.rest.is_some() {
+            self.load_rest();
+            give_up_rights();
+        }
+    }
+
+    /// Loads what is still to be loaded.
     fn load_rest(&mut self) {
         let Some(Rest { hz, unwind_bytes, choice }) = self.rest.take() else { return };
         // Most of opening is libbpf reading the kernel's types anew for each object: side by side, all is there sooner.
@@ -102,8 +118,6 @@ impl Live {
         self.stacks = stacks.and_then(|stacks| watch(&self.rings, stacks.wake_fd()).map(|()| stacks));
         memory::after_loading();
         self.want(self.wants);
-        // The thread that asked for all this gives up its own rights, meets the same refusal and says so.
-        let _ = narrow(Work::Collect);
     }
 
     fn status(&self) -> Vec<DomainStatus> {
@@ -112,11 +126,24 @@ impl Live {
             status_or_off(Domain::Net, &self.net, Net::status),
             status_or_off(Domain::Stacks, &self.stacks, Stacks::status),
             status_or_off(Domain::Mem, &self.mem, Mem::status),
+            self.watcher.status(),
         ];
         if self.rest.is_some() {
-            status.iter_mut().skip(1).for_each(|status| status.health = Health::Loading);
+            let loading = [Domain::Net, Domain::Stacks, Domain::Mem];
+            let waiting = status.iter_mut().filter(|status| loading.contains(&status.domain));
+            waiting.for_each(|status| status.health = Health::Loading);
         }
         status
+    }
+
+    /// Tables for the processes that are watched.
+    fn tell_unwinder(&mut self) {
+        let sampled = self.watcher.take_sampled();
+        if let Some(unwinder) = self.stacks.as_ref().ok().and_then(Stacks::unwinder)
+            && !sampled.is_empty()
+        {
+            unwinder.sampled(sampled);
+        }
     }
 
     /// Bytes and page allocations belong into the process they were counted for, alive or just gone.
@@ -165,7 +192,7 @@ impl Live {
 impl Source for Live {
     fn sample(&mut self) -> Result<Sample, SourceError> {
         if self.began {
-            self.load_rest();
+            self.complete();
         }
         self.began = true;
         let mut reading = self.tasks.read();
@@ -174,14 +201,17 @@ impl Source for Live {
         (machine.irq_apart, machine.steal_apart) = self.tasks.apart();
         let tasks = TaskList::from(reading.tasks);
         self.tasks.remember(tasks.clone());
-        let stacks = match &mut self.stacks {
+        let mut stacks = match &mut self.stacks {
             Ok(stacks) => stacks.read(),
             Err(_) => sample::Stacks::default(),
         };
+        stacks.counts.extend(self.watcher.read(&tasks));
+        self.tell_unwinder();
         let mut sample = Sample {
             at_ns: reading.at_ns,
             unix_ms: clock::unix_ms(),
             tasks,
+            threads: reading.threads,
             exits: reading.exits,
             sockets,
             stacks,
@@ -199,8 +229,19 @@ impl Source for Live {
 
     fn want(&mut self, wants: Wants) {
         self.wants = wants;
+        self.tasks.want_threads(wants.threads);
         if let Ok(mem) = &mut self.mem {
             mem.want(wants.page_allocs);
+        }
+    }
+
+    fn watch(&mut self, watch: Option<Watch>) {
+        self.complete();
+        self.watcher.want(watch, self.stacks.as_ref().ok().map(Stacks::tables));
+        self.tell_unwinder();
+        if let Some(fd) = self.watcher.wake_fd() {
+            // A ring that is there already stays; one that cannot be added is read at the tick.
+            let _ = epoll::add(&self.rings, fd, epoll::EventData::new_u64(u64::MAX), epoll::EventFlags::IN);
         }
     }
 
@@ -213,6 +254,8 @@ impl Source for Live {
         if let Ok(stacks) = &mut self.stacks {
             stacks.drain();
         }
+        self.watcher.drain();
+        self.tell_unwinder();
     }
 }
 
@@ -242,6 +285,11 @@ fn open_stacks(hz: u32, unwind_bytes: u64, choice: Choice) -> Result<Stacks, Str
         0 => Err("sampling is off: start without --hz 0".to_owned()),
         hz => Stacks::with_memory(hz, unwind_bytes),
     }
+}
+
+/// The thread that asked for a source gives up its own rights, meets the same refusal and says so.
+fn give_up_rights() {
+    let _ = narrow(Work::Collect);
 }
 
 fn joined<T>(opening: ScopedJoinHandle<'_, Result<T, String>>) -> Result<T, String> {

@@ -18,6 +18,7 @@ pub mod start;
 pub mod tasks;
 mod thread;
 pub mod types;
+pub mod watch;
 
 pub(crate) use details::open_process;
 pub use source::{Source, SourceError};

@@ -18,7 +18,7 @@ use super::proc_file::read_once;
 use super::tasks::TaskReading;
 use super::{Source, SourceError};
 use crate::clock::{self, tick_ns};
-use crate::sample::{Comm, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, Wants};
+use crate::sample::{Comm, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, Thread, Wants};
 use stat::{SchedStat, Stat, Status};
 
 /// Rounds after which an idle process is read anew; spread over the processes by pid.
@@ -35,6 +35,7 @@ pub struct ProcFs {
     round: u32,
     /// As of the round before, ascending by pid.
     known: Vec<Known>,
+    wants_threads: bool,
     buffer: Box<[u8]>,
     path: String,
 }
@@ -64,6 +65,7 @@ impl ProcFs {
             tick_ns: tick_ns(),
             round: 0,
             known: Vec::new(),
+            wants_threads: false,
             buffer: vec![0; BUFFER_BYTES].into(),
             path: String::new(),
         })
@@ -89,7 +91,14 @@ impl ProcFs {
     pub(super) fn read_tasks(&mut self) -> Result<TaskReading, SourceError> {
         self.walk()?;
         let tasks = self.known.iter().map(|known| known.task).collect();
-        Ok(TaskReading { at_ns: clock::boottime_ns(), tasks, exits: Vec::new() })
+        let at_ns = clock::boottime_ns();
+        let threads = if self.wants_threads { self.threads() } else { Vec::new() };
+        Ok(TaskReading { at_ns, tasks, exits: Vec::new(), threads })
+    }
+
+    /// Whether to tell of threads one by one.
+    pub(super) fn want_threads(&mut self, wanted: bool) {
+        self.wants_threads = wanted;
     }
 
     /// The instant as coarse as /proc tells it.
@@ -134,6 +143,22 @@ impl ProcFs {
         read_once(&self.proc, self.path.as_str(), &mut self.buffer).ok()
     }
 
+    /// The threads of processes that have several, the first of each left out.
+    fn threads(&mut self) -> Vec<Thread> {
+        let keys: Vec<ProcKey> = self.known.iter().filter(|known| known.task.threads > 1).map(|known| known.task.key).collect();
+        let mut threads = Vec::new();
+        for key in keys {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let directory = rustix::fs::openat(&self.proc, format!("{}/task", key.pid), flags, Mode::empty());
+            let Ok(tids) = directory.and_then(|directory| list::pids(&directory)) else { continue };
+            for tid in tids.into_iter().filter(|tid| *tid != key.pid) {
+                let stat = self.read(key.pid, &format!("task/{tid}/stat")).and_then(stat::stat);
+                threads.extend(stat.map(|stat| thread(key, tid, &stat, self.tick_ns)));
+            }
+        }
+        threads
+    }
+
     fn status(&self) -> Vec<DomainStatus> {
         let mut reason = self.reason.clone();
         if self.known.first().is_none_or(|known| known.task.key.pid != 1) {
@@ -141,7 +166,7 @@ impl ProcFs {
         }
         let health = |domain| match domain {
             Domain::Tasks => Health::Degraded { reason: reason.clone() },
-            Domain::Net | Domain::Stacks | Domain::Mem => Health::Off { reason: reason.clone() },
+            Domain::Net | Domain::Stacks | Domain::Mem | Domain::Watch => Health::Off { reason: reason.clone() },
         };
         Domain::ALL.map(|domain| DomainStatus { domain, health: health(domain), lost: 0, cost: None }).into()
     }
@@ -151,10 +176,12 @@ impl Source for ProcFs {
     fn sample(&mut self) -> Result<Sample, SourceError> {
         self.walk()?;
         let at_ns = clock::boottime_ns();
+        let threads = if self.wants_threads { self.threads() } else { Vec::new() };
         Ok(Sample {
             at_ns,
             unix_ms: clock::unix_ms(),
             tasks: self.known.iter().map(|known| known.task).collect(),
+            threads,
             machine: self.machine.read(),
             status: self.status(),
             own_cpu_ns: clock::own_cpu_ns(),
@@ -162,7 +189,9 @@ impl Source for ProcFs {
         })
     }
 
-    fn want(&mut self, _wants: Wants) {}
+    fn want(&mut self, wants: Wants) {
+        self.want_threads(wants.threads);
+    }
 }
 
 fn task(key: ProcKey, stat: &Stat, status: &Status, counters: Counters) -> Task {
@@ -181,6 +210,11 @@ fn task(key: ProcKey, stat: &Stat, status: &Status, counters: Counters) -> Task 
         counters,
         memory: status.memory,
     }
+}
+
+fn thread(key: ProcKey, tid: u32, stat: &Stat, tick_ns: u64) -> Thread {
+    let counters = counters(stat, &Status::default(), None, tick_ns);
+    Thread { key, tid, comm: stat.comm, state: stat.state, nice: stat.nice, last_cpu: stat.last_cpu, counters }
 }
 
 /// `stat` counts for the whole process, dead threads included; `schedstat` and the switches in `status` for the first thread

@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use crate::sample::{Details, Origin, ProcKey, Sample, Wants};
+use crate::sample::{Details, Origin, ProcKey, Sample, Wants, Watch};
 
 /// Why a source cannot go on. Each says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,9 @@ pub trait Source {
 
     /// Attaches and detaches what lives only as long as it is shown.
     fn want(&mut self, wants: Wants);
+
+    /// Starts, changes or ends a costly probe, where the source has any.
+    fn watch(&mut self, _watch: Option<Watch>) {}
 
     /// Readable when rings should be drained before the next tick.
     fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -64,6 +67,10 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn want(&mut self, wants: Wants) {
         (**self).want(wants);
+    }
+
+    fn watch(&mut self, watch: Option<Watch>) {
+        (**self).watch(watch);
     }
 
     fn wake_fd(&self) -> Option<BorrowedFd<'_>> {

@@ -3,7 +3,8 @@
 //! The timers run only while this lives. A sample is lost when the ring is full (counted in the kernel) or when nobody
 //! reads for so long that the fold is full (counted here); both are in [`Stacks::status`].
 
-mod fold;
+pub(super) mod fold;
+mod python;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::collect::check::refused;
 use crate::sample::{self, Domain, DomainStatus, Health, ProcKey};
 use crate::unwind::{TableMaps, Unwinder};
 use fold::Fold;
+use python::Python;
 
 const ONLINE_CPUS: &str = "/sys/devices/system/cpu/online";
 const MAX_SAMPLE_RATE: &str = "/proc/sys/kernel/perf_event_max_sample_rate";
@@ -48,6 +50,8 @@ pub struct Stacks {
     lost: MapHandle,
     tables: TableMaps,
     unwinder: Option<Unwinder>,
+    /// Names Python frames, or why there are none.
+    python: Result<Python, String>,
 }
 
 /// Memory for unwind tables where nobody says otherwise, bytes.
@@ -72,12 +76,15 @@ impl Stacks {
         let (hz, slowed) = allowed_rate(hz, fs::read_to_string(MAX_SAMPLE_RATE).ok().as_deref());
         let online = File::open(ONLINE_CPUS).map_err(|e| format!("cannot read {ONLINE_CPUS}: {e}"))?;
         let cpus = parse_cpu_list(&read_again(&online)).last().map_or(1, |last| last + 1);
-        let Loaded { program, ring: ring_map, lost, tables } = load(ring_bytes(cpus)).map_err(|e| refused(&e))?;
+        let Loaded { program, ring: ring_map, lost, tables, python } = load(ring_bytes(cpus))?;
+        let python = python.and_then(|map| Python::start(map).map_err(|e| format!("no thread for Python frames: {e}")));
         let unwinder = tables.try_clone().ok().and_then(|tables| Unwinder::spawn(tables, unwind_bytes).ok());
         let fold = Rc::new(RefCell::new(Fold::default()));
-        let (ring, wake) = open_ring(&ring_map, &fold).map_err(|e| format!("cannot map the stack ring: {e}"))?;
+        let sink = Rc::clone(&fold);
+        let (ring, wake) =
+            open_ring(&ring_map, move |record| sink.borrow_mut().add(record)).map_err(|e| format!("cannot map the stack ring: {e}"))?;
         let (refused, timers) = (BTreeMap::new(), BTreeMap::new());
-        let mut stacks = Stacks { hz, slowed, refused, program, timers, online, ring, wake, fold, lost, tables, unwinder };
+        let mut stacks = Stacks { hz, slowed, refused, program, timers, online, ring, wake, fold, lost, tables, unwinder, python };
         stacks.follow_cpus();
         match stacks.refused.values().next() {
             Some(reason) if stacks.timers.is_empty() => Err(reason.clone()),
@@ -89,7 +96,12 @@ impl Stacks {
     pub fn read(&mut self) -> sample::Stacks {
         self.follow_cpus();
         self.drain();
-        sample::Stacks { hz: self.hz, counts: self.fold.borrow_mut().take(), interpreted: Vec::new() }
+        let folded = self.fold.borrow_mut().take();
+        let (counts, interpreted) = match &mut self.python {
+            Ok(python) => python.name(folded),
+            Err(_) => (folded.into_iter().map(|stack| stack.count).collect(), Vec::new()),
+        };
+        sample::Stacks { hz: self.hz, counts, interpreted }
     }
 
     /// Readable once the ring is more than a quarter full, until it is drained.
@@ -132,7 +144,8 @@ impl Stacks {
         });
         DomainStatus {
             domain: Domain::Stacks,
-            health: match refused.or_else(|| self.slowed.clone()).or_else(|| self.why_cut()) {
+            health: match refused.or_else(|| self.slowed.clone()).or_else(|| self.why_cut()).or_else(|| self.python.as_ref().err().cloned())
+            {
                 Some(reason) => Health::Degraded { reason },
                 None => Health::Live,
             },
@@ -174,20 +187,32 @@ impl Stacks {
     }
 }
 
+/// Handles that outlive the skeleton.
 struct Loaded {
     program: ProgramHandle,
     ring: MapHandle,
     lost: MapHandle,
     tables: TableMaps,
+    /// Where interpreters are told of; why Python frames are left out.
+    python: Result<MapHandle, String>,
 }
 
-/// Loads the program; the handles outlive the skeleton.
-fn load(ring_bytes: u32) -> libbpf_rs::Result<Loaded> {
+/// Loads the program, without its Python part where the kernel refuses that.
+fn load(ring_bytes: u32) -> Result<Loaded, String> {
+    let whole = load_part(ring_bytes, true);
+    whole.or_else(|why| {
+        let loaded = load_part(ring_bytes, false).map_err(|e| refused(&e))?;
+        Ok(Loaded { python: Err(format!("no Python frames: the kernel refused to read them: {why}")), ..loaded })
+    })
+}
+
+fn load_part(ring_bytes: u32, with_python: bool) -> libbpf_rs::Result<Loaded> {
     let mut storage = MaybeUninit::uninit();
     let mut open = builder::<StacksSkelBuilder>().open(&mut storage)?;
     open.maps.stacks_ring.set_max_entries(ring_bytes)?;
     if let Some(config) = open.maps.rodata_data.as_deref_mut() {
         config.ring_bytes = u64::from(ring_bytes);
+        config.with_python = with_python;
     }
     let skel = open.load()?;
     let maps = &skel.maps;
@@ -200,15 +225,15 @@ fn load(ring_bytes: u32) -> libbpf_rs::Result<Loaded> {
             rules: MapHandle::try_from(&maps.unwind_rules)?,
             procs: MapHandle::try_from(&maps.unwind_procs)?,
         },
+        python: Ok(MapHandle::try_from(&maps.stacks_python)?),
     })
 }
 
 /// The reading end, and a descriptor that polls readable only after a forced wake-up (the map's own does so at any data).
-fn open_ring(map: &MapHandle, fold: &Rc<RefCell<Fold>>) -> anyhow::Result<(RingBuffer<'static>, OwnedFd)> {
-    let sink = Rc::clone(fold);
+pub(super) fn open_ring(map: &MapHandle, mut sink: impl FnMut(&[u8]) + 'static) -> anyhow::Result<(RingBuffer<'static>, OwnedFd)> {
     let mut builder = RingBufferBuilder::new();
     builder.add(map, move |record| {
-        sink.borrow_mut().add(record);
+        sink(record);
         0
     })?;
     let wake = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -231,7 +256,7 @@ fn allowed_rate(hz: u32, limit: Option<&str>) -> (u32, Option<String>) {
     }
 }
 
-fn refusal(error: &io::Error) -> String {
+pub(super) fn refusal(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::EACCES | libc::EPERM) => {
             "perf events are refused: run as root, or with CAP_PERFMON and kernel.perf_event_paranoid <= 2".into()
@@ -239,6 +264,11 @@ fn refusal(error: &io::Error) -> String {
         Some(libc::EMFILE) => "out of file descriptors: raise `ulimit -n`".into(),
         _ => format!("perf_event_open: {error}"),
     }
+}
+
+/// CPUs that are online now, ascending.
+pub(super) fn online_cpus() -> io::Result<Vec<u32>> {
+    Ok(parse_cpu_list(&read_again(&File::open(ONLINE_CPUS)?)))
 }
 
 /// A sysfs file from its start, fresh each time.

@@ -13,7 +13,7 @@ mod row;
 use std::os::fd::BorrowedFd;
 
 use crate::clock::boottime_ns;
-use crate::sample::{Domain, DomainStatus, Exit, Health, Task, TaskList};
+use crate::sample::{Domain, DomainStatus, Exit, Health, Task, TaskList, Thread};
 use fold::Fold;
 use kernel::Kernel;
 pub use kernel::Rung;
@@ -29,6 +29,8 @@ pub struct TaskReading {
     pub tasks: Vec<Task>,
     /// Processes that ended since the reading before. None of them is in `tasks`, now or later.
     pub exits: Vec<Exit>,
+    /// Threads beside the leaders, where they are wanted.
+    pub threads: Vec<Thread>,
 }
 
 /// The tasks domain, loaded into the kernel until it is dropped.
@@ -77,21 +79,26 @@ impl Tasks {
         self.kernel.ring.drain(|words| leaving.hear(words));
         let exits = leaving.take_exits(&self.fold, self.page_bytes);
         let gone = leaving.gone(&exits);
-        let tasks = match rows {
+        let (tasks, threads) = match rows {
             Ok(rows) => {
                 let folded = self.fold.fold(rows, &leaving.dying(), &gone);
                 leaving.expire(&folded.limbo, at_ns);
                 self.fault = None;
-                folded.tasks
+                (folded.tasks, folded.threads)
             }
             Err(error) => {
                 self.fold.forget(&gone);
                 self.failed_walks += 1;
                 self.fault = Some(format!("the task list could not be walked ({error}); the next tick tries again"));
-                Vec::new()
+                (Vec::new(), Vec::new())
             }
         };
-        TaskReading { at_ns, tasks, exits }
+        TaskReading { at_ns, tasks, exits, threads }
+    }
+
+    /// Whether to tell of threads one by one.
+    pub fn want_threads(&mut self, wanted: bool) {
+        self.fold.wants_threads = wanted;
     }
 
     /// To be told what became of the processes read last, so that the next totals are held above them.

@@ -129,6 +129,7 @@ impl<S: Source> Loop<S> {
                         interval = new;
                     }
                     Ok(Command::Want(wants)) => self.source.want(wants),
+                    Ok(Command::Watch(watch)) => self.source.watch(watch),
                     Ok(Command::Details(wanted)) => self.answer(wanted),
                     Ok(Command::SampleNow) => next = next.map(|_| Instant::now()),
                     Ok(Command::SampleSoon(after)) => self.sample_in(after),

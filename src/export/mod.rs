@@ -1,9 +1,16 @@
-//! What a tick looks like outside the terminal: text, JSON and CSV, as pure functions of the model.
+//! What a tick looks like outside the terminal (text, JSON and CSV), and a profile for other tools: pure functions of the model.
 
 pub mod csv;
 pub mod field;
+pub mod folded;
+pub mod hot;
 pub mod json;
+pub mod pprof;
+pub mod profile;
+pub mod speedscope;
 pub mod stack;
+#[cfg(feature = "svg")]
+pub mod svg;
 pub mod text;
 
 use std::io::{self, Write};

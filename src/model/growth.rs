@@ -14,6 +14,17 @@ pub enum Growth<'a> {
     Unknown,
     /// Already worked out.
     Sum(&'a Counters),
+    /// Already worked out, memory included.
+    Gain(&'a Gain),
+}
+
+/// What something gained, worked out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gain {
+    /// Counters.
+    pub counters: Counters,
+    /// Memory before and now, of those of which both are known.
+    pub memory: Option<(Memory, Memory)>,
 }
 
 impl Growth<'_> {
@@ -24,6 +35,7 @@ impl Growth<'_> {
             Growth::Birth(zeros, now) => (*zeros, &now.counters),
             Growth::Unknown => return None,
             Growth::Sum(sum) => return sum.get(counter),
+            Growth::Gain(gain) => return gain.counters.get(counter),
         };
         Some(now.get(counter)?.saturating_sub(before.get(counter)?))
     }
@@ -33,7 +45,21 @@ impl Growth<'_> {
         match self {
             Growth::Since(before, now) => Some(difference(gauge(&before.memory?), gauge(&now.memory?))),
             Growth::Birth(_, now) => Some(difference(0, gauge(&now.memory?))),
+            Growth::Gain(gain) => gain.memory.map(|(before, now)| difference(gauge(&before), gauge(&now))),
             Growth::Unknown | Growth::Sum(_) => None,
+        }
+    }
+
+    /// All of it, to be added up.
+    pub fn work_out(&self) -> Gain {
+        match self {
+            Growth::Since(before, now) => Gain { counters: now.counters.since(&before.counters), memory: before.memory.zip(now.memory) },
+            Growth::Birth(zeros, now) => {
+                Gain { counters: now.counters.since(zeros), memory: now.memory.map(|memory| (Memory::default(), memory)) }
+            }
+            Growth::Unknown => Gain::default(),
+            Growth::Sum(counters) => Gain { counters: **counters, memory: None },
+            Growth::Gain(gain) => **gain,
         }
     }
 }

@@ -6,6 +6,8 @@ pub mod ledger;
 pub mod machine;
 pub mod sockets;
 pub mod stacks;
+pub mod sum;
+pub mod threads;
 
 use std::sync::Arc;
 
@@ -72,6 +74,8 @@ pub struct Model {
     pub ledger: ledger::Ledger,
     /// Rates of what belongs to no process.
     pub machine: machine::MachineRates,
+    /// Threads one by one, where the sample tells of them.
+    pub threads: threads::Threads,
     /// One for each of `sample.sockets`, same order.
     pub sockets: Vec<sockets::SocketRow>,
 }
@@ -91,11 +95,13 @@ impl Model {
             exited: exited::Exited::fold(&departed),
             ledger: ledger::Ledger::default(),
             machine: machine::MachineRates::between(prev.map(|p| &p.machine), &next.machine, elapsed_ns),
+            threads: threads::Threads::default(),
             sockets: sockets::rows(prev, &next),
             departed,
             sample: next,
         };
         model.ledger = ledger::Ledger::of(prev, &model);
+        model.threads = threads::Threads::between(prev, &model);
         model
     }
 

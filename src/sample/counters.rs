@@ -131,6 +131,16 @@ impl Counters {
         Counters { known, values }
     }
 
+    /// The same less a part of it, never below 0; what is not known of the part stays.
+    #[must_use]
+    pub fn without(&self, part: &Counters) -> Counters {
+        let mut rest = *self;
+        for (value, part) in rest.values.iter_mut().zip(part.values) {
+            *value = value.saturating_sub(part);
+        }
+        rest
+    }
+
     /// Keeps every counter that both know from falling below `floor`, so that a total never runs backwards.
     pub fn hold_above(&mut self, floor: &Counters) {
         let known = self.known & floor.known;

@@ -14,15 +14,17 @@ pub enum Domain {
     Stacks,
     /// Page allocations.
     Mem,
+    /// Stacks of watched processes, by what is costly to follow.
+    Watch,
 }
 
 impl Domain {
     /// All domains.
-    pub const ALL: [Domain; 4] = [Domain::Tasks, Domain::Net, Domain::Stacks, Domain::Mem];
+    pub const ALL: [Domain; 5] = [Domain::Tasks, Domain::Net, Domain::Stacks, Domain::Mem, Domain::Watch];
 
     /// Its name on screen and in JSON.
     pub fn name(self) -> &'static str {
-        ["tasks", "net", "stacks", "mem"][self as usize]
+        ["tasks", "net", "stacks", "mem", "watch"][self as usize]
     }
 }
 

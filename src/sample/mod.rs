@@ -22,8 +22,8 @@ pub use list::TaskList;
 pub use machine::{CpuTimes, Machine, MachineMemory, Pressure};
 pub use socket::{Protocol, Socket, TcpInfo};
 pub use stack::{INTERPRETED, InterpretedFrame, Origin, StackCount, StackQuality, Stacks, Weight};
-pub use talk::{Command, Details, Update, Wants};
-pub use task::{Exit, Memory, ProcKey, Task};
+pub use talk::{Command, Details, Probe, Update, Wants, Watch, Watched};
+pub use task::{Exit, Memory, ProcKey, Task, Thread};
 pub use text::{Comm, printable};
 
 /// Everything read at one instant.
@@ -35,6 +35,10 @@ pub struct Sample {
     pub unix_ms: u64,
     /// Live processes, ascending by key, each key once.
     pub tasks: TaskList,
+    /// Threads beside the leaders, ascending by process and id; empty unless wanted ([`Wants::threads`]). Not recorded: whoever records
+    /// does not look at threads.
+    #[serde(skip)]
+    pub threads: Vec<Thread>,
     /// Processes that ended since the sample before.
     pub exits: Vec<Exit>,
     /// Sockets; empty unless wanted ([`Wants::sockets`]).
@@ -55,6 +59,7 @@ impl Sample {
     #[must_use]
     pub fn keep_events_of(&mut self, mut earlier: Sample) -> [(Domain, u64); 3] {
         let exits = prepend(earlier.exits, &mut self.exits, |_| 1);
+        self.stacks.keep_lines_of(earlier.stacks.interpreted);
         let stacks = prepend(earlier.stacks.counts, &mut self.stacks.counts, |stack| stack.count.into());
         earlier.sockets.retain(|socket| socket.closed);
         let (mut closed, live): (Vec<_>, Vec<_>) = self.sockets.drain(..).partition(|socket| socket.closed);

@@ -113,3 +113,30 @@ pub struct Stacks {
     /// Every number from [`INTERPRETED`] on that `counts` hold; a number never changes its meaning.
     pub interpreted: Vec<(u64, InterpretedFrame)>,
 }
+
+impl Stacks {
+    /// Takes over what numbers of an earlier sample stand for.
+    pub(super) fn keep_lines_of(&mut self, earlier: Vec<(u64, InterpretedFrame)>) {
+        self.interpreted.extend(earlier);
+        self.interpreted.sort_unstable_by_key(|(number, _)| *number);
+        self.interpreted.dedup_by_key(|(number, _)| *number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Sample;
+
+    #[test]
+    fn merged_samples_know_all_their_lines() {
+        let line = |n| (INTERPRETED + n, InterpretedFrame { function: "f".into(), file: "a.py".into(), line: n as u32 });
+        let sample = |lines: &[u64]| Sample {
+            stacks: Stacks { interpreted: lines.iter().map(|&n| line(n)).collect(), ..Stacks::default() },
+            ..Sample::default()
+        };
+        let mut later = sample(&[3, 1]);
+        let _ = later.keep_events_of(sample(&[2, 1]));
+        assert_eq!(later.stacks.interpreted, [line(1), line(2), line(3)]);
+    }
+}

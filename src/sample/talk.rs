@@ -27,6 +27,46 @@ pub struct Wants {
     pub sockets: bool,
     /// Count page allocations.
     pub page_allocs: bool,
+    /// Tell of threads one by one.
+    pub threads: bool,
+}
+
+impl Wants {
+    /// Nothing but the basics.
+    pub const NONE: Wants = Wants { sockets: false, page_allocs: false, threads: false };
+}
+
+/// A costly way to take stacks, in use only while somebody wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// [`Weight::Sleeping`](super::Weight), `Blocked` and `Runnable`.
+    OffCpu,
+    /// [`Weight::MinorFault`](super::Weight) and `MajorFault`.
+    Faults,
+    /// [`Weight::Alloc`](super::Weight).
+    Allocs,
+    /// [`Weight::Sent`](super::Weight) and `Received`.
+    Net,
+}
+
+/// Whose stacks a probe takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// Those of every process.
+    Everyone,
+    /// Those of one process, for as long as it lives.
+    One(ProcKey),
+    /// Those of these processes and of all that they fork while they are watched. A later family adds to an earlier one.
+    Family(Arc<[ProcKey]>),
+}
+
+/// A probe at work. It ends when another is wanted, or none, or when the one process it watches is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// What is taken.
+    pub probe: Probe,
+    /// Whose.
+    pub who: Watched,
 }
 
 /// From the screen to the collector.
@@ -36,6 +76,8 @@ pub enum Command {
     SetInterval(Duration),
     /// What is on screen.
     Want(Wants),
+    /// The probe that is to be at work; `None` ends it.
+    Watch(Option<Watch>),
     /// Read the details of these; answered by [`Update::Details`] without waiting for the tick. Already known ones are answered again.
     Details(Vec<ProcKey>),
     /// Take a sample now.

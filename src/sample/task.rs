@@ -67,6 +67,25 @@ pub struct Task {
     pub memory: Option<Memory>,
 }
 
+/// A thread that is not the leader of its process. What it counted is in the process's counters too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Thread {
+    /// Its process.
+    pub key: ProcKey,
+    /// Its id in the initial pid namespace.
+    pub tid: u32,
+    /// Its name.
+    pub comm: Comm,
+    /// As [`Task::state`].
+    pub state: u8,
+    /// Nice value, -20 to 19.
+    pub nice: i8,
+    /// CPU it last ran on.
+    pub last_cpu: u32,
+    /// Cumulative counters since its start, as far as they are kept by thread.
+    pub counters: Counters,
+}
+
 /// The last words of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {

@@ -2,19 +2,28 @@
 //!
 //! The screen asks with a [`Request`]; until the [`Answer`] comes it shows what it has. Requests and answers go over channels, nothing is shared.
 
+mod debug_file;
 mod demangle;
 mod elf;
+mod exported;
 mod kernel;
 mod namer;
+mod opened;
 mod perf_map;
 pub(crate) mod process;
+mod sections;
 
-use crossbeam_channel::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::rights::{Work, narrow};
-use crate::sample::{Origin, ProcKey};
+use crate::sample::{InterpretedFrame, Origin, ProcKey};
 use namer::Namer;
 pub(crate) use namer::copy_vdso;
+
+/// With nothing asked for so long, what is needed no more is let go.
+const TIDY: Duration = Duration::from_secs(60);
 
 /// Where a frame's code came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +53,19 @@ pub struct Frame {
     pub source: Option<(String, u32)>,
 }
 
+impl From<&InterpretedFrame> for Frame {
+    fn from(frame: &InterpretedFrame) -> Frame {
+        let file = &*frame.file;
+        Frame {
+            function: Some(frame.function.to_string()),
+            module: file.rsplit_once('/').map_or(file, |(_, name)| name).to_owned(),
+            offset: 0,
+            kind: FrameKind::Python,
+            source: (frame.line != 0).then(|| (file.to_owned(), frame.line)),
+        }
+    }
+}
+
 /// Name these addresses of one process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
@@ -53,6 +75,8 @@ pub struct Request {
     pub user: Vec<u64>,
     /// Kernel addresses.
     pub kernel: Vec<u64>,
+    /// Nobody needs the names yet: only what will give them once the process is gone is kept. Such a request has no answer.
+    pub only_keep: bool,
 }
 
 /// The names: one entry for each address asked for.
@@ -71,8 +95,8 @@ pub struct Answer {
 /// Requests to the symbol thread, and its answers.
 pub type Symbols = (Sender<Request>, Receiver<Answer>);
 
-/// Starts the thread; it ends when the request side is dropped. Each request gets one answer, in order; addresses from elsewhere get
-/// no names, and the reason.
+/// Starts the thread; it ends when the request side is dropped. Each request but [`Request::only_keep`] gets one answer, in order;
+/// addresses from elsewhere get no names, and the reason.
 ///
 /// A thread that cannot be started, or ended early, shows as a closed channel.
 pub fn spawn(origin: Origin) -> Symbols {
@@ -82,7 +106,21 @@ pub fn spawn(origin: Origin) -> Symbols {
         // Where this is refused, the thread that draws is refused, too, and says so.
         let _ = narrow(Work::Name);
         let mut namer = Namer::default();
-        for request in inbox {
+        loop {
+            let request = match inbox.recv_timeout(TIDY) {
+                Ok(request) => request,
+                Err(RecvTimeoutError::Timeout) => {
+                    namer.tidy(Instant::now());
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if request.only_keep {
+                if origin == Origin::Here {
+                    namer.keep(&request);
+                }
+                continue;
+            }
             let answer = match origin {
                 Origin::Here => namer.answer(&request),
                 Origin::Elsewhere => namer::nameless(&request),

@@ -70,6 +70,11 @@ impl PerfMap {
         map
     }
 
+    /// Memory it takes, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>() + self.names.capacity()
+    }
+
     /// Name of the code at `address` and its start, fit for a terminal.
     pub(super) fn find(&self, address: u64) -> Option<(String, u64)> {
         let after = self.entries.partition_point(|e| e.start <= address);
@@ -118,6 +123,20 @@ pub(super) fn open(process: &Process) -> Result<Option<(File, Version)>, String>
     }
     let changed_ns = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
     Ok(Some((file, Version { inode: meta.ino(), bytes: meta.len(), changed_ns })))
+}
+
+/// Why code written at run time has no names, and how its runtime, told by the files mapped, gives them.
+pub(super) fn how_to_get(pid: u32, modules: impl IntoIterator<Item = String>) -> String {
+    let advice = modules.into_iter().find_map(|module| match module.as_str() {
+        "node" | "nodejs" => Some("start it with `node --perf-basic-prof`".to_owned()),
+        name if name.starts_with("libnode.so") => Some("start it with `node --perf-basic-prof`".to_owned()),
+        // Compiler.perfmap came with JDK 17; the frame pointers make the stacks below Java code whole.
+        "libjvm.so" => Some(format!("run `jcmd {pid} Compiler.perfmap`; start it with -XX:+PreserveFramePointer for whole stacks")),
+        "libcoreclr.so" => Some("start it with DOTNET_PerfMapEnabled=1".to_owned()),
+        _ => None,
+    });
+    let advice = advice.unwrap_or_else(|| "the runtime left no /tmp/perf-PID.map".to_owned());
+    format!("code written at run time has no names: {advice}")
 }
 
 /// Reads and parses, at most [`BYTES_MAX`] bytes.
@@ -184,6 +203,16 @@ mod tests {
     fn names_are_fit_for_a_terminal() {
         let map = PerfMap::parse(b"100 10 \x1b]0;x\x07\n");
         assert_eq!(name(&map, 0x100).as_deref(), Some("\u{fffd}]0;x\u{fffd}"));
+    }
+
+    #[test]
+    fn each_runtime_has_its_own_way_to_names() {
+        let advice = |modules: &[&str]| how_to_get(7, modules.iter().map(|m| m.to_string()));
+        assert!(advice(&["libc.so.6", "node"]).contains("--perf-basic-prof"));
+        assert!(advice(&["libnode.so.108"]).contains("--perf-basic-prof"));
+        assert!(advice(&["java", "libjvm.so"]).contains("jcmd 7 Compiler.perfmap"));
+        assert!(advice(&["dotnet", "libcoreclr.so"]).contains("DOTNET_PerfMapEnabled"));
+        assert!(advice(&["luajit"]).contains("perf-PID.map"));
     }
 
     proptest! {

@@ -95,7 +95,7 @@ fn uptime(ns: u64) -> String {
 fn totals(app: &App) -> Vec<Vec<Piece>> {
     let (model, machine) = (app.model(), app.machine());
     let rates = &model.machine;
-    let rate = |value: Option<f64>| format!("{:>5}", value.map_or(String::new(), |v| format::bytes(v, 5)));
+    let rate = |value: Option<f64>| format!("{:>5}", value.map_or(String::new(), |v| format::bytes_in(v, 5, app.look().units)));
     let label = |text: &str| (Role::Label, text.to_string());
     let text = |text: String| (Role::Text, text);
     let mut groups = vec![

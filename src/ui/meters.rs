@@ -88,27 +88,28 @@ fn memory(buffer: &mut Buffer, area: Rect, app: &App, pen: Pen) {
         (Role::Shared, of(m.shared_bytes)),
         (Role::Cache, of(m.cache_bytes)),
     ];
-    amount(buffer, Rect { height: 1, ..area }, ("mem", m.used_bytes, m.total_bytes), &parts, pen);
+    let figures = |used: u64, total: u64| match total {
+        0 => String::new(),
+        _ => [used, total].map(|bytes| format::bytes_in(bytes as f64, 5, app.look().units)).join("/"),
+    };
+    amount(buffer, Rect { height: 1, ..area }, ("mem", &figures(m.used_bytes, m.total_bytes)), &parts, pen);
     let swap = m.swap_used_bytes as f64 / m.swap_total_bytes.max(1) as f64;
     let place = Rect { y: area.y + 1, height: 1, ..area };
     if m.total_bytes > 0 && m.swap_total_bytes == 0 {
         pen.put(buffer, (place.x + 1, place.y), "swp", 3, Role::Label);
         pen.put(buffer, (place.x + 5, place.y), "none", 4, Role::Dim);
     } else {
-        amount(buffer, place, ("swp", m.swap_used_bytes, m.swap_total_bytes), &[(Role::Swap, swap)], pen);
+        amount(buffer, place, ("swp", &figures(m.swap_used_bytes, m.swap_total_bytes)), &[(Role::Swap, swap)], pen);
     }
 }
 
 /// `mem ▕████▏ 11.2G/16.0G`.
-fn amount(buffer: &mut Buffer, area: Rect, (name, used, total): (&str, u64, u64), parts: &[(Role, f64)], pen: Pen) {
+fn amount(buffer: &mut Buffer, area: Rect, (name, figures): (&str, &str), parts: &[(Role, f64)], pen: Pen) {
     const FIGURES: u16 = 12;
     pen.put(buffer, (area.x + 1, area.y), name, 3, Role::Label);
     let bar = Rect { x: area.x + 5, width: area.width.saturating_sub(5 + FIGURES + 1), ..area };
     fill(buffer, bar, parts, pen);
-    if total > 0 {
-        let figures = format!("{}/{}", format::bytes(used as f64, 5), format::bytes(total as f64, 5));
-        pen.put_right(buffer, (bar.right(), area.y), &figures, FIGURES, Role::Text);
-    }
+    pen.put_right(buffer, (bar.right(), area.y), figures, FIGURES, Role::Text);
 }
 
 /// A bar between brackets; the parts are fractions of its width.

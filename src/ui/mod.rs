@@ -32,6 +32,7 @@ pub fn draw(frame: &mut Frame, app: &App, theme: Theme) {
     if frame.area().as_size() != app.size().into() {
         return;
     }
+    let theme = theme.in_colours(app.look().palette);
     match app.layout() {
         Some(layout) => {
             let pen = Pen::new(theme);

@@ -28,7 +28,7 @@ pub fn draw(frame: &mut Frame, area: Rect, view: &StacksView, theme: Theme) {
         put(buf, places.remarks, " Processes with samples, also of those that have exited", dim());
         return lists::draw_processes(buf, places.body, view);
     }
-    if view.summary().samples == 0 && !view.tree().is_compared() || view.tree().children(StackTree::ROOT).next().is_none() {
+    if view.summary().value == 0 && !view.tree().is_compared() || view.tree().children(StackTree::ROOT).next().is_none() {
         return draw_empty(buf, places.body, view);
     }
     draw_remarks(buf, places.remarks, view, theme);
@@ -67,7 +67,7 @@ fn draw_header(buf: &mut Buffer, area: Rect, view: &StacksView) {
     if view.measure() == Measure::OnCpu {
         facts.push((3, format!("{} Hz", summary.hz)));
     }
-    if summary.samples > 0 {
+    if summary.value > 0 {
         let whole = summary.by_quality[StackQuality::Complete as usize];
         facts.push((2, format!("{} % whole", percent(whole, summary.value))));
     }
@@ -276,7 +276,7 @@ fn empty_text(view: &StacksView) -> Vec<String> {
             let (who, used) = if view.whose().is_some() { ("it", "used next to no CPU") } else { ("nothing", "used the CPU") };
             vec![format!("no samples: {who} {used} in the {span}"), format!("({hz} samples a second per CPU)")]
         }
-        false => vec![format!("no {} seen in the {span}", view.measure().name())],
+        false => vec![format!("no {} seen in the {span}; counted only while this is shown", view.measure().name())],
     };
     if *older > 0 {
         lines.push(format!("{} older samples: w chooses a longer span", grouped(*older)));

@@ -6,13 +6,13 @@ use ratatui::layout::Rect;
 use super::paint_line;
 use super::text::{Pen, centre};
 use super::theme::Role;
-use crate::app::column::{Align, Cell, Column, Columns, RowView, SocketColumn, Tone};
+use crate::app::column::{Align, Cell, Column, Columns, SocketColumn, Tone};
+use crate::app::forest::Branch;
 use crate::app::layout::Layout;
 use crate::app::lines::LineKey;
 use crate::app::status::instead_of_lines;
 use crate::app::table::{Placed, Table, place};
 use crate::app::{App, ProcessTable, SocketTable, table_width};
-use crate::model::Row;
 
 /// Draws the table of the view on screen; in place of its lines, where there are none, why.
 pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
@@ -35,18 +35,22 @@ pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
 }
 
 fn processes(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): (&ProcessTable, &[Placed<Column>]), pen: Pen) {
-    for (y, selected, (key, line)) in on_screen(layout, table) {
+    for (index, (y, selected, (key, line))) in (table.visible(0).0..).zip(on_screen(layout, table)) {
         let Some(row) = app.row(line) else { continue };
-        let is_new = row.row().is_some_and(Row::is_new);
-        let role = match (row.is_exited(), is_new) {
-            (true, _) => Role::Exited,
-            (_, true) => Role::New,
+        let branch = app.branch(index);
+        let role = match row.task() {
+            Some(task) if app.is_tagged(task.key) => Role::Tagged,
+            Some(_) if branch.is_context => Role::Dim,
+            _ if row.is_exited() => Role::Exited,
+            _ if row.is_new() => Role::New,
             _ => Role::Text,
         };
-        pen.put(buffer, (layout.body.x, y), mark(app, key), 1, role);
+        pen.put(buffer, (layout.body.x, y), mark(app, key, role), 1, role);
         for placed in columns {
-            let mut cell = placed.column.cell(&row, placed.width);
-            indent(&mut cell, placed, key, &row);
+            let mut cell = placed.column.cell_in(&row, placed.width, app.look().units);
+            if placed.column.takes_the_rest() {
+                indent(&mut cell, placed.width, key, branch);
+            }
             put_cell(buffer, y, layout.body.x + 1, placed, &cell, (placed.column == table.sort, role), pen);
         }
         if selected {
@@ -60,7 +64,7 @@ fn sockets(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): (&
         let Some(row) = app.socket(line) else { continue };
         let role = if row.socket.closed { Role::Exited } else { Role::Text };
         for placed in columns {
-            let cell = placed.column.cell(&row, placed.width);
+            let cell = placed.column.cell_in(&row, placed.width, app.look().units);
             put_cell(buffer, y, layout.body.x + 1, placed, &cell, (placed.column == table.sort, role), pen);
         }
         if selected {
@@ -111,20 +115,27 @@ fn arrow(buffer: &mut Buffer, x: u16, area: Rect, descending: bool, pen: Pen) {
     }
 }
 
-/// The mark left of a line: whether the exited are unfolded.
-fn mark(app: &App, key: LineKey) -> &'static str {
-    match key {
-        LineKey::Exited if app.unfolded() => "▾",
-        LineKey::Exited => "▸",
+/// The mark left of a line, so that colour does not stand alone: tagged, new; and whether the exited are unfolded.
+fn mark(app: &App, key: LineKey, role: Role) -> &'static str {
+    match (role, key) {
+        (Role::Tagged, _) => "*",
+        (Role::New, _) => "+",
+        (_, LineKey::Exited) if app.unfolded() => "▾",
+        (_, LineKey::Exited) => "▸",
         _ => "",
     }
 }
 
-/// Sets the commands below the exited row off from it.
-fn indent<C: Columns>(cell: &mut Cell, placed: &Placed<C>, key: LineKey, row: &RowView<'_>) {
-    if placed.column.takes_the_rest() && matches!(key, LineKey::Command(_)) && row.is_exited() {
-        cell.text.insert_str(0, "  ");
-    }
+/// Sets a line off from the one it is below, and says whether something is hidden below it.
+fn indent(cell: &mut Cell, width: u16, key: LineKey, branch: Branch) {
+    let sign = match key {
+        LineKey::Command(_) => return cell.text.insert_str(0, "  "),
+        _ if branch.is_folded => "▸",
+        LineKey::Group(_) => "▾",
+        _ if branch.depth > 0 => " ",
+        _ => return,
+    };
+    cell.text.insert_str(0, &(branch.drawn(usize::from(width / 2)) + sign));
 }
 
 fn put_cell<C: Columns>(buffer: &mut Buffer, y: u16, left: u16, placed: &Placed<C>, cell: &Cell, (sorted, line): (bool, Role), pen: Pen) {

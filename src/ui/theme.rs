@@ -2,6 +2,8 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::app::look::Palette;
+
 /// What a piece of the screen is, to be told from the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -33,6 +35,8 @@ pub enum Role {
     New,
     /// What exited.
     Exited,
+    /// A process that is tagged.
+    Tagged,
     /// User time; memory in use.
     User,
     /// Niced user time.
@@ -82,17 +86,51 @@ pub struct Theme {
     pub colour: bool,
     /// Only ASCII may be used.
     pub ascii: bool,
+    /// Which colours.
+    pub palette: Palette,
 }
 
 impl Default for Theme {
     fn default() -> Self {
-        Theme { colour: true, ascii: false }
+        Theme { colour: true, ascii: false, palette: Palette::Dark }
     }
 }
 
 impl Theme {
+    /// The same in the colours that somebody chose.
+    #[must_use]
+    pub fn in_colours(self, palette: Palette) -> Theme {
+        Theme { colour: self.colour && palette != Palette::Mono, palette, ..self }
+    }
+
     /// Style of a role.
     pub fn style(self, role: Role) -> Style {
+        let style = self.dark(role);
+        Style { fg: style.fg.map(|colour| self.shade(colour, false)), bg: style.bg.map(|colour| self.shade(colour, true)), ..style }
+    }
+
+    /// What stands for a colour of the dark palette, for text or as the ground of text.
+    fn shade(self, colour: Color, is_ground: bool) -> Color {
+        match (self.palette, colour) {
+            (Palette::Light, Color::Cyan) if !is_ground => Color::Blue,
+            (Palette::Light, Color::Blue) if !is_ground => Color::LightBlue,
+            (Palette::Light, Color::Yellow) => Color::LightRed,
+            (Palette::HighContrast, Color::DarkGray) if !is_ground => Color::White,
+            (Palette::HighContrast, Color::Red) if !is_ground => Color::LightRed,
+            (Palette::HighContrast, Color::Green) => Color::LightGreen,
+            (Palette::HighContrast, Color::Yellow) => Color::LightYellow,
+            (Palette::HighContrast, Color::Blue) => Color::LightBlue,
+            (Palette::HighContrast, Color::Magenta) if !is_ground => Color::LightMagenta,
+            (Palette::HighContrast, Color::Cyan) => Color::LightCyan,
+            (Palette::ColourBlind, Color::Green) => Color::LightBlue,
+            (Palette::ColourBlind, Color::Red) if is_ground => Color::Blue,
+            (Palette::ColourBlind, Color::Red) => Color::LightYellow,
+            (Palette::ColourBlind, Color::Yellow) => Color::White,
+            (_, colour) => colour,
+        }
+    }
+
+    fn dark(self, role: Role) -> Style {
         let plain = Style::new();
         let (colour, weight) = match role {
             Role::Text => return plain,
@@ -104,7 +142,7 @@ impl Theme {
             Role::Selected if self.colour => return plain.fg(Color::Reset).remove_modifier(Modifier::DIM).add_modifier(Modifier::REVERSED),
             Role::Selected => return plain.add_modifier(Modifier::REVERSED),
             Role::Good | Role::New | Role::User => (Color::Green, Modifier::empty()),
-            Role::Warning => (Color::Yellow, Modifier::BOLD),
+            Role::Warning | Role::Tagged => (Color::Yellow, Modifier::BOLD),
             Role::Bad | Role::Hot => (Color::Red, Modifier::BOLD),
             Role::Exited => (Color::Red, Modifier::DIM),
             Role::Kernel | Role::Swap => (Color::Red, Modifier::empty()),
@@ -199,7 +237,7 @@ mod tests {
 
     #[test]
     fn without_colour_there_is_none() {
-        let theme = Theme { colour: false, ascii: false };
+        let theme = Theme { colour: false, ..Theme::default() };
         for role in [Role::Dim, Role::KernelCode, Role::Match, Role::Bad, Role::User, Role::Selected, Role::Sorted, Role::Accent] {
             let style = theme.style(role);
             assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
@@ -209,10 +247,13 @@ mod tests {
     #[test]
     fn kinds_of_cpu_time_are_told_apart_either_way() {
         let kinds = [Role::User, Role::Nice, Role::Kernel, Role::Irq, Role::Softirq, Role::Steal, Role::Iowait];
-        let (colour, plain) = (Theme::default(), Theme { colour: false, ascii: false });
+        let plain = Theme::default().in_colours(Palette::Mono);
         for (i, a) in kinds.iter().enumerate() {
             for b in &kinds[i + 1..] {
-                assert_ne!(colour.style(*a).fg, colour.style(*b).fg, "{a:?} {b:?}");
+                for palette in Palette::ALL.into_iter().filter(|p| *p != Palette::Mono) {
+                    let colour = Theme::default().in_colours(palette);
+                    assert_ne!(colour.style(*a).fg, colour.style(*b).fg, "{a:?} {b:?} in {palette:?}");
+                }
                 assert_ne!(plain.fill(*a), plain.fill(*b), "{a:?} {b:?}");
             }
         }

@@ -40,7 +40,7 @@ pub(super) struct Section {
 
 /// What unwinding needs to know.
 #[derive(Debug)]
-pub(super) struct Elf {
+pub(crate) struct Elf {
     pub(super) arch: Arch,
     pub(super) segments: Vec<Segment>,
     pub(super) eh_frame: Option<Section>,
@@ -48,7 +48,7 @@ pub(super) struct Elf {
 
 impl Elf {
     /// Reads the headers; `None` for anything but a 64-bit little-endian ELF file of an architecture we unwind.
-    pub(super) fn read(file: &File, file_bytes: u64) -> io::Result<Option<Elf>> {
+    pub(crate) fn read(file: &File, file_bytes: u64) -> io::Result<Option<Elf>> {
         let head = read(file, file_bytes, 0, size_of::<FileHeader64<LittleEndian>>() as u64)?;
         let Ok((header, _)) = from_bytes::<FileHeader64<LittleEndian>>(&head) else { return Ok(None) };
         let ident = header.e_ident();
@@ -71,7 +71,7 @@ impl Elf {
     }
 
     /// Address that the file asks for the byte at `offset`, which is mapped as code.
-    pub(super) fn address_of(&self, offset: u64) -> Option<u64> {
+    pub(crate) fn address_of(&self, offset: u64) -> Option<u64> {
         /// Mappings begin at a page, up to that many bytes before the segment.
         const PAGE: u64 = 65536;
         let code = self.segments.iter().filter(|s| s.executable);
@@ -131,7 +131,8 @@ fn from_eh_frame_hdr(file: &File, file_bytes: u64, programs: &[ProgramHeader64<L
     }))
 }
 
-fn table<T: Pod + Clone>(file: &File, file_bytes: u64, offset: u64, count: usize) -> io::Result<Vec<T>> {
+/// `count` entries of a table; none where the file does not hold them, or they are far too many.
+pub(crate) fn table<T: Pod + Clone>(file: &File, file_bytes: u64, offset: u64, count: usize) -> io::Result<Vec<T>> {
     if count == 0 || count > HEADERS_MAX {
         return Ok(Vec::new());
     }
@@ -140,7 +141,7 @@ fn table<T: Pod + Clone>(file: &File, file_bytes: u64, offset: u64, count: usize
 }
 
 /// Bytes of a file; empty where it does not hold them.
-pub(super) fn read(file: &File, file_bytes: u64, offset: u64, bytes: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read(file: &File, file_bytes: u64, offset: u64, bytes: u64) -> io::Result<Vec<u8>> {
     if offset.checked_add(bytes).is_none_or(|end| end > file_bytes) {
         return Ok(Vec::new());
     }

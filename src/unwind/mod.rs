@@ -4,7 +4,7 @@
 //! the files they map, and writes both, in few words, to maps that `src/bpf/unwind.bpf.h` reads. All on a thread of its own: nobody waits.
 
 mod arena;
-mod elf;
+pub(crate) mod elf;
 mod files;
 mod layout;
 mod maps;

@@ -112,6 +112,8 @@ const LOOKS: u32 = 32;
 /// From look to look at one process.
 const WAIT_MIN: Duration = Duration::from_millis(100);
 const WAIT_MAX: Duration = Duration::from_secs(60);
+/// At most so long where walks say what they lack: it may have come only now, however often there was nothing new before.
+const WAIT_LACK: Duration = Duration::from_secs(2);
 /// A process whose walks end early for no known reason may have other mappings now.
 const WAIT_CUT: Duration = Duration::from_secs(5);
 /// How often exited processes are looked for.
@@ -247,7 +249,23 @@ fn is_time(looked: Option<&(Instant, Duration)>, miss: Miss, now: Instant) -> bo
     let wait = match miss {
         Miss::Nothing => return false,
         Miss::Cut => WAIT_CUT.max(*wait),
-        Miss::Table | Miss::Mapping | Miss::Process => *wait,
+        Miss::Table | Miss::Mapping | Miss::Process => WAIT_LACK.min(*wait),
     };
     now.duration_since(*at) >= wait
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lacking_is_looked_for_soon_however_often_there_was_nothing() {
+        let now = Instant::now();
+        let looked = |ago: Duration, wait: Duration| now.checked_sub(ago).map(|at| (at, wait));
+        let is_time = |ago, wait, miss| is_time(looked(ago, wait).as_ref(), miss, now);
+        assert!(is_time(WAIT_LACK, WAIT_MAX, Miss::Mapping) && is_time(WAIT_LACK, WAIT_MAX, Miss::Process));
+        assert!(!is_time(WAIT_LACK, WAIT_MAX, Miss::Cut) && is_time(WAIT_MAX, WAIT_MAX, Miss::Cut));
+        assert!(!is_time(WAIT_MIN / 2, WAIT_MIN, Miss::Table) && is_time(WAIT_MIN, WAIT_MIN, Miss::Table));
+        assert!(!is_time(WAIT_MAX, WAIT_MIN, Miss::Nothing) && super::is_time(None, Miss::Cut, now));
+    }
 }

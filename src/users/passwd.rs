@@ -10,6 +10,8 @@ const BYTES_MAX: u64 = 16 << 20;
 pub(super) struct User {
     pub(super) name: String,
     pub(super) uid: u32,
+    /// Home directory.
+    pub(super) home: String,
 }
 
 /// /etc/passwd; empty where it cannot be read.
@@ -27,13 +29,14 @@ pub(super) fn users(bytes: &[u8]) -> impl Iterator<Item = User> {
     bytes.split(|&b| b == b'\n').filter_map(user)
 }
 
-/// `name:password:uid:gid:…`
+/// `name:password:uid:gid:comment:home:…`
 fn user(line: &[u8]) -> Option<User> {
     let mut fields = line.split(|&b| b == b':');
     let name = std::str::from_utf8(fields.next()?).ok()?;
     let uid = std::str::from_utf8(fields.nth(1)?).ok()?;
+    let home = fields.nth(2).and_then(|home| std::str::from_utf8(home).ok()).unwrap_or_default().to_owned();
     let is_name = !name.is_empty() && !name.starts_with(['+', '-', '#', ' ']);
-    (is_name && uid.bytes().all(|b| b.is_ascii_digit())).then_some(User { name: name.to_owned(), uid: uid.parse().ok()? })
+    (is_name && uid.bytes().all(|b| b.is_ascii_digit())).then_some(User { name: name.to_owned(), uid: uid.parse().ok()?, home })
 }
 
 #[cfg(test)]
@@ -51,15 +54,14 @@ mod tests {
 
     #[test]
     fn the_machines_own_file_has_root() {
-        assert!(users(&read()).any(|user| user.uid == 0 && user.name == "root"));
+        assert!(users(&read()).any(|user| user.uid == 0 && user.name == "root" && user.home == "/root"));
     }
 
     proptest! {
         #[test]
         fn every_good_line_is_found_among_noise(name in "[a-z_][a-z0-9_-]{0,12}", uid: u32, noise in "[^\n]{0,40}") {
             let text = format!("{noise}\n{name}:x:{uid}:0:{noise}:/:\n{noise}");
-            let expected = User { name, uid };
-            prop_assert!(users(text.as_bytes()).any(|user| user == expected));
+            prop_assert!(users(text.as_bytes()).any(|user| (&user.name, user.uid) == (&name, uid)));
         }
 
         #[test]

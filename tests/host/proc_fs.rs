@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use ebtop::collect::Source;
 use ebtop::collect::proc_fs::ProcFs;
-use ebtop::sample::{Counter, Domain, Health, Sample, Task};
+use ebtop::sample::{Counter, Domain, Health, Sample, Task, Wants};
 use rustix::process::Pid;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -171,4 +171,24 @@ fn hidepid_leaves_only_own_processes_and_is_told() {
     let Health::Degraded { reason } = &sample.status[0].health else { panic!("{:?}", sample.status) };
     assert!(reason.contains("hides other users' processes"));
     assert!(sample.machine.memory.total_bytes > 0);
+}
+
+#[test]
+fn threads_are_told_where_they_are_wanted() {
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let (tell, told) = std::sync::mpsc::channel();
+    let thread = std::thread::Builder::new().name("a-thread".into()).spawn(move || {
+        tell.send(rustix::thread::gettid().as_raw_nonzero().get() as u32).unwrap();
+        let _ = stopped.recv();
+    });
+    let tid = told.recv().unwrap();
+    let mut source = source();
+    assert_eq!(source.sample().unwrap().threads, []);
+    source.want(Wants { threads: true, ..Wants::NONE });
+    let sample = source.sample().unwrap();
+    let found = sample.threads.iter().find(|t| t.tid == tid).unwrap();
+    assert_eq!((found.key.pid, found.comm.to_string().as_str()), (std::process::id(), "a-thread"));
+    assert!(sample.threads.is_sorted_by_key(|t| (t.key, t.tid)) && sample.threads.iter().all(|t| t.tid != t.key.pid));
+    drop(stop);
+    thread.unwrap().join().unwrap();
 }

@@ -76,3 +76,36 @@ fn io_priority_and_cpus_are_shown_as_they_are() {
     session.keys("\x1bC");
     session.wait_for_text("[x] CPU 0");
 }
+
+#[test]
+fn all_that_are_tagged_get_the_signal() {
+    let mut sleepers = [Sleeper::start(), Sleeper::start()];
+    let session = looking_at(&[&sleepers[0], &sleepers[1]]);
+    session.keys("  ");
+    session.wait_for_text("2 tagged");
+    session.keys("k");
+    session.wait_for("both by name", |screen| sleepers.iter().all(|s| screen.contains(&format!("sleep ({})", s.0.id()))));
+    session.keys("\r");
+    session.wait_for_text("SIGTERM sent to 2 processes");
+    for sleeper in &mut sleepers {
+        assert_eq!(sleeper.0.wait().unwrap().signal(), Some(15));
+    }
+}
+
+#[test]
+fn a_tree_is_folded_and_grouped() {
+    let mut shell = Command::new("/bin/sh").args(["-c", "sleep 1001; :"]).stdin(Stdio::null()).spawn().unwrap();
+    let session = ebtop((120, 30), &["-d", "200ms", "-F", "command~\"sleep 1001\""]);
+    session.wait_for("shell and child", |screen| screen.matches("sleep 1001").count() >= 3);
+    session.keys("t");
+    session.wait_for_text("─ sleep 1001");
+    session.keys("*");
+    session.wait_for("everything folded", |screen| !screen.contains("─ sleep 1001") && screen.contains('▸'));
+    session.keys("gcommand\r");
+    session.wait_for("groups", |screen| screen.contains("▸sleep") && screen.contains("▸sh"));
+    // Tagging a group tags its members. The shell ends when its child does.
+    session.keys("/sleep\r k");
+    session.wait_for_text("Send a signal");
+    session.keys("9\r");
+    assert!(shell.wait().unwrap().success());
+}

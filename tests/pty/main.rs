@@ -1,8 +1,10 @@
 //! The real binary in a real pseudo-terminal: keys in, screen out, and a terminal left as it was, however ebtop ends.
 
 mod actions;
+mod config;
 mod hostile;
 mod restore;
+mod rights;
 mod session;
 mod views;
 

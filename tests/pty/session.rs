@@ -110,9 +110,14 @@ impl Session {
         self.stalled.store(stalled, Ordering::Relaxed);
     }
 
+    /// Of the child.
+    pub fn pid(&self) -> u32 {
+        self.child.process_id().expect("a pid")
+    }
+
     /// Sends a signal to the child.
     pub fn signal(&self, signal: Signal) {
-        let pid = self.child.process_id().and_then(|pid| Pid::from_raw(pid as i32)).expect("a pid");
+        let pid = Pid::from_raw(self.pid() as i32).expect("a pid");
         kill_process(pid, signal).expect("kill");
     }
 

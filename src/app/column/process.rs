@@ -9,10 +9,10 @@ columns! {
     /// A column of a table of processes.
     pub enum Column(row: RowView)
     Pid: num("PID", "pid", &["pid"], 7, 250),
-        "Process id in the initial pid namespace."
+        "Process id in the initial pid namespace; of a thread, the thread's."
         => row.task().map_or(Unknown, |t| Exact(t.key.pid.into()));
     Ppid: num("PPID", "ppid", &["ppid"], 7, 60),
-        "Process id of the parent."
+        "Process id of the parent; of a thread, of its process."
         => row.task().map_or(Unknown, |t| Exact(t.ppid.into()));
     User: word("USER", "user", &["user"], 8, 200),
         "Name of the real user id; the number until the name has been read."
@@ -22,7 +22,7 @@ columns! {
         => Text(state(row).into());
     Threads: num("THR", "threads", &["threads"], 4, 58).also(&["thr"]),
         "Threads alive."
-        => known(row.running(), |t| Exact(t.threads.into()));
+        => known(row.threads(), |threads| Exact(threads.into()));
     Nice: num("NI", "nice", &["nice"], 3, 56).also(&["ni"]),
         "Nice value, -20 (favoured) to 19."
         => known(row.running(), |t| Exact(t.nice.into()));
@@ -98,7 +98,7 @@ columns! {
     VmGrowth: num("VM/s", "dvm", &["vm_growth_bytes"], 6, 105),
         "Growth of the address space (mmap and brk less munmap), bytes a second."
         => known(row.growth_per_sec(|m| m.vm_bytes), BytesPerSec);
-    PageAllocs: num("PGALLOC/s", "pgalloc", &["page_alloc_bytes"], 9, 104).also(&["page_allocs"]).wanting(Wants { sockets: false, page_allocs: true }),
+    PageAllocs: num("PGALLOC/s", "pgalloc", &["page_alloc_bytes"], 9, 104).also(&["page_allocs"]).wanting(Wants { page_allocs: true, ..Wants::NONE }),
         "Bytes of kernel page allocations a second while the process was current: includes page cache, slab and network buffers. The probe costs 4–10 % of a page-fault storm and is attached only while this is shown."
         => known(row.per_sec(PageAllocBytes), BytesPerSec);
     Rx: num("RX/s", "rx", &["rx_bytes"], 6, 129),
@@ -137,12 +137,16 @@ columns! {
 fn user<'a>(row: &RowView<'a>) -> Value<'a> {
     match row.subject {
         Subject::Exited(group) => Text(format!("({})", group.count).into()),
+        Subject::Group(group) => Text(format!("({})", group.sum.count).into()),
         _ => row.user().map_or(Unknown, Text),
     }
 }
 
 /// The letter of ps; `X` for the exited.
 fn state(row: &RowView<'_>) -> &'static str {
+    if matches!(row.subject, Subject::Group(_)) {
+        return "";
+    }
     match row.running().map_or(b'X', |t| t.state) {
         b'R' => "R",
         b'S' => "S",

@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 
 use super::Value;
+use crate::app::lines::GroupLine;
 use crate::model::exited::Group;
 use crate::model::growth::Growth;
 use crate::model::sockets::SocketRow;
+use crate::model::sum::Sum;
+use crate::model::threads::Part;
 use crate::model::{Departed, Model, Row};
 use crate::sample::{Comm, Counter, Details, Exit, Memory, Socket, Task};
 
@@ -14,10 +17,16 @@ use crate::sample::{Comm, Counter, Details, Exit, Memory, Socket, Task};
 pub enum Subject<'a> {
     /// A process that runs.
     Live(&'a Task, &'a Row),
+    /// A thread of one that has several.
+    Thread(&'a Part),
+    /// A process with all below it.
+    Sum(&'a Sum),
     /// A process that ended within the tick.
     Departed(&'a Exit),
     /// Exited processes as one.
     Exited(&'a Group),
+    /// Processes that have something in common.
+    Group(&'a GroupLine),
 }
 
 /// A line of a process table.
@@ -55,6 +64,21 @@ impl<'a> RowView<'a> {
         Self::new(model, Subject::Exited(group), Growth::Sum(&group.delta), None)
     }
 
+    /// A process with all below it: who it is is its own, the figures are those of all.
+    pub fn sum(model: &'a Model, sum: &'a Sum, details: Option<&'a Details>) -> Self {
+        Self::new(model, Subject::Sum(sum), Growth::Gain(&sum.gain), details)
+    }
+
+    /// A thread, with the slow facts of its process; the leader goes by the process's command line.
+    pub fn thread(model: &'a Model, part: &'a Part, details: Option<&'a Details>) -> Self {
+        Self::new(model, Subject::Thread(part), Growth::Gain(&part.gain), details)
+    }
+
+    /// Processes that have something in common.
+    pub fn group(model: &'a Model, group: &'a GroupLine) -> Self {
+        Self::new(model, Subject::Group(group), Growth::Gain(&group.sum.gain), None)
+    }
+
     fn new(model: &Model, subject: Subject<'a>, delta: Growth<'a>, details: Option<&'a Details>) -> Self {
         RowView { subject, delta, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, details, cores: 1, paths: true }
     }
@@ -81,30 +105,35 @@ impl<'a> RowView<'a> {
     pub fn task(&self) -> Option<&'a Task> {
         match self.subject {
             Subject::Live(task, _) => Some(task),
+            Subject::Thread(part) => Some(&part.task),
+            Subject::Sum(sum) => Some(&sum.task),
             Subject::Departed(exit) => Some(&exit.task),
-            Subject::Exited(_) => None,
+            Subject::Exited(_) | Subject::Group(_) => None,
         }
     }
 
     /// The process, if it still runs.
     pub fn running(&self) -> Option<&'a Task> {
         match self.subject {
-            Subject::Live(task, _) => Some(task),
-            _ => None,
+            Subject::Departed(_) | Subject::Exited(_) | Subject::Group(_) => None,
+            _ => self.task(),
         }
     }
 
-    /// Its figures on this tick, for a live process.
-    pub fn row(&self) -> Option<&'a Row> {
+    /// First seen in this sample and born within the tick; of several, all of them.
+    pub fn is_new(&self) -> bool {
         match self.subject {
-            Subject::Live(_, row) => Some(row),
-            _ => None,
+            Subject::Live(_, row) => row.is_new(),
+            Subject::Thread(part) => part.is_new,
+            Subject::Sum(sum) => sum.is_new,
+            Subject::Group(group) => group.sum.is_new,
+            Subject::Departed(_) | Subject::Exited(_) => false,
         }
     }
 
     /// It ended within the tick.
     pub fn is_exited(&self) -> bool {
-        !matches!(self.subject, Subject::Live(..))
+        matches!(self.subject, Subject::Departed(_) | Subject::Exited(_))
     }
 
     /// A kernel thread.
@@ -115,18 +144,22 @@ impl<'a> RowView<'a> {
     /// Resident memory now; nothing is resident of the exited.
     pub fn memory(&self) -> Option<&'a Memory> {
         match self.subject {
-            Subject::Live(task, _) => task.memory.as_ref(),
-            _ => None,
+            Subject::Group(group) => group.sum.task.memory.as_ref(),
+            _ => self.running()?.memory.as_ref(),
         }
     }
 
     /// Command line where known, else the name; fit for a terminal.
     pub fn command(&self) -> Cow<'a, str> {
         match (self.details, self.subject) {
+            (_, Subject::Thread(part)) if !part.is_leader() => comm_text(&part.task.comm),
             (Some(details), _) if !details.cmdline.is_empty() => Cow::Borrowed(&details.cmdline),
             (_, Subject::Live(task, _)) => comm_text(&task.comm),
+            (_, Subject::Thread(part)) => comm_text(&part.task.comm),
+            (_, Subject::Sum(sum)) => comm_text(&sum.task.comm),
             (_, Subject::Departed(exit)) => comm_text(&exit.task.comm),
             (_, Subject::Exited(group)) => Cow::Borrowed(&group.name),
+            (_, Subject::Group(group)) => Cow::Borrowed(&group.name),
         }
     }
 
@@ -177,16 +210,28 @@ impl<'a> RowView<'a> {
     /// Time from its start to the sample, or to its end.
     pub fn age_ns(&self) -> Option<u64> {
         let end_ns = match self.subject {
-            Subject::Live(..) => self.at_ns,
+            Subject::Live(..) | Subject::Sum(_) => self.at_ns,
+            Subject::Thread(part) if part.is_leader() => self.at_ns,
             Subject::Departed(exit) => exit.at_ns,
-            Subject::Exited(_) => return None,
+            Subject::Exited(_) | Subject::Group(_) | Subject::Thread(_) => return None,
         };
         Some(end_ns.saturating_sub(self.task()?.key.start_ns))
     }
 
     /// A counter since the start of the process.
     pub fn total(&self, counter: Counter) -> Option<u64> {
-        self.task()?.counters.get(counter)
+        match self.subject {
+            Subject::Group(group) => group.sum.task.counters.get(counter),
+            _ => self.task()?.counters.get(counter),
+        }
+    }
+
+    /// Threads alive.
+    pub fn threads(&self) -> Option<u32> {
+        match self.subject {
+            Subject::Group(group) => Some(group.sum.task.threads),
+            _ => self.running().map(|task| task.threads),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use crate::app::look::Units;
 use crate::format;
 
 /// How a cell should catch the eye.
@@ -75,15 +76,40 @@ impl Value<'_> {
         }
     }
 
+    /// Both together where such values add up (rates, bytes, times, shares); else this one. Nothing known adds nothing.
+    #[must_use]
+    pub fn plus(&self, other: &Value<'_>) -> Self {
+        match (self, other) {
+            (Value::Percent(a), Value::Percent(b)) => Value::Percent(a + b),
+            (Value::Bytes(a), Value::Bytes(b)) => Value::Bytes(a + b),
+            (Value::BytesPerSec(a), Value::BytesPerSec(b)) => Value::BytesPerSec(a + b),
+            (Value::Count(a), Value::Count(b)) => Value::Count(a + b),
+            (Value::PerSec(a), Value::PerSec(b)) => Value::PerSec(a + b),
+            (Value::CpuTime(a), Value::CpuTime(b)) => Value::CpuTime(a.saturating_add(*b)),
+            (Value::Unknown, Value::Percent(b)) => Value::Percent(*b),
+            (Value::Unknown, Value::Bytes(b)) => Value::Bytes(*b),
+            (Value::Unknown, Value::BytesPerSec(b)) => Value::BytesPerSec(*b),
+            (Value::Unknown, Value::Count(b)) => Value::Count(*b),
+            (Value::Unknown, Value::PerSec(b)) => Value::PerSec(*b),
+            (Value::Unknown, Value::CpuTime(b)) => Value::CpuTime(*b),
+            _ => self.clone(),
+        }
+    }
+
     /// Text for a column that wide; words are left whole, to be cut by who knows the width of characters.
     pub fn cell(&self, width: usize) -> Cell {
+        self.cell_in(width, Units::Iec)
+    }
+
+    /// The same with bytes counted in other units.
+    pub fn cell_in(&self, width: usize, units: Units) -> Cell {
         let text = match *self {
             Value::Unknown => String::new(),
             Value::Text(ref words) => words.to_string(),
             Value::Exact(v) => format::exact(v, width),
             Value::Percent(v) => format::percent(v, width),
             Value::Bytes(v) | Value::BytesPerSec(v) | Value::Count(v) | Value::PerSec(v) if v == 0.0 => format::NOTHING.into(),
-            Value::Bytes(v) | Value::BytesPerSec(v) => format::bytes(v, width),
+            Value::Bytes(v) | Value::BytesPerSec(v) => format::bytes_in(v, width, units),
             Value::Count(v) => format::count(v, width),
             Value::PerSec(v) => format::rate(v, width),
             Value::CpuTime(v) => format::cpu_time(v, width),

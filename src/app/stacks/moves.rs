@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::compare::Compare;
 use super::{StackMode, StacksView, shape_of};
-use crate::model::stacks::{Label, NodeId, StackTree};
+use crate::model::stacks::{Label, Measure, NodeId, StackTree};
 
 /// Rows of a page step.
 const PAGE: usize = 10;
@@ -46,6 +46,10 @@ pub enum StackAction {
     Mark,
     /// The list of processes with samples.
     Processes,
+    /// Add up this; again, time on the CPU.
+    Weigh(Measure),
+    /// Faults, then page allocations, then time on the CPU.
+    Memory,
     /// Tree: show everything below the chosen frame.
     UnfoldAll,
     /// Tree: fold what the chosen frame calls.
@@ -93,6 +97,13 @@ impl StacksView {
             }
             StackAction::Mark => (self.marks, self.stale) = (true, true),
             StackAction::Processes => self.toggle_listing(),
+            StackAction::Weigh(measure) if self.measure == measure => self.set_measure(Measure::OnCpu),
+            StackAction::Weigh(measure) => self.set_measure(measure),
+            StackAction::Memory => self.set_measure(match self.measure {
+                Measure::Faults => Measure::Allocs,
+                Measure::Allocs => Measure::OnCpu,
+                _ => Measure::Faults,
+            }),
             StackAction::NextMatch => self.go_to_match(true),
             StackAction::PreviousMatch => self.go_to_match(false),
             step => return self.step(step),

@@ -4,7 +4,8 @@ use rustc_hash::FxHashMap;
 
 use super::compare::Compare;
 use super::{Names, StacksView};
-use crate::model::stacks::{Scope, StackHistory, Window};
+use crate::export::profile::{Profile, ProfileStack};
+use crate::model::stacks::{Measure, Scope, StackHistory, StackUse, Window};
 use crate::sample::{Comm, Health, ProcKey, StackQuality};
 
 /// Facts about the samples shown.
@@ -55,7 +56,7 @@ impl StacksView {
             listing.processes = history.processes(self.measure);
         }
         self.missing = self.tree.missing();
-        let is_empty = window.count == 0;
+        let is_empty = window.value == 0;
         self.summary = Summary {
             samples: window.count,
             value: window.value,
@@ -66,12 +67,31 @@ impl StacksView {
             before_ns: before.map_or(0, |before| before.covered_ns),
             older: if is_empty { history.window(&self.scope, self.measure, u64::MAX).count } else { 0 },
             hz: history.hz(),
-            health: history.status().map(|status| status.health.clone()),
-            cost: history.status().and_then(|status| status.cost.clone()),
+            health: history.status(self.measure).map(|status| status.health.clone()),
+            cost: history.status(self.measure).and_then(|status| status.cost.clone()),
             pending: self.missing.len(),
             reason: reason(&self.scope, &window, names),
         };
         self.settle();
+    }
+}
+
+impl StacksView {
+    /// The samples in view, with the names known by now; `now_ms`: Unix time of the newest.
+    pub fn profile(&self, history: &StackHistory, names: &Names, now_ms: u64) -> Profile {
+        let window = history.window(&self.scope, self.measure, self.span.ns());
+        let named = |used: &StackUse<'_>| ProfileStack::new(used.stack, (used.count, used.value), None, names);
+        let mut stacks: Vec<_> = window.stacks.iter().map(named).collect();
+        stacks.sort_by_key(|stack| (stack.key, stack.tid, std::cmp::Reverse(stack.value)));
+        Profile {
+            title: self.title.clone(),
+            measure: self.measure,
+            hz: if self.measure == Measure::OnCpu { history.hz() } else { 0 },
+            began_unix_ms: now_ms.saturating_sub(window.covered_ns / 1_000_000),
+            duration_ns: window.covered_ns,
+            lost: window.lost,
+            stacks,
+        }
     }
 }
 

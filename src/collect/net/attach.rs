@@ -121,8 +121,7 @@ pub fn attach(rungs: &[Rung]) -> Result<Attached, String> {
 /// Whether this kernel still has inet_sendpage, which went in 6.5. To read all its types for that takes long.
 fn has_sendpage() -> bool {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    may_have_sendpage(&release)
-        && Btf::from_vmlinux().is_ok_and(|btf| btf.type_by_name::<types::Func<'_>>("inet_sendpage").is_some())
+    may_have_sendpage(&release) && Btf::from_vmlinux().is_ok_and(|btf| btf.type_by_name::<types::Func<'_>>("inet_sendpage").is_some())
 }
 
 fn may_have_sendpage(release: &str) -> bool {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::python;
 use crate::sample::{Comm, ProcKey, StackCount, StackQuality, Weight};
 use crate::unwind::{Miss, Sampled};
 
@@ -13,6 +14,8 @@ const HEADER: usize = 56;
 const UNKEYED: usize = 28;
 /// Most frames of one stack (`EB_DEPTH`).
 const DEPTH: usize = 128;
+/// In the first word of a Python frame (`EB_PY_ENTRY`).
+const PYTHON_ENTRY: u64 = 1 << 63;
 /// Bytes of distinct stacks held when nobody reads: hours of an ordinary machine.
 const BYTES_MAX: usize = 4 << 20;
 /// Processes whose walks are told of between two readings.
@@ -22,11 +25,30 @@ const ENTRY: usize = 64;
 
 /// Samples since the last [`Fold::take`], equal ones together. The key is the record itself from the thread-group id on.
 #[derive(Default)]
-pub(super) struct Fold {
+pub(in crate::collect) struct Fold {
     stacks: FxHashMap<Box<[u8]>, Seen>,
     bytes: usize,
     lost: u64,
     sampled: FxHashMap<ProcKey, Sampled>,
+}
+
+/// A stack as counted.
+#[derive(Debug)]
+pub(in crate::collect) struct Folded {
+    pub(in crate::collect) count: StackCount,
+    /// Its Python frames, not yet among the others; innermost first.
+    pub(super) python: Vec<PythonFrame>,
+}
+
+/// A frame of a Python interpreter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PythonFrame {
+    /// Address of the code object.
+    pub(super) code: u64,
+    /// The interpreter's C function was called anew for it.
+    pub(super) is_entry: bool,
+    /// Where in the code it is, as the interpreter's version has it.
+    pub(super) instruction: u64,
 }
 
 struct Seen {
@@ -38,7 +60,12 @@ struct Seen {
 
 impl Fold {
     /// Counts one record. One that is malformed, or finds the fold full, is lost.
-    pub(super) fn add(&mut self, record: &[u8]) {
+    pub(in crate::collect) fn add(&mut self, record: &[u8]) {
+        self.add_times(record, 1);
+    }
+
+    /// Adds the value of a record that stands for so many events; 0 = more of one that was counted before.
+    pub(in crate::collect) fn add_times(&mut self, record: &[u8], times: u32) {
         let Some((comm, value, quality)) = check(record) else {
             self.lost += 1;
             return;
@@ -46,7 +73,7 @@ impl Fold {
         let key = &record[UNKEYED..];
         self.note(key, miss_of(record, quality));
         if let Some(seen) = self.stacks.get_mut(key) {
-            seen.count = seen.count.saturating_add(1);
+            seen.count = seen.count.saturating_add(times);
             seen.value = seen.value.saturating_add(value);
             return;
         }
@@ -55,16 +82,16 @@ impl Fold {
             return;
         }
         self.bytes += key.len() + ENTRY;
-        self.stacks.insert(key.into(), Seen { count: 1, value, comm, quality });
+        self.stacks.insert(key.into(), Seen { count: times, value, comm, quality });
     }
 
     /// The processes of the records since the last call, and what their walks lacked; none of those without a user stack.
-    pub(super) fn take_sampled(&mut self) -> Vec<Sampled> {
+    pub(in crate::collect) fn take_sampled(&mut self) -> Vec<Sampled> {
         self.sampled.drain().map(|(_, sampled)| sampled).collect()
     }
 
     fn note(&mut self, key: &[u8], miss: Miss) {
-        let (_, user) = frame_counts(key);
+        let [_, user, _] = frame_counts(key);
         if user == 0 || (self.sampled.len() >= SAMPLED_MAX) {
             return;
         }
@@ -75,7 +102,7 @@ impl Fold {
     }
 
     /// Everything counted, and starts anew.
-    pub(super) fn take(&mut self) -> Vec<StackCount> {
+    pub(in crate::collect) fn take(&mut self) -> Vec<Folded> {
         self.bytes = 0;
         let counts = self.stacks.drain().map(|(key, seen)| unpack(&key, &seen)).collect();
         if self.stacks.capacity() > 4096 {
@@ -85,15 +112,15 @@ impl Fold {
     }
 
     /// Samples this could not hold, since the start.
-    pub(super) fn lost(&self) -> u64 {
+    pub(in crate::collect) fn lost(&self) -> u64 {
         self.lost
     }
 }
 
 /// Name, value and quality of a record whose length is what its counts say.
 fn check(record: &[u8]) -> Option<(Comm, u64, StackQuality)> {
-    let (kernel, user) = frame_counts(record.get(UNKEYED..HEADER)?);
-    if kernel > DEPTH || user > DEPTH || record.len() != HEADER + 8 * (kernel + user) {
+    let [kernel, user, python] = frame_counts(record.get(UNKEYED..HEADER)?);
+    if kernel > DEPTH || user > DEPTH || python > python::DEPTH || record.len() != HEADER + 8 * (kernel + user + 2 * python) {
         return None;
     }
     weight_of(record.get(UNKEYED..)?)?;
@@ -135,10 +162,11 @@ fn weight_of(key: &[u8]) -> Option<Weight> {
     })
 }
 
-/// Kernel and user frames, of the keyed part of a header: tgid (4), start (8), tid (4), counts (2 + 2), weight (1), padding (7).
-fn frame_counts(key: &[u8]) -> (usize, usize) {
+/// Kernel, user and Python frames, of the keyed part of a header: tgid (4), start (8), tid (4), counts (2 + 2), weight (1), count of
+/// Python frames (1), padding (6).
+fn frame_counts(key: &[u8]) -> [usize; 3] {
     let count = |at: usize| usize::from(u16::from_ne_bytes([key[at], key[at + 1]]));
-    (count(16), count(18))
+    [count(16), count(18), usize::from(key[21])]
 }
 
 fn number(key: &[u8], at: usize) -> u32 {
@@ -154,13 +182,14 @@ fn key_of(key: &[u8]) -> ProcKey {
     ProcKey { pid: number(key, 0), start_ns: long(&key[4..12]) }
 }
 
-fn unpack(key: &[u8], seen: &Seen) -> StackCount {
-    let (kernel, user) = frame_counts(key);
-    let (kernel, user) = key[HEADER - UNKEYED..][..8 * (kernel + user)].split_at(8 * kernel);
+fn unpack(key: &[u8], seen: &Seen) -> Folded {
+    let [kernel, user_count, _] = frame_counts(key);
+    let (kernel, user) = key[HEADER - UNKEYED..].split_at(8 * kernel);
+    let (user, python) = user.split_at(8 * user_count);
     // All but the innermost are return addresses, and those may already belong to the next function or line: the byte before is the call's.
     let frames =
         |bytes: &[u8]| -> Arc<[u64]> { bytes.chunks_exact(8).enumerate().map(|(i, b)| long(b).saturating_sub(u64::from(i > 0))).collect() };
-    StackCount {
+    let count = StackCount {
         key: key_of(key),
         tid: number(key, 12),
         comm: seen.comm,
@@ -170,7 +199,13 @@ fn unpack(key: &[u8], seen: &Seen) -> StackCount {
         kernel: frames(kernel),
         user: frames(user),
         quality: seen.quality,
-    }
+    };
+    let frame = |words: &[u8]| PythonFrame {
+        code: long(words) & !PYTHON_ENTRY,
+        is_entry: long(words) & PYTHON_ENTRY != 0,
+        instruction: long(&words[8..]),
+    };
+    Folded { count, python: python.chunks_exact(16).map(frame).collect() }
 }
 
 #[cfg(test)]
@@ -199,7 +234,7 @@ mod tests {
         fold.add(&record(8, "renamed", 0, &[u64::MAX], &[10, 20]));
         fold.add(&record(9, "a", 1, &[u64::MAX], &[10, 20]));
         fold.add(&record(8, "a", 2, &[], &[10, 20]));
-        let mut counts = fold.take();
+        let mut counts: Vec<_> = fold.take().into_iter().map(|f| f.count).collect();
         counts.sort_by_key(|c| (c.tid, c.kernel.len()));
         let seen: Vec<_> = counts.iter().map(|c| (c.tid, c.count, c.kernel.len(), &*c.user, c.quality)).collect();
         assert_eq!(
@@ -214,6 +249,22 @@ mod tests {
         assert_eq!(counts[1].comm, Comm::new(b"a"));
         assert!(fold.take().is_empty());
         assert_eq!(fold.lost(), 0);
+    }
+
+    #[test]
+    fn python_frames_are_kept_apart() {
+        let mut bytes = record(8, "a", 0, &[u64::MAX], &[10, 20, 1 << 63 | 0x7f00, 4, 0x7f10, 6]);
+        bytes[46..48].copy_from_slice(&2u16.to_ne_bytes());
+        bytes[49] = 2;
+        let mut fold = Fold::default();
+        fold.add(&bytes);
+        let [folded] = &fold.take()[..] else { panic!("one stack") };
+        assert_eq!((folded.count.kernel.len(), &*folded.count.user), (1, &[10, 19][..]));
+        let frame = |code, is_entry, instruction| PythonFrame { code, is_entry, instruction };
+        assert_eq!(folded.python, [frame(0x7f00, true, 4), frame(0x7f10, false, 6)]);
+        bytes[49] = 1;
+        fold.add(&bytes);
+        assert_eq!(fold.lost(), 1);
     }
 
     #[test]
@@ -245,15 +296,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_counted_or_lost(bytes in prop::collection::vec(any::<u8>(), 0..2200), kernel in 0u16..130, user in 0u16..130) {
+        fn any_bytes_are_counted_or_lost(bytes in prop::collection::vec(any::<u8>(), 0..2200), kernel in 0u16..130, user in 0u16..130, python: u8) {
             let mut bytes = bytes;
             if bytes.len() >= HEADER {
                 bytes[44..46].copy_from_slice(&kernel.to_ne_bytes());
                 bytes[46..48].copy_from_slice(&user.to_ne_bytes());
+                bytes[49] = python;
+                bytes[48] %= 9;
+                bytes.resize(HEADER + 8 * (usize::from(kernel) + usize::from(user) + 2 * usize::from(python)), 7);
             }
             let mut fold = Fold::default();
             fold.add(&bytes);
-            let counted: u64 = fold.take().iter().map(|c| u64::from(c.count)).sum();
+            let counted: u64 = fold.take().iter().map(|f| u64::from(f.count.count)).sum();
             prop_assert_eq!(counted + fold.lost(), 1);
         }
     }

@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 
 use super::cputime;
 use super::row::{Facts, Kind, Row, activity};
-use crate::sample::{Comm, Counter, Counters, ProcKey, Task, TaskList};
+use crate::sample::{Comm, Counter, Counters, ProcKey, Task, TaskList, Thread};
 
 /// What one reading leaves for the next; both ascending.
 #[derive(Default)]
@@ -42,12 +42,16 @@ pub struct Folded {
     pub tasks: Vec<Task>,
     /// Those among them that are in limbo, ascending.
     pub limbo: Vec<ProcKey>,
+    /// Threads beside the leaders, ascending by process and id, where they are wanted.
+    pub threads: Vec<Thread>,
 }
 
 /// Folds one reading after the other.
 pub struct Fold {
     page_bytes: u64,
     hears_exits: bool,
+    /// Tell of threads one by one.
+    pub wants_threads: bool,
     order: Vec<u32>,
     last: Memo,
     waits: Vec<ThreadWait>,
@@ -56,7 +60,7 @@ pub struct Fold {
 impl Fold {
     /// A fold that has seen nothing yet, for pages of this size. Without `hears_exits`, no last words will ever come.
     pub fn new(page_bytes: u64, hears_exits: bool) -> Self {
-        Fold { page_bytes, hears_exits, order: Vec::new(), last: Memo::default(), waits: Vec::new() }
+        Fold { page_bytes, hears_exits, wants_threads: false, order: Vec::new(), last: Memo::default(), waits: Vec::new() }
     }
 
     /// Folds the rows of a walk, in any order. `dying` are the words of those that began to exit and are not freed; `gone` are
@@ -68,7 +72,7 @@ impl Fold {
         // Both walks come in a few ascending runs, which this sort only has to merge.
         self.order.sort_by_key(|&i| (row(i).tgid, row(i).start_ns, row(i).tid));
 
-        let mut folded = Folded { tasks: Vec::with_capacity(room_for(self.last.tasks.len())), limbo: Vec::new() };
+        let mut folded = Folded { tasks: Vec::with_capacity(room_for(self.last.tasks.len())), limbo: Vec::new(), threads: Vec::new() };
         self.waits.clear();
         let mut cursor = (0, 0);
         let mut threads: Vec<&Row> = Vec::new();
@@ -82,6 +86,9 @@ impl Fold {
             if threads.is_empty() {
                 folded.limbo.push(key);
                 threads.push(row(group[0]));
+            }
+            if self.wants_threads {
+                folded.threads.extend(threads.iter().filter(|r| !r.is_leader()).map(|r| thread_of(r)));
             }
             let task = task_of(&threads, self.last.before(key, &mut cursor), self.page_bytes);
             if !tells_its_wait(&threads, task.counters.get(Counter::WaitNs)) {
@@ -187,6 +194,17 @@ fn task_of(threads: &[&Row], before: Option<Before<'_>>, page_bytes: u64) -> Tas
     }
 }
 
+/// A thread that is not the leader: its row holds nothing but its own.
+fn thread_of(row: &Row) -> Thread {
+    let mut counters = sum(&[row]);
+    if row.has(Facts::EB_HAS_WAIT) {
+        counters.set(Counter::WaitNs, row.wait_ns);
+    }
+    cputime::split(&mut counters, (row.user_ns, row.system_ns), row.has(Facts::EB_KTHREAD), None);
+    let (key, comm, state) = (row.key(), Comm(row.comm), row.state_letter());
+    Thread { key, tid: row.tid, comm, state, nice: row.nice(), last_cpu: row.cpu, counters }
+}
+
 /// Whether the total says what each thread has waited: there is only the leader, and no thread before it left anything.
 fn tells_its_wait(threads: &[&Row], total_ns: Option<u64>) -> bool {
     match threads {
@@ -269,6 +287,17 @@ mod tests {
         let tasks = fold(&mut Fold::new(PAGE, true), &walk);
         let found: Vec<_> = tasks.iter().map(|t| (t.key.pid, t.threads, cpu(t))).collect();
         assert_eq!(found, [(10, 2, 3), (30, 2, 12)]);
+    }
+
+    #[test]
+    fn threads_are_told_one_by_one_where_wanted() {
+        let walk = [thread(30, 30, 5), thread(10, 10, 1), thread(10, 40, 2), thread(30, 12, 7)];
+        let mut f = Fold::new(PAGE, true);
+        assert_eq!(f.fold(&walk, &[], &FxHashSet::default()).threads, []);
+        f.wants_threads = true;
+        let threads = f.fold(&walk, &[], &FxHashSet::default()).threads;
+        let found: Vec<_> = threads.iter().map(|t| (t.key.pid, t.tid, t.counters.get(Counter::CpuNs))).collect();
+        assert_eq!(found, [(10, 40, Some(2)), (30, 12, Some(7))]);
     }
 
     #[test]

@@ -34,12 +34,21 @@ pub struct Sampled {
     pub is_gone: bool,
 }
 
+/// Where samples come from: the timer, and probes.
+const SOURCES: [Domain; 2] = [Domain::Stacks, Domain::Watch];
+
+/// Which of them has the samples of a measure.
+fn source(measure: Measure) -> usize {
+    usize::from(measure.domain() == Domain::Watch)
+}
+
 /// Samples between two ticks.
 #[derive(Clone, Debug)]
 struct Tick {
     since_ns: u64,
     at_ns: u64,
-    lost: u64,
+    /// By [`source`].
+    lost: [u64; SOURCES.len()],
     /// Slot and count of what counts itself: timed samples, faults.
     counted: Box<[(u32, u32)]>,
     /// Slot, count and value of what has another unit.
@@ -78,7 +87,7 @@ pub struct StackHistory {
     /// The program that each process with samples runs: its `exec_id`.
     programs: FxHashMap<ProcKey, u64>,
     hz: u32,
-    status: Option<DomainStatus>,
+    status: [Option<DomainStatus>; SOURCES.len()],
 }
 
 impl Default for StackHistory {
@@ -100,13 +109,13 @@ impl StackHistory {
             version: 0,
             programs: FxHashMap::default(),
             hz: 0,
-            status: None,
+            status: Default::default(),
         }
     }
 
     /// Adds a tick's samples, drops the oldest past the budget. A sample already seen adds nothing; one from the past starts afresh.
     pub fn push(&mut self, sample: &Sample) {
-        let status = sample.status.iter().find(|s| s.domain == Domain::Stacks);
+        let status = SOURCES.map(|domain| sample.status.iter().find(|s| s.domain == domain));
         let since_ns = match self.ticks.back() {
             Some(last) if last.at_ns == sample.at_ns => return,
             Some(last) if last.at_ns > sample.at_ns => {
@@ -116,10 +125,10 @@ impl StackHistory {
             Some(last) => last.at_ns,
             None => sample.at_ns,
         };
-        let lost_before = self.status.as_ref().map_or(0, |s| s.lost);
-        let lost = status.map_or(0, |s| s.lost.saturating_sub(lost_before));
+        let lost_before = self.status.each_ref().map(|s| s.as_ref().map_or(0, |s| s.lost));
+        let lost = std::array::from_fn(|at| status[at].map_or(0, |s| s.lost.saturating_sub(lost_before[at])));
         self.hz = sample.stacks.hz;
-        self.status = status.cloned();
+        self.status = status.map(|s| s.cloned());
         let (mut counted, mut weighed) = (Vec::new(), Vec::new());
         for count in &sample.stacks.counts {
             let at = self.refer(count, sample);
@@ -146,9 +155,9 @@ impl StackHistory {
         self.hz
     }
 
-    /// How the stacks domain is doing, as of the newest tick.
-    pub fn status(&self) -> Option<&DomainStatus> {
-        self.status.as_ref()
+    /// How the domain that samples of this measure come from is doing, as of the newest tick.
+    pub fn status(&self, measure: Measure) -> Option<&DomainStatus> {
+        self.status[source(measure)].as_ref()
     }
 
     /// Bytes taken, by count.
@@ -175,7 +184,7 @@ impl StackHistory {
         let mut newest = None;
         let ticks = self.ticks.iter().rev().skip_while(|tick| tick.at_ns > ns.end);
         for tick in ticks.take_while(|tick| tick.at_ns > ns.start) {
-            window.lost += tick.lost;
+            window.lost += tick.lost[source(measure)];
             window.covered_ns = *newest.get_or_insert(tick.at_ns) - tick.since_ns;
             for (at, count, value) in tick.records() {
                 let sum = &mut sums[at as usize];

@@ -67,12 +67,12 @@ const PARTS: [(Weight, &str); 7] = [
 ];
 
 /// Says above its first frame why a stack does not begin at its thread's start.
-pub(super) fn remark_on(quality: StackQuality) -> Option<&'static str> {
+pub(crate) fn remark_on(quality: StackQuality) -> Option<&'static str> {
     CUT[quality as usize]
 }
 
 /// Tells a weight from the others of its measure; `None` where it is the only one.
-pub(super) fn part_of(weight: Weight) -> Option<&'static str> {
+pub(crate) fn part_of(weight: Weight) -> Option<&'static str> {
     PARTS.iter().find(|(of, _)| *of == weight).map(|(_, text)| *text)
 }
 

@@ -1,6 +1,6 @@
 //! What stacks may be weighed by, and in which unit.
 
-use crate::sample::Weight;
+use crate::sample::{Domain, Probe, Weight};
 
 /// What a tree or a table of stacks adds up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -55,6 +55,22 @@ impl Measure {
             Weight::Alloc => Measure::Allocs,
             Weight::Sent | Weight::Received => Measure::Net,
         }
+    }
+
+    /// The probe that it needs; none where the timer is enough.
+    pub fn probe(self) -> Option<Probe> {
+        match self {
+            Measure::OnCpu => None,
+            Measure::OffCpu => Some(Probe::OffCpu),
+            Measure::Faults => Some(Probe::Faults),
+            Measure::Allocs => Some(Probe::Allocs),
+            Measure::Net => Some(Probe::Net),
+        }
+    }
+
+    /// Where its samples come from.
+    pub fn domain(self) -> Domain {
+        if self.probe().is_some() { Domain::Watch } else { Domain::Stacks }
     }
 
     /// In which unit.

@@ -103,7 +103,7 @@ fn character(bytes: &[u8], is_all: bool) -> Step {
         0 => return control(b' '),
         letter @ 1..=0x1a => return control(letter - 1 + b'a'),
         letter @ 0x1c..=0x1f => return control(letter - 0x1c + b'4'),
-        0..=0x7f => 1,
+        0x1b | 0x20..=0x7e => 1,
         0xc2..=0xdf => 2,
         0xe0..=0xef => 3,
         0xf0..=0xf4 => 4,

@@ -1,0 +1,87 @@
+//! What somebody may choose about the looks, and keeps in the configuration file.
+
+use super::column::Column;
+use super::view::View;
+
+/// Colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Palette {
+    /// For dark backgrounds.
+    #[default]
+    Dark,
+    /// For light backgrounds.
+    Light,
+    /// Bright colours only.
+    HighContrast,
+    /// Without telling red from green.
+    ColourBlind,
+    /// None at all.
+    Mono,
+}
+
+impl Palette {
+    /// All there are.
+    pub const ALL: [Palette; 5] = [Palette::Dark, Palette::Light, Palette::HighContrast, Palette::ColourBlind, Palette::Mono];
+
+    /// Its name in the configuration and on the command line.
+    pub fn name(self) -> &'static str {
+        ["dark", "light", "high-contrast", "colour-blind", "mono"][self as usize]
+    }
+
+    /// What is said about it in the list.
+    pub fn note(self) -> &'static str {
+        [
+            "for dark backgrounds",
+            "for light backgrounds",
+            "bright colours only",
+            "nothing is told by red against green",
+            "no colours: letters, signs and weights",
+        ][self as usize]
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Palette> {
+        Palette::ALL.into_iter().find(|palette| palette.name() == name)
+    }
+}
+
+/// How bytes are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Units {
+    /// K = 1024.
+    #[default]
+    Iec,
+    /// k = 1000.
+    Si,
+}
+
+impl Units {
+    /// All there are.
+    pub const ALL: [Units; 2] = [Units::Iec, Units::Si];
+
+    /// Its name in the configuration and on the command line.
+    pub fn name(self) -> &'static str {
+        ["iec", "si"][self as usize]
+    }
+
+    /// What is said about it in the list.
+    pub fn note(self) -> &'static str {
+        ["K = 1024 bytes, M = 1024 K", "k = 1000 bytes, M = 1000 k"][self as usize]
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Units> {
+        Units::ALL.into_iter().find(|units| units.name() == name)
+    }
+}
+
+/// All that can be chosen on the screen and kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Colours.
+    pub palette: Palette,
+    /// How bytes are counted.
+    pub units: Units,
+    /// Columns of views, in order, where somebody chose them.
+    pub columns: Vec<(View, Vec<Column>)>,
+}

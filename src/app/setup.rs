@@ -1,0 +1,108 @@
+//! Setup: columns of the view, colours, units. What is chosen shows at once behind the list; Enter keeps it and saves it, Esc takes it back.
+
+use super::column::{Column, Columns};
+use super::look::{Look, Palette, Units};
+use super::menu::{Item, Menu, Topic};
+use super::view::View;
+use super::{App, Effect};
+
+/// The parts of the setup, in the order of its list.
+const PARTS: [(&str, &str); 3] =
+    [("columns", "which columns this view has, and their order"), ("theme", "colours"), ("units", "how bytes are counted")];
+
+impl App {
+    /// What somebody chose about the looks.
+    pub fn look(&self) -> &Look {
+        &self.look
+    }
+
+    /// Opens the setup.
+    pub(super) fn ask_setup(&mut self) {
+        let items = PARTS.map(|(part, note)| Item::new(part, note)).to_vec();
+        let mut menu = Menu::new(Topic::Setup, "Setup", items, 0);
+        menu.verb = "open";
+        self.menu = Some(menu);
+    }
+
+    /// Opens a part of it.
+    pub(super) fn open_setup(&mut self, part: Option<usize>) {
+        let before = self.look.clone();
+        let menu = match part {
+            Some(0) => return self.ask_columns(before),
+            Some(1) => {
+                let items = Palette::ALL.map(|p| Item::new(p.name(), p.note())).to_vec();
+                Menu::new(Topic::Theme(before), "Theme", items, self.look.palette as usize)
+            }
+            Some(_) => {
+                let items = Units::ALL.map(|u| Item::new(u.name(), u.note())).to_vec();
+                Menu::new(Topic::Units(before), "Units of bytes", items, self.look.units as usize)
+            }
+            None => return self.ask_setup(),
+        };
+        self.open_to_save(menu);
+    }
+
+    fn open_to_save(&mut self, mut menu: Menu) {
+        menu.verb = "save";
+        self.menu = Some(menu);
+    }
+
+    fn ask_columns(&mut self, before: Look) {
+        let Some(set) = self.view.columns().filter(|_| !self.shows_sockets()) else {
+            return self.say("Columns are chosen in the tables of processes: 1 to 4".into());
+        };
+        let chosen = before.columns.iter().find(|(view, _)| *view == self.view);
+        let chosen = chosen.map_or(set.first, |(_, columns)| columns);
+        let others = Column::all().iter().copied().filter(|column| !chosen.contains(column));
+        let columns: Vec<Column> = chosen.iter().copied().chain(others).filter(|column| !column.takes_the_rest()).collect();
+        let item = |column: &Column| {
+            let spec = column.spec();
+            Item { is_checked: chosen.contains(column), ..Item::new(spec.title, spec.help) }
+        };
+        let items = columns.iter().map(item).collect();
+        let mut menu = Menu::new(Topic::Columns(before, columns), format!("Columns of {}", self.view.title()), items, 0);
+        menu.is_checklist = true;
+        menu.is_orderable = true;
+        menu.about = vec!["< and > move a column; COMMAND stands last".into()];
+        self.open_to_save(menu);
+    }
+
+    /// Shows what is chosen in the list that is open.
+    pub(super) fn preview(&mut self) {
+        let Some(menu) = &self.menu else { return };
+        let chosen = menu.chosen();
+        match &menu.topic {
+            Topic::Theme(_) => self.look.palette = chosen.and_then(|i| Palette::ALL.get(i)).copied().unwrap_or(self.look.palette),
+            Topic::Units(_) => self.look.units = chosen.and_then(|i| Units::ALL.get(i)).copied().unwrap_or(self.look.units),
+            Topic::Columns(_, columns) => {
+                let checked = menu.in_order().filter(|(_, item)| item.is_checked).filter_map(|(index, _)| columns.get(index).copied());
+                let columns: Vec<Column> = checked.chain([Column::Command]).collect();
+                let view = self.view;
+                self.look.columns.retain(|(of, _)| *of != view);
+                self.look.columns.push((view, columns));
+                self.apply_columns();
+            }
+            _ => {}
+        }
+    }
+
+    /// The list was closed without Enter.
+    pub(super) fn take_back(&mut self, topic: Topic) {
+        if let Topic::Theme(before) | Topic::Units(before) | Topic::Columns(before, _) = topic {
+            self.look = before;
+            self.apply_columns();
+        }
+    }
+
+    /// The list was closed with Enter.
+    pub(super) fn keep_look(&mut self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Save(self.look.clone()));
+    }
+
+    /// Gives the tables the columns that were chosen.
+    pub(super) fn apply_columns(&mut self) {
+        for (view, table) in View::ALL.into_iter().zip(&mut self.processes) {
+            table.chosen = self.look.columns.iter().find(|(of, _)| *of == view).map(|(_, columns)| columns.clone());
+        }
+    }
+}

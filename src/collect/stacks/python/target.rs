@@ -1,0 +1,157 @@
+//! Finds the Python interpreter of a process: in which of its files it is, which version, and where in memory.
+
+use std::fs::File;
+
+use blazesym::inspect::Inspector;
+use blazesym::inspect::source::{Elf, Source};
+use blazesym::symbolize::TranslateFileOffset;
+use rustc_hash::FxHashMap;
+
+use super::layout::{FIRST_THAT_TELLS, Layout, MINORS, TOLD_BYTES};
+use super::memory::Memory;
+use crate::bpf::batch::bytes_of;
+use crate::bpf::stacks::types::eb_py_proc;
+use crate::sample::ProcKey;
+use crate::symbols::process::{Backing, FileId, Mapping, Process, reopen_path};
+
+/// Files whose symbols are remembered.
+const FILES_MAX: usize = 64;
+/// Larger files are no interpreter: the largest known, with debug information, has 60 MB.
+const FILE_BYTES_MAX: u64 = 256 << 20;
+/// The function that runs bytecode, and the parts that compilers split off.
+const EVAL: [&str; 4] =
+    ["_PyEval_EvalFrameDefault", "_PyEval_EvalFrameDefault.cold", "_PyEval_EvalFrameDefault.cold.0", "_PyEval_EvalFrameDefault.cold.1"];
+
+/// A Python interpreter in a process.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) layout: Layout,
+    /// Where the list of interpreters begins.
+    pub(super) interpreters: u64,
+    /// The type object of code objects.
+    pub(super) code_type: u64,
+    /// Addresses of the function that runs bytecode: first and past the last.
+    pub(super) evals: Box<[(u64, u64)]>,
+}
+
+impl Target {
+    /// The same interpreter at the same place.
+    pub(super) fn is(&self, other: &Target) -> bool {
+        (self.interpreters, self.code_type, &self.evals) == (other.interpreters, other.code_type, &other.evals)
+            && bytes_of(&self.layout.walk) == bytes_of(&other.layout.walk)
+    }
+
+    /// What the kernel half is told.
+    pub(super) fn walk(&self, key: ProcKey) -> eb_py_proc {
+        eb_py_proc { start_ns: key.start_ns, interpreters: self.interpreters, ..self.layout.walk }
+    }
+}
+
+/// Looks for interpreters, and remembers what files say.
+#[derive(Default)]
+pub(super) struct Finder {
+    files: FxHashMap<FileId, Option<Symbols>>,
+}
+
+/// Virtual addresses in a file that holds an interpreter.
+struct Symbols {
+    /// A file offset and its virtual address.
+    text: (u64, u64),
+    runtime: u64,
+    code_type: u64,
+    /// Of a variable that holds the version; `None` before 3.11.
+    version: Option<u64>,
+    evals: Vec<(u64, u64)>,
+}
+
+impl Finder {
+    /// The interpreter of a process; `None` where it has none that can be read, or is gone.
+    pub(super) fn find(&mut self, key: ProcKey) -> Option<Target> {
+        let process = Process::find(key)?;
+        let mappings = process.mappings().ok()?;
+        let target = mappings.iter().filter(|m| may_hold_python(m)).find_map(|mapping| self.target(&process, mapping))?;
+        process.is_alive().then_some(target)
+    }
+
+    fn target(&mut self, process: &Process, mapping: &Mapping) -> Option<Target> {
+        let (file, id) = process.open(mapping).ok().filter(|(_, id)| id.bytes <= FILE_BYTES_MAX)?;
+        if self.files.len() >= FILES_MAX && !self.files.contains_key(&id) {
+            self.files.clear();
+        }
+        let symbols = self.files.entry(id).or_insert_with(|| Symbols::of(&file, mapping.offset)).as_ref()?;
+        let (offset, address) = symbols.text;
+        let bias = mapping.start.wrapping_sub(address.wrapping_add(mapping.offset).wrapping_sub(offset));
+        let memory = Memory::open(process.pid()).ok()?;
+        let at = |address: u64| bias.wrapping_add(address);
+        let minor = match symbols.version {
+            Some(version) => minor_of(u32::from_le_bytes(memory.array(at(version))?)),
+            None => minor_in(&mapping.module()),
+        };
+        let minor = minor.filter(|minor| MINORS.contains(minor))?;
+        let layout = match minor < FIRST_THAT_TELLS {
+            true => Layout::known(minor),
+            false => Layout::told(minor, &memory.vec(at(symbols.runtime), TOLD_BYTES)?),
+        }?;
+        Some(Target {
+            layout,
+            interpreters: at(symbols.runtime).wrapping_add(layout.interpreters),
+            code_type: at(symbols.code_type),
+            evals: symbols.evals.iter().map(|&(start, end)| (at(start), at(end))).collect(),
+        })
+    }
+}
+
+impl Symbols {
+    fn of(file: &File, text_offset: u64) -> Option<Symbols> {
+        let path = reopen_path(file);
+        let resolver = blazesym::helper::ElfResolver::open(&path).ok()?;
+        let text = (text_offset, resolver.file_offset_to_virt_offset(text_offset).ok()??);
+        let mut elf = Elf::new(path);
+        elf.debug_syms = false;
+        let names = ["_PyRuntime", "PyCode_Type", "Py_Version"].into_iter().chain(EVAL).collect::<Vec<_>>();
+        let inspector = Inspector::new();
+        let found = inspector.lookup(&Source::Elf(elf), &names).ok()?;
+        let address = |at: usize| found.get(at)?.first().map(|symbol| symbol.addr);
+        let evals = found.iter().skip(3).flatten();
+        let evals = evals.map(|symbol| (symbol.addr, symbol.addr.saturating_add(symbol.size.unwrap_or(0) as u64)));
+        Some(Symbols { text, runtime: address(0)?, code_type: address(1)?, version: address(2), evals: evals.collect() })
+    }
+}
+
+/// An interpreter is in a program `python…` or in a library `libpython…`.
+fn may_hold_python(mapping: &Mapping) -> bool {
+    let module = mapping.module();
+    mapping.backing == Backing::File && (module.starts_with("python") || module.starts_with("libpython"))
+}
+
+/// Of `PY_VERSION_HEX`.
+fn minor_of(version: u32) -> Option<u8> {
+    let [_, _, minor, major] = version.to_le_bytes();
+    (major == 3).then_some(minor)
+}
+
+/// Of a file name such as `python3.8` or `libpython3.9.so.1.0`.
+fn minor_in(name: &str) -> Option<u8> {
+    let (_, rest) = name.split_once("python3.")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions() {
+        assert_eq!(minor_of(0x030b_02f0), Some(11));
+        assert_eq!(minor_of(0x0207_12f0), None);
+        for (name, minor) in [("python3.8", Some(8)), ("libpython3.10.so.1.0", Some(10)), ("python3", None), ("libpython2.7.so.1.0", None)]
+        {
+            assert_eq!(minor_in(name), minor, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_process_without_python_has_none() {
+        assert!(Finder::default().find(ProcKey { pid: std::process::id(), start_ns: 1 }).is_none());
+    }
+}

@@ -1,0 +1,209 @@
+//! Joins the two records of a thread's time off the CPU: the stack when it left, and when it was back.
+
+use rustc_hash::FxHashMap;
+
+use super::super::stacks::fold::Fold;
+
+/// Bytes of `struct eb_watch_back`; a stack sample is never as short.
+const BACK: usize = 32;
+/// Where a sample has its value, its thread and its weight (`struct eb_stack_sample`).
+const VALUE: usize = 16;
+const TID: usize = 40;
+const WEIGHT: usize = 48;
+/// `enum eb_weight`.
+const SLEEPING: u8 = 1;
+const RUNNABLE: u8 = 3;
+/// Bytes of stacks held for threads that are away: with 16 frames each, as many threads as the kernel half follows.
+const BYTES_MAX: usize = 4 << 20;
+
+/// Stacks of threads that are off the CPU.
+#[derive(Default)]
+pub(super) struct Away {
+    threads: FxHashMap<u32, Left>,
+    bytes: usize,
+    lost: u64,
+}
+
+struct Left {
+    record: Box<[u8]>,
+    left_ns: u64,
+    /// Of its time, ns that were told already.
+    told_ns: u64,
+}
+
+impl Away {
+    /// Takes a record in; what it completes goes to `fold`.
+    pub(super) fn add(&mut self, record: &[u8], fold: &mut Fold) {
+        match (record.len(), record.get(WEIGHT)) {
+            (BACK, _) => self.back(record, fold),
+            (_, Some(SLEEPING..=RUNNABLE)) => self.leaves(record),
+            _ => fold.add(record),
+        }
+    }
+
+    /// Tells of every thread that is still away what it waited until `now_ns` (`CLOCK_MONOTONIC`) and was not told before.
+    pub(super) fn tell(&mut self, now_ns: u64, fold: &mut Fold) {
+        for left in self.threads.values_mut() {
+            let new = now_ns.saturating_sub(left.left_ns).saturating_sub(left.told_ns);
+            if new > 0 {
+                let weight = left.record[WEIGHT];
+                left.tell(weight, new, fold);
+            }
+        }
+    }
+
+    /// Records whose other half never came, or that found no room.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    fn leaves(&mut self, record: &[u8]) {
+        let left = Left { record: record.into(), left_ns: long(record, VALUE), told_ns: 0 };
+        if self.bytes + record.len() > BYTES_MAX {
+            self.lost += 1;
+            return;
+        }
+        self.bytes += record.len();
+        if let Some(unfinished) = self.threads.insert(tid(record, TID), left) {
+            self.bytes -= unfinished.record.len();
+            self.lost += 1;
+        }
+    }
+
+    /// `struct eb_watch_back` {left, woken, back, thread, padding}.
+    fn back(&mut self, record: &[u8], fold: &mut Fold) {
+        let (left_ns, woken_ns, back_ns) = (long(record, 0), long(record, 8), long(record, 16));
+        let thread = tid(record, 24);
+        let Some(mut left) = self.threads.remove(&thread) else {
+            self.lost += 1;
+            return;
+        };
+        self.bytes -= left.record.len();
+        if left.left_ns != left_ns {
+            self.lost += 1;
+            return;
+        }
+        let woken_ns = match left.record[WEIGHT] {
+            RUNNABLE => left_ns,
+            _ if woken_ns == 0 => back_ns,
+            _ => woken_ns.clamp(left_ns, back_ns.max(left_ns)),
+        };
+        let asleep = woken_ns - left_ns;
+        let waiting = back_ns.saturating_sub(woken_ns);
+        let (told_asleep, told_beyond) = (left.told_ns.min(asleep), left.told_ns.saturating_sub(asleep));
+        let weight = left.record[WEIGHT];
+        if asleep > told_asleep {
+            left.tell(weight, asleep - told_asleep, fold);
+        }
+        if waiting > told_beyond {
+            if weight != RUNNABLE {
+                left.told_ns = 0;
+            }
+            left.tell(RUNNABLE, waiting - told_beyond, fold);
+        }
+    }
+}
+
+impl Left {
+    /// Adds `ns` of `weight`; an event is counted when it is first told.
+    fn tell(&mut self, weight: u8, ns: u64, fold: &mut Fold) {
+        self.record[VALUE..VALUE + 8].copy_from_slice(&ns.to_ne_bytes());
+        self.record[WEIGHT] = weight;
+        fold.add_times(&self.record, u32::from(self.told_ns == 0));
+        self.told_ns = self.told_ns.saturating_add(ns);
+    }
+}
+
+fn long(record: &[u8], at: usize) -> u64 {
+    record.get(at..).and_then(|b| b.first_chunk()).map_or(0, |b| u64::from_ne_bytes(*b))
+}
+
+fn tid(record: &[u8], at: usize) -> u32 {
+    record.get(at..).and_then(|b| b.first_chunk()).map_or(0, |b| u32::from_ne_bytes(*b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Weight;
+    use proptest::prelude::*;
+
+    fn sample(tid: u32, weight: u8, at_ns: u64) -> Vec<u8> {
+        let mut bytes = vec![0; 56 + 8];
+        bytes[VALUE..VALUE + 8].copy_from_slice(&at_ns.to_ne_bytes());
+        bytes[TID..TID + 4].copy_from_slice(&tid.to_ne_bytes());
+        bytes[46] = 1;
+        bytes[WEIGHT] = weight;
+        bytes
+    }
+
+    fn back(tid: u32, left_ns: u64, woken_ns: u64, back_ns: u64) -> Vec<u8> {
+        let mut bytes: Vec<u8> = [left_ns, woken_ns, back_ns].iter().flat_map(|n| n.to_ne_bytes()).collect();
+        bytes.extend(tid.to_ne_bytes());
+        bytes.extend([0; 4]);
+        bytes
+    }
+
+    fn told(fold: &mut Fold) -> Vec<(Weight, u64, u32)> {
+        let mut counts: Vec<_> = fold.take().iter().map(|f| &f.count).map(|c| (c.weight, c.value, c.count)).collect();
+        counts.sort();
+        counts
+    }
+
+    #[test]
+    fn time_is_asleep_until_woken_and_runnable_from_then_on() {
+        let (mut away, mut fold) = (Away::default(), Fold::default());
+        for (weight, woken) in [(1, 700), (2, 0), (3, 0)] {
+            away.add(&sample(7, weight, 100), &mut fold);
+            away.add(&back(7, 100, woken, 1000), &mut fold);
+        }
+        assert_eq!(told(&mut fold), [(Weight::Sleeping, 600, 1), (Weight::Blocked, 900, 1), (Weight::Runnable, 1200, 2)]);
+        assert_eq!((away.lost(), away.bytes), (0, 0));
+    }
+
+    #[test]
+    fn who_is_still_away_is_told_bit_by_bit() {
+        let (mut away, mut fold) = (Away::default(), Fold::default());
+        away.add(&sample(7, 1, 100), &mut fold);
+        away.tell(300, &mut fold);
+        assert_eq!(told(&mut fold), [(Weight::Sleeping, 200, 1)]);
+        away.tell(500, &mut fold);
+        assert_eq!(told(&mut fold), [(Weight::Sleeping, 200, 0)]);
+        away.add(&back(7, 100, 450, 1100), &mut fold);
+        assert_eq!(told(&mut fold), [(Weight::Runnable, 600, 1)], "50 ns after it was woken were told as sleep already");
+    }
+
+    #[test]
+    fn halves_without_the_other_are_lost() {
+        let (mut away, mut fold) = (Away::default(), Fold::default());
+        away.add(&back(7, 100, 0, 1000), &mut fold);
+        away.add(&sample(8, 1, 100), &mut fold);
+        away.add(&sample(8, 1, 200), &mut fold);
+        away.add(&back(8, 100, 0, 1000), &mut fold);
+        assert_eq!((told(&mut fold).len(), away.lost(), away.bytes), (0, 3, 0));
+    }
+
+    #[test]
+    fn threads_that_stay_away_cost_bounded_memory() {
+        let (mut away, mut fold) = (Away::default(), Fold::default());
+        for tid in 0..100_000 {
+            away.add(&sample(tid, 1, 100), &mut fold);
+        }
+        let held: usize = away.threads.values().map(|left| left.record.len()).sum();
+        assert!(held <= BYTES_MAX && away.lost() > 0, "{held}");
+        assert_eq!(away.threads.len() as u64 + away.lost(), 100_000);
+    }
+
+    proptest! {
+        #[test]
+        fn any_records_are_taken(records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..20), now in any::<u64>()) {
+            let (mut away, mut fold) = (Away::default(), Fold::default());
+            for record in &records {
+                away.add(record, &mut fold);
+                away.tell(now, &mut fold);
+            }
+            let held: usize = away.threads.values().map(|left| left.record.len()).sum();
+            prop_assert_eq!(held, away.bytes);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The configuration file: where it is, what it says, and how choices get back into it. Its keys are described in docs/config.md.
+
+mod read;
+mod save;
+
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::app::look::Look;
+pub use read::read;
+pub use save::save;
+
+/// A file of all keys with their defaults and what they mean.
+pub const DEFAULT: &str = include_str!("default.toml");
+
+/// Used where the user has no file.
+const OF_THE_MACHINE: &str = "/etc/ebtop/config.toml";
+/// No longer file is read.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// What a file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Colours, units, columns.
+    pub look: Look,
+    /// Draw with ASCII only.
+    pub ascii: bool,
+    /// Leave the mouse to the terminal.
+    pub no_mouse: bool,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// The choices.
+    pub config: Config,
+    /// The file they are from.
+    pub from: Option<PathBuf>,
+    /// The file they are saved to; `None` where there is no home directory, or saving would spoil a file that cannot be read.
+    pub save_to: Option<PathBuf>,
+    /// What is wrong with the file: `config.toml line 3: …`.
+    pub warnings: Vec<String>,
+}
+
+/// Reads the file that was named, else the user's, else the machine's.
+///
+/// # Errors
+/// The file that was named cannot be read, or is no TOML. Other files only warn.
+pub fn load(named: Option<&Path>) -> Result<Loaded, String> {
+    let own = named.map(Path::to_path_buf).or_else(own_file);
+    let candidates = own.iter().cloned().chain(named.is_none().then(|| OF_THE_MACHINE.into()));
+    let mut loaded = Loaded { save_to: own.clone(), ..Loaded::default() };
+    for path in candidates {
+        let text = match text_of(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => continue,
+            Err(error) => return failed(loaded, named.is_some(), format!("cannot read {}: {error}", path.display())),
+        };
+        match read(&text) {
+            Ok((config, warnings)) => {
+                loaded.config = config;
+                loaded.warnings = warnings.into_iter().map(|warning| format!("{} {warning}", path.display())).collect();
+            }
+            Err(error) => return failed(loaded, named.is_some(), format!("{} {error}", path.display())),
+        }
+        loaded.from = Some(path);
+        break;
+    }
+    Ok(loaded)
+}
+
+fn failed(loaded: Loaded, was_named: bool, error: String) -> Result<Loaded, String> {
+    match was_named {
+        true => Err(error),
+        false => Ok(Loaded { save_to: None, warnings: vec![error], ..loaded }),
+    }
+}
+
+/// Neither a device nor a pipe can keep ebtop waiting, and no file can fill its memory.
+fn text_of(path: &Path) -> io::Result<String> {
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = String::new();
+    if file.take(BYTES_MAX + 1).read_to_string(&mut text)? as u64 > BYTES_MAX {
+        return Err(io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(text)
+}
+
+/// `$XDG_CONFIG_HOME/ebtop/config.toml`, by default below `~/.config`; under sudo in the home of who is behind it.
+fn own_file() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || crate::rights::invoking_user().and_then(crate::users::home_of).or_else(|| variable("HOME"));
+    let base = variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute()).or_else(|| Some(home()?.join(".config")))?;
+    Some(base.join("ebtop").join("config.toml"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_file_must_be_there_and_be_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("c.toml");
+        assert!(load(Some(&path)).unwrap_err().starts_with("cannot read "));
+        std::fs::write(&path, "theme = ").unwrap();
+        assert!(load(Some(&path)).unwrap_err().contains("line 1"));
+        std::fs::write(&path, "theme = \"light\"\n").unwrap();
+        let loaded = load(Some(&path)).unwrap();
+        assert_eq!((loaded.config.look.palette.name(), &loaded.from, &loaded.save_to), ("light", &Some(path.clone()), &Some(path)));
+        assert!(load(Some(directory.path())).unwrap_err().contains("no file"));
+    }
+}

@@ -1,0 +1,56 @@
+//! The configuration, from the file to the screen and back.
+
+use std::fs;
+use std::path::Path;
+
+use crate::session::{Session, command};
+
+fn ebtop_at_home(home: &Path, args: &[&str]) -> Session {
+    let mut command = command(env!("CARGO_BIN_EXE_ebtop"));
+    command.env("XDG_CONFIG_HOME", home);
+    command.args(["--no-bpf", "-d", "200ms"]);
+    command.args(args);
+    let session = Session::start((100, 30), command);
+    session.wait_for_text("COMMAND");
+    session
+}
+
+#[test]
+fn what_is_chosen_is_there_the_next_time() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = ebtop_at_home(home.path(), &[]);
+    session.wait_for_text("USER");
+    session.keys("S");
+    session.wait_for_text("Setup");
+    session.keys("\r");
+    session.wait_for_text("Columns of Processes");
+    session.keys("user ");
+    session.wait_for("the column to go", |screen| !screen.lines().any(|line| line.contains("PID") && line.contains("USER")));
+    session.keys("\r");
+    session.wait_for_text("Saved in");
+    session.keys("q");
+    assert_eq!(session.wait_exit().exit_code(), 0);
+    let text = fs::read_to_string(home.path().join("ebtop/config.toml")).unwrap();
+    assert!(text.contains("processes = [\"pid\", \"state\"") && text.contains("# Colours"), "{text}");
+
+    let session = ebtop_at_home(home.path(), &[]);
+    session.wait_for("the columns as they were chosen", |screen| {
+        screen.lines().any(|line| line.contains("PID") && line.contains("COMMAND") && !line.contains("USER"))
+    });
+}
+
+#[test]
+fn a_mistake_in_the_file_is_told_with_its_line() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("ebtop")).unwrap();
+    fs::write(home.path().join("ebtop/config.toml"), "theme = \"mono\"\n\nthme = 1\n").unwrap();
+    let session = ebtop_at_home(home.path(), &[]);
+    session.wait_for_text("line 3: there is no key thme");
+    let coloured = session.with_screen(|screen| {
+        let (rows, columns) = screen.size();
+        (0..rows.get())
+            .flat_map(|y| (0..columns.get()).map(move |x| (y, x)))
+            .any(|(y, x)| screen.cell(y, x).is_some_and(|cell| cell.fgcolor() != vt100::Color::Default))
+    });
+    assert!(!coloured, "the rest of the file holds");
+}
