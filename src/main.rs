@@ -42,6 +42,7 @@ const NOTHING_LEFT: u8 = 3;
 const PARTIAL: u8 = 4;
 
 fn main() -> ExitCode {
+    bpf::memory::one_heap();
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
@@ -68,10 +69,10 @@ enum Failure {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        None => show(&cli.show, cli.pace, "", || live(cli.pace, &cli.collect)),
-        Some(Commands::Replay { file, pace, show: options }) => show(&options, pace, "replay", || replay(pace, &file)),
+        None => show(&cli.show, cli.pace, "", |haste| live(cli.pace, &cli.collect, haste)),
+        Some(Commands::Replay { file, pace, show: options }) => show(&options, pace, "replay", |_| replay(pace, &file)),
         Some(Commands::Record { output, iterations, pace, collect }) => {
-            let collector = live(pace, &collect)?;
+            let collector = live(pace, &collect, false)?;
             settle(true);
             keep(&collector, &output, iterations)?;
             Ok(ExitCode::SUCCESS)
@@ -89,8 +90,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn live(pace: Pace, collect: &Collect) -> anyhow::Result<Collector> {
-    let started = start(options(pace, collect)?);
+fn live(pace: Pace, collect: &Collect, haste: bool) -> anyhow::Result<Collector> {
+    let started = start(StartOptions { haste, ..options(pace, collect)? });
     Ok(started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?)
 }
 
@@ -107,6 +108,7 @@ fn stacks(options: &Stacks) -> anyhow::Result<ExitCode> {
         unwind_bytes: UNWIND_BYTES,
         bpf: true,
         choice: Choice::default(),
+        haste: false,
     });
     let collector = started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?;
     let names = symbols::spawn(collector.origin);
@@ -139,7 +141,14 @@ fn options(pace: Pace, collect: &Collect) -> anyhow::Result<StartOptions> {
     let force = std::env::var("EBTOP_FORCE").unwrap_or_default();
     let choice = Choice::only(&collect.probes).force(&force).map_err(Failure::Usage)?;
     types::choose(collect.btf.as_deref()).map_err(Failure::Usage)?;
-    Ok(StartOptions { interval: pace.delay, hz: collect.hz, unwind_bytes: collect.unwind_memory << 20, bpf: !collect.no_bpf, choice })
+    Ok(StartOptions {
+        interval: pace.delay,
+        hz: collect.hz,
+        unwind_bytes: collect.unwind_memory << 20,
+        bpf: !collect.no_bpf,
+        choice,
+        haste: false,
+    })
 }
 
 /// Everything is attached: from here on this thread has no more rights than it needs, and makes files as the user behind sudo.
@@ -157,8 +166,8 @@ fn replay(pace: Pace, file: &Path) -> anyhow::Result<Collector> {
     })
 }
 
-/// Options are checked before anything is loaded into the kernel.
-fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> anyhow::Result<Collector>) -> anyhow::Result<ExitCode> {
+/// Options are checked before anything is loaded into the kernel. The collector is told whether a screen waits for it.
+fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -> anyhow::Result<Collector>) -> anyhow::Result<ExitCode> {
     if let Some(names) = batch::known_names(options.format, options.view, &options.fields, options.sort.as_deref()) {
         return print(names.as_bytes());
     }
@@ -178,7 +187,7 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce() -> an
     }
     // Batch output has no looks.
     let loaded = if screen { config::load(options.config.as_deref()).map_err(Failure::Usage)? } else { Loaded::default() };
-    let collector = collector()?;
+    let collector = collector(screen)?;
     // The processes of a recording are not those of this machine.
     let readonly = options.readonly || !source.is_empty();
     // That thread needs other rights than this one, which it can only have from before.

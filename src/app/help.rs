@@ -86,6 +86,7 @@ fn domain_entry(app: &App, domain: Domain) -> Option<(String, String)> {
     let state = match status::health(sample, domain)? {
         Health::Live => "live".into(),
         Health::Standby => "ready; runs only while something on screen shows it".into(),
+        Health::Loading => "being loaded into the kernel".into(),
         Health::Degraded { reason } => format!("degraded: {reason}"),
         Health::Off { reason } => format!("off: {reason}"),
     };

@@ -9,6 +9,8 @@ use crate::sample::{Domain, Health, Sample};
 pub enum Overall {
     /// Nothing was read yet.
     Starting,
+    /// Something is still on its way into the kernel.
+    Loading,
     /// Everything works.
     Live,
     /// Some domains are not whole: which, and why the first of them.
@@ -25,6 +27,7 @@ impl Overall {
         let reasons: Vec<(Domain, &str)> = reasons.collect();
         match reasons.first() {
             None if sample.at_ns == 0 => Overall::Starting,
+            None if sample.status.iter().any(|s| s.health == Health::Loading) => Overall::Loading,
             None => Overall::Live,
             Some((_, why)) if [Domain::Net, Domain::Stacks, Domain::Mem].into_iter().all(is_off) => Overall::ProcOnly(why.to_string()),
             Some((_, why)) => {
@@ -44,7 +47,7 @@ pub fn health(sample: &Sample, domain: Domain) -> Option<&Health> {
 fn reason(health: &Health) -> Option<&str> {
     match health {
         Health::Degraded { reason } | Health::Off { reason } => Some(reason),
-        Health::Live | Health::Standby => None,
+        Health::Live | Health::Standby | Health::Loading => None,
     }
 }
 
@@ -69,6 +72,9 @@ pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
             _ => "This view has no data.",
         };
         return Some(vec![what.into(), reason.clone()]);
+    }
+    if health(sample, app.view().domain()) == Some(&Health::Loading) {
+        return Some(vec!["This part is being loaded into the kernel …".into()]);
     }
     let filtered = !app.filter_text().is_empty();
     match app.line_count() {
@@ -104,6 +110,7 @@ mod tests {
         assert_eq!(Overall::of(&sample([Live, off(), Live, Standby])), Overall::Degraded("net: no CAP_BPF".into()));
         let proc_fs = [Health::Degraded { reason: "no CAP_BPF".into() }, off(), off(), off()];
         assert_eq!(Overall::of(&sample(proc_fs)), Overall::ProcOnly("no CAP_BPF".into()));
+        assert_eq!(Overall::of(&sample([Live, Health::Loading, Live, Standby])), Overall::Loading);
         assert_eq!(Overall::of(&Sample::default()), Overall::Starting);
         assert_eq!(lost(&sample([Live, Live, Live, Live])), 8);
     }

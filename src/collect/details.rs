@@ -14,6 +14,7 @@ use rustix::fs::{Mode, OFlags};
 use super::proc_file::read_once;
 use super::proc_fs::stat;
 use crate::clock::tick_ns;
+use crate::rights::{Work, narrow};
 use crate::sample::{Details, ProcKey, Update, printable};
 use users::Users;
 
@@ -36,6 +37,8 @@ pub(super) fn spawn(answers: Sender<Update>) -> Sender<Question> {
 fn answer_with(mut read: impl FnMut(ProcKey) -> Option<Details> + Send + 'static, answers: Sender<Update>) -> Sender<Question> {
     let (questions, inbox): (Sender<Question>, Receiver<Question>) = crossbeam_channel::bounded(QUESTIONS_WAITING);
     let work = move || {
+        // It may be started while all rights are still there.
+        let _ = narrow(Work::Name);
         for question in inbox {
             let found = question.into_iter().filter_map(|key| Some((key, read(key)?))).collect();
             if answers.send(Update::Details(found)).is_err() {

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread::ScopedJoinHandle;
+use std::time::Duration;
 
 use rustix::event::epoll;
 
@@ -17,6 +18,7 @@ use super::watch::Watcher;
 use super::{Source, SourceError};
 use crate::bpf::{memory, words};
 use crate::clock;
+use crate::rights::{Work, narrow};
 use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, TaskList, Wants, Watch};
 
 /// All that the kernel gives on this machine.
@@ -25,6 +27,10 @@ pub struct Live {
     net: Result<Net, String>,
     stacks: Result<Stacks, String>,
     mem: Result<Mem, String>,
+    /// What is still to be loaded in the place of `net`, `stacks` and `mem`.
+    rest: Option<Rest>,
+    /// A sample was taken.
+    began: bool,
     watcher: Watcher,
     machine: MachineReader,
     wants: Wants,
@@ -34,36 +40,100 @@ pub struct Live {
     rings: OwnedFd,
 }
 
+/// Domains beside the task list, as they were asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest {
+    /// Stack samples a second on each CPU; 0 = none.
+    pub hz: u32,
+    /// Most memory for unwind tables, bytes.
+    pub unwind_bytes: u64,
+    /// Which domains, by which hooks.
+    pub choice: Choice,
+}
+
+/// In haste, from the first sample to loading the rest: the screen draws, and asks for command lines, which should not wait.
+const PAUSE: Duration = Duration::from_millis(10);
+
 impl Live {
-    /// Loads and attaches every domain that was asked for. Where none works, the error is that of the task list, in one line with the fix.
-    pub fn open(hz: u32, unwind_bytes: u64, choice: Choice) -> Result<Live, String> {
+    /// Loads and attaches every domain that was asked for; in `haste` the task list alone, and the others after the first sample. Once
+    /// all is there, the calling thread has no more rights than it needs. Where no domain works, the error is that of the task list, in
+    /// one line with the fix.
+    pub fn open(rest: Rest, haste: bool) -> Result<Live, String> {
         words::listen(false);
         memory::before_loading();
-        // Most of opening is libbpf reading the kernel's types anew for each object: side by side, the screen is up sooner.
-        let (tasks, stacks, net, mem) = std::thread::scope(|scope| {
+        let tasks = open_tasks(rest.choice);
+        let rings = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|e| format!("epoll: {e}"))?;
+        let (refused, tasks) = match tasks {
+            Ok(tasks) => (None, Lister::Kernel(Box::new(tasks))),
+            Err(reason) => (Some(reason.clone()), list_from_proc(reason)?),
+        };
+        if let Some(fd) = tasks.wake_fd() {
+            watch(&rings, fd)?;
+        }
+        let mut live = Live {
+            tasks,
+            net: Err(String::new()),
+            stacks: Err(String::new()),
+            mem: Err(String::new()),
+            rest: Some(rest),
+            began: false,
+            watcher: Watcher::new(rest.choice.wants(Domain::Watch).err()),
+            machine: MachineReader::open(),
+            wants: Wants::default(),
+            strangers: Vec::new(),
+            rings,
+        };
+        if !haste || refused.is_some() {
+            live.load_rest();
+        }
+        match refused {
+            Some(reason) if live.net.is_err() && live.stacks.is_err() && live.mem.is_err() => Err(reason),
+            _ => {
+                if live.rest.is_none() {
+                    give_up_rights();
+                }
+                Ok(live)
+            }
+        }
+    }
+
+    /// Loads what was put off, and ends what it took the rights for.
+    fn complete(&mut self) {
+        if self.rest.is_some() {
+            self.load_rest();
+            give_up_rights();
+        }
+    }
+
+    /// Loads what is still to be loaded.
+    fn load_rest(&mut self) {
+        let Some(Rest { hz, unwind_bytes, choice }) = self.rest.take() else { return };
+        // Most of opening is libbpf reading the kernel's types anew for each object: side by side, all is there sooner.
+        let stacks;
+        (stacks, self.net, self.mem) = std::thread::scope(|scope| {
             let net = scope.spawn(|| open_net(choice));
             let mem = scope.spawn(|| open_mem(choice));
-            (open_tasks(choice), open_stacks(hz, unwind_bytes, choice), joined(net), joined(mem))
+            (open_stacks(hz, unwind_bytes, choice), joined(net), joined(mem))
         });
+        self.stacks = stacks.and_then(|stacks| watch(&self.rings, stacks.wake_fd()).map(|()| stacks));
         memory::after_loading();
-        let tasks = match tasks {
-            Ok(tasks) => Lister::Kernel(Box::new(tasks)),
-            Err(reason) if net.is_err() && stacks.is_err() && mem.is_err() => return Err(reason),
-            Err(reason) => list_from_proc(reason)?,
-        };
-        let rings = watch_rings(&tasks, stacks.as_ref().ok()).map_err(|e| format!("epoll: {e}"))?;
-        let (watcher, machine) = (Watcher::new(choice.wants(Domain::Watch).err()), MachineReader::open());
-        Ok(Live { tasks, net, stacks, mem, watcher, machine, wants: Wants::default(), strangers: Vec::new(), rings })
+        self.want(self.wants);
     }
 
     fn status(&self) -> Vec<DomainStatus> {
-        vec![
+        let mut status = vec![
             self.tasks.status(),
             status_or_off(Domain::Net, &self.net, Net::status),
             status_or_off(Domain::Stacks, &self.stacks, Stacks::status),
             status_or_off(Domain::Mem, &self.mem, Mem::status),
             self.watcher.status(),
-        ]
+        ];
+        if self.rest.is_some() {
+            let loading = [Domain::Net, Domain::Stacks, Domain::Mem];
+            let waiting = status.iter_mut().filter(|status| loading.contains(&status.domain));
+            waiting.for_each(|status| status.health = Health::Loading);
+        }
+        status
     }
 
     /// Tables for the processes that are watched.
@@ -121,6 +191,10 @@ impl Live {
 
 impl Source for Live {
     fn sample(&mut self) -> Result<Sample, SourceError> {
+        if self.began {
+            self.complete();
+        }
+        self.began = true;
         let mut reading = self.tasks.read();
         let sockets = self.merge_counters(&mut reading);
         let mut machine = self.machine.read();
@@ -149,6 +223,10 @@ impl Source for Live {
         Ok(sample)
     }
 
+    fn soon(&self) -> Option<Duration> {
+        self.rest.is_some().then_some(PAUSE)
+    }
+
     fn want(&mut self, wants: Wants) {
         self.wants = wants;
         self.tasks.want_threads(wants.threads);
@@ -158,6 +236,7 @@ impl Source for Live {
     }
 
     fn watch(&mut self, watch: Option<Watch>) {
+        self.complete();
         self.watcher.want(watch, self.stacks.as_ref().ok().map(Stacks::tables));
         self.tell_unwinder();
         if let Some(fd) = self.watcher.wake_fd() {
@@ -208,16 +287,18 @@ fn open_stacks(hz: u32, unwind_bytes: u64, choice: Choice) -> Result<Stacks, Str
     }
 }
 
+/// The thread that asked for a source gives up its own rights, meets the same refusal and says so.
+fn give_up_rights() {
+    let _ = narrow(Work::Collect);
+}
+
 fn joined<T>(opening: ScopedJoinHandle<'_, Result<T, String>>) -> Result<T, String> {
     opening.join().unwrap_or_else(|_| Err("it failed to start; please report this".to_owned()))
 }
 
-fn watch_rings(tasks: &Lister, stacks: Option<&Stacks>) -> rustix::io::Result<OwnedFd> {
-    let rings = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    for (id, fd) in [tasks.wake_fd(), stacks.map(Stacks::wake_fd)].into_iter().flatten().enumerate() {
-        epoll::add(&rings, fd, epoll::EventData::new_u64(id as u64), epoll::EventFlags::IN)?;
-    }
-    Ok(rings)
+/// Has `rings` be readable when `ring` is.
+fn watch(rings: &OwnedFd, ring: BorrowedFd<'_>) -> Result<(), String> {
+    epoll::add(rings, ring, epoll::EventData::new_u64(0), epoll::EventFlags::IN).map_err(|e| format!("epoll: {e}"))
 }
 
 fn status_or_off<T>(domain: Domain, opened: &Result<T, String>, status: fn(&T) -> DomainStatus) -> DomainStatus {

@@ -1,6 +1,7 @@
 //! Who makes samples.
 
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use crate::sample::{Details, Origin, ProcKey, Sample, Wants, Watch};
 
@@ -19,6 +20,11 @@ pub enum SourceError {
 pub trait Source {
     /// Reads everything once.
     fn sample(&mut self) -> Result<Sample, SourceError>;
+
+    /// After this time it would like to be asked again, whatever the clock says. Asked after each sample.
+    fn soon(&self) -> Option<Duration> {
+        None
+    }
 
     /// Attaches and detaches what lives only as long as it is shown.
     fn want(&mut self, wants: Wants);
@@ -53,6 +59,10 @@ pub trait Source {
 impl<S: Source + ?Sized> Source for Box<S> {
     fn sample(&mut self) -> Result<Sample, SourceError> {
         (**self).sample()
+    }
+
+    fn soon(&self) -> Option<Duration> {
+        (**self).soon()
     }
 
     fn want(&mut self, wants: Wants) {

@@ -31,6 +31,7 @@ use python::Python;
 const ONLINE_CPUS: &str = "/sys/devices/system/cpu/online";
 const MAX_SAMPLE_RATE: &str = "/proc/sys/kernel/perf_event_max_sample_rate";
 /// Pages of the ring are mapped twice in a row, and so count twice in the resident size.
+const RING_BYTES_MIN: u32 = 256 << 10;
 const RING_BYTES_MAX: u32 = 2 << 20;
 
 /// The stack sampler.
@@ -240,9 +241,9 @@ pub(super) fn open_ring(map: &MapHandle, mut sink: impl FnMut(&[u8]) + 'static) 
     Ok((builder.build()?, wake))
 }
 
-/// 256 KiB and 64 KiB a CPU, a power of two: at 49 Hz several seconds of samples of a CPU.
+/// 64 KiB a CPU, at least 256 KiB, a power of two: at 49 Hz some seconds of samples of all CPUs.
 fn ring_bytes(cpus: u32) -> u32 {
-    cpus.saturating_mul(64 << 10).saturating_add(256 << 10).min(RING_BYTES_MAX).next_power_of_two()
+    cpus.saturating_mul(64 << 10).clamp(RING_BYTES_MIN, RING_BYTES_MAX).next_power_of_two()
 }
 
 /// The rate asked for, or the most the kernel grants, and then why.
@@ -309,8 +310,9 @@ mod tests {
 
     #[test]
     fn ring_grows_with_cpus_to_a_limit() {
-        assert_eq!(ring_bytes(2), 512 << 10);
-        assert_eq!(ring_bytes(16), 2 << 20);
+        assert_eq!(ring_bytes(2), 256 << 10);
+        assert_eq!(ring_bytes(9), 1 << 20);
+        assert_eq!(ring_bytes(32), 2 << 20);
         assert_eq!(ring_bytes(u32::MAX), 2 << 20);
     }
 

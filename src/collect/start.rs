@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::check::{gather, why_no_bpf};
 use super::choice::Choice;
-use super::live::Live;
+use super::live::{Live, Rest};
 use super::proc_fs::ProcFs;
 use super::{Collector, Source};
 use crate::rights::{Work, narrow};
@@ -22,6 +22,8 @@ pub struct StartOptions {
     pub bpf: bool,
     /// Which parts, by which hooks.
     pub choice: Choice,
+    /// Begin with the processes alone, for a screen that should be up at once; the rest comes with the first rates.
+    pub haste: bool,
 }
 
 /// Starts the kernel source, or /proc with the reason why it is not the kernel.
@@ -29,22 +31,19 @@ pub struct StartOptions {
 /// # Errors
 /// Not even /proc can be read.
 pub fn start(options: StartOptions) -> anyhow::Result<Collector> {
-    Collector::start(options.interval, move || {
-        let source = best_source(options)?;
-        // The thread that asked for this gives up its own rights, meets the same refusal and says so.
-        let _ = narrow(Work::Collect);
-        Ok(source)
-    })
+    Collector::start(options.interval, move || best_source(options))
 }
 
 fn best_source(options: StartOptions) -> anyhow::Result<Box<dyn Source>> {
     let refused = match options.bpf {
-        true => match Live::open(options.hz, options.unwind_bytes, options.choice) {
+        true => match Live::open(Rest { hz: options.hz, unwind_bytes: options.unwind_bytes, choice: options.choice }, options.haste) {
             Ok(live) => return Ok(Box::new(live)),
             Err(reason) => why_no_bpf(&gather())
                 .unwrap_or_else(|| format!("processes cannot be read by BPF, and sockets and stacks have nobody to belong to: {reason}")),
         },
         false => "BPF was not asked for: start without --no-bpf".to_owned(),
     };
-    Ok(Box::new(ProcFs::open(refused)?))
+    let proc = ProcFs::open(refused)?;
+    let _ = narrow(Work::Collect);
+    Ok(Box::new(proc))
 }

@@ -119,6 +119,7 @@ impl<S: Source> Loop<S> {
             if let Some(at) = next.filter(|&at| is_extra || at <= now) {
                 let on_the_clock = |at| if at <= now { next_tick(at, interval, Instant::now()) } else { at };
                 next = self.tick().then(|| on_the_clock(at));
+                self.source.soon().into_iter().for_each(|after| self.sample_in(after));
             }
             self.wait(next.map(|at| self.extra.map_or(at, |extra| extra.min(at))));
             loop {
@@ -131,7 +132,7 @@ impl<S: Source> Loop<S> {
                     Ok(Command::Watch(watch)) => self.source.watch(watch),
                     Ok(Command::Details(wanted)) => self.answer(wanted),
                     Ok(Command::SampleNow) => next = next.map(|_| Instant::now()),
-                    Ok(Command::SampleSoon(after)) => self.extra = Some(Instant::now() + after),
+                    Ok(Command::SampleSoon(after)) => self.sample_in(after),
                     Ok(Command::Quit) | Err(TryRecvError::Disconnected) => return,
                     Err(TryRecvError::Empty) => break,
                 }
@@ -154,6 +155,12 @@ impl<S: Source> Loop<S> {
         if ring {
             self.source.drain();
         }
+    }
+
+    /// Asks for a sample beside the clock; of two such wishes the earlier counts.
+    fn sample_in(&mut self, after: Duration) {
+        let at = Instant::now() + after;
+        self.extra = Some(self.extra.map_or(at, |extra| extra.min(at)));
     }
 
     /// One sample; false where there will be no more.

@@ -146,6 +146,7 @@ impl<'a> From<&'a sample::Health> for State<'a> {
         match health {
             sample::Health::Live => State { state: "live", reason: None },
             sample::Health::Standby => State { state: "standby", reason: None },
+            sample::Health::Loading => State { state: "loading", reason: None },
             sample::Health::Degraded { reason } => State { state: "degraded", reason: Some(reason) },
             sample::Health::Off { reason } => State { state: "off", reason: Some(reason) },
         }

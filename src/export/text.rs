@@ -71,7 +71,7 @@ fn troubles(status: &[DomainStatus]) -> Vec<(String, &str)> {
     let mut troubles: Vec<(String, &str)> = Vec::new();
     for one in status {
         let (state, reason) = match &one.health {
-            Health::Live | Health::Standby => continue,
+            Health::Live | Health::Standby | Health::Loading => continue,
             Health::Degraded { reason } => ("degraded", reason),
             Health::Off { reason } => ("off", reason),
         };

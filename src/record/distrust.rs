@@ -44,7 +44,7 @@ fn clean_status(status: &mut DomainStatus) {
     cap([&mut status.lost]);
     match &mut status.health {
         Health::Degraded { reason } | Health::Off { reason } => clean_text(reason),
-        Health::Live | Health::Standby => {}
+        Health::Live | Health::Standby | Health::Loading => {}
     }
     status.cost.iter_mut().for_each(clean_text);
 }

@@ -46,6 +46,8 @@ pub enum Health {
         /// Why, and the fix, in one line.
         reason: String,
     },
+    /// On its way into the kernel: the screen is shown before all of it is there.
+    Loading,
 }
 
 /// Health and losses of one domain.

@@ -77,6 +77,7 @@ fn state(app: &App) -> Vec<Piece> {
         (Some(Some(error)), _) => (Role::Bad, "× stopped", format!(": {error}")),
         (Some(None), _) => (Role::Warning, "× end", " of the recording".into()),
         (None, Overall::Starting) => (Role::Dim, "… starting", String::new()),
+        (None, Overall::Loading) => (Role::Dim, "… loading", String::new()),
         (None, Overall::Live) => (Role::Good, "● live", String::new()),
         (None, Overall::Degraded(why)) => (Role::Warning, "◐ degraded", format!(": {why}")),
         (None, Overall::ProcOnly(why)) => (Role::Warning, "○ /proc only", format!(": {why}")),

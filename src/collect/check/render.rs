@@ -23,6 +23,7 @@ pub fn text(findings: &[Finding], domains: &[DomainStatus], hooks: &[Hook]) -> S
         let (sign, reason) = match &status.health {
             Health::Live => ("works", "all of it"),
             Health::Standby => ("works", "starts when something shows it"),
+            Health::Loading => ("works", "being loaded"),
             Health::Degraded { reason } => ("PARTLY", reason.as_str()),
             Health::Off { reason } => ("OFF", reason.as_str()),
         };
@@ -67,6 +68,7 @@ fn domain(status: &DomainStatus) -> Value {
     let (state, reason) = match &status.health {
         Health::Live => ("live", None),
         Health::Standby => ("standby", None),
+        Health::Loading => ("loading", None),
         Health::Degraded { reason } => ("degraded", Some(reason)),
         Health::Off { reason } => ("off", Some(reason)),
     };

@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 
+use libbpf_rs::btf::{Btf, types};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Error, Link, MapHandle, ProgramMut};
 
@@ -104,7 +105,7 @@ pub struct Attached {
 /// # Errors
 /// One line with the true cause and the fix.
 pub fn attach(rungs: &[Rung]) -> Result<Attached, String> {
-    let has_sendpage = kernel_has_function("inet_sendpage");
+    let has_sendpage = has_sendpage();
     let mut refusals = Vec::new();
     for plan in PLANS.into_iter().filter(|plan| rungs.contains(&plan.rung)) {
         match try_plan(plan, has_sendpage) {
@@ -117,8 +118,15 @@ pub fn attach(rungs: &[Rung]) -> Result<Attached, String> {
     Err(refusals.into_iter().nth(telling).unwrap_or_else(|| "no way to count was asked for".into()))
 }
 
-fn kernel_has_function(name: &str) -> bool {
-    libbpf_rs::btf::Btf::from_vmlinux().is_ok_and(|btf| btf.type_by_name::<libbpf_rs::btf::types::Func<'_>>(name).is_some())
+/// Whether this kernel still has inet_sendpage, which went in 6.5. To read all its types for that takes long.
+fn has_sendpage() -> bool {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    may_have_sendpage(&release) && Btf::from_vmlinux().is_ok_and(|btf| btf.type_by_name::<types::Func<'_>>("inet_sendpage").is_some())
+}
+
+fn may_have_sendpage(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) < (Some(6), Some(5))
 }
 
 fn try_plan(plan: Plan, has_sendpage: bool) -> Result<Attached, Error> {
@@ -234,6 +242,12 @@ mod tests {
             assert_eq!(plan.wants("net_walk", true), plan.rung != Rung::Probes);
         }
         assert!(!PLANS[0].wants("net_x_page", false));
+    }
+
+    #[test]
+    fn the_kernel_that_lost_sendpage_is_known_by_its_release() {
+        assert!(["5.10.0-30-amd64", "6.1.0", "6.4.16", "strange", ""].into_iter().all(may_have_sendpage));
+        assert!(!["6.5", "6.5.0-rc1", "6.12.9+deb13", "7.2"].into_iter().any(may_have_sendpage));
     }
 
     /// The rung that this kernel may refuse to attach must at least pass its verifier, with the code paths it alone uses.
