@@ -307,7 +307,7 @@ pub static BINDINGS: &[Binding] = {
             &[letter('o')],
             Action::Why(Measure::OffCpu),
             Processes,
-            "off-CPU",
+            "",
             "What the process, or the tagged ones, wait for: stacks of time off the CPU",
         ),
         bind(&[letter('a')], Action::Why(Measure::Faults), Processes, "", "Stacks of its page faults; again: of page allocations"),
