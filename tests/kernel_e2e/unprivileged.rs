@@ -31,7 +31,7 @@ fn nobody_gets_what_proc_tells_and_the_reason() {
     let ticks = ticks_of(&output.stdout);
     assert_eq!(ticks.len(), 2);
     let health = &ticks[1]["health"];
-    for (domain, state) in [("tasks", "degraded"), ("net", "off"), ("stacks", "off"), ("mem", "off")] {
+    for (domain, state) in [("tasks", "degraded"), ("net", "off"), ("stacks", "off"), ("mem", "off"), ("watch", "off")] {
         assert_eq!(health[domain]["state"], state);
         assert!(health[domain]["reason"].as_str().unwrap().contains("run `sudo ebtop`"), "{health}");
     }
@@ -41,7 +41,7 @@ fn nobody_gets_what_proc_tells_and_the_reason() {
 
     let text = as_nobody(&ebtop, &["-b", "-n", "1", "-d", "0.1"]);
     let head = String::from_utf8(text.stdout).unwrap();
-    assert_eq!(head.matches("tasks degraded, net off, stacks off, mem off: not root").count(), 1, "one line says what is missing");
+    assert_eq!(head.matches("tasks degraded, net off, stacks off, mem off, watch off: not root").count(), 1, "one line says what is missing");
     let check = as_nobody(&ebtop, &["check"]);
     assert!(check.status.success());
     assert!(String::from_utf8_lossy(&check.stdout).contains("REFUSED  rights"));
