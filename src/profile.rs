@@ -212,9 +212,13 @@ impl Session<'_> {
         }
     }
 
-    /// Whether the one process lives, where there is only one.
+    /// Whether the one process lives, where there is only one. A zombie, which nobody has waited for yet, does nothing any more.
     fn is_there(&self, sample: &Sample) -> bool {
-        self.members.only().is_none_or(|key| sample.tasks.binary_search_by_key(&key, |task| task.key).is_ok())
+        let runs = |key| {
+            let found = sample.tasks.binary_search_by_key(&key, |task| task.key);
+            found.is_ok_and(|at| !matches!(sample.tasks[at].state, b'Z' | b'X'))
+        };
+        self.members.only().is_none_or(runs)
     }
 
     fn next_sample(&mut self, patience: Duration) -> Result<Arc<Sample>, ProfileError> {
