@@ -41,7 +41,11 @@ fn nobody_gets_what_proc_tells_and_the_reason() {
 
     let text = as_nobody(&ebtop, &["-b", "-n", "1", "-d", "0.1"]);
     let head = String::from_utf8(text.stdout).unwrap();
-    assert_eq!(head.matches("tasks degraded, net off, stacks off, mem off, watch off: not root").count(), 1, "one line says what is missing");
+    assert_eq!(
+        head.matches("tasks degraded, net off, stacks off, mem off, watch off: not root").count(),
+        1,
+        "one line says what is missing"
+    );
     let check = as_nobody(&ebtop, &["check"]);
     assert!(check.status.success());
     assert!(String::from_utf8_lossy(&check.stdout).contains("REFUSED  rights"));
