@@ -99,7 +99,9 @@ fn a_walk_costs_microseconds() {
     let built = Command::new("cc").args(["-O2", "-fomit-frame-pointer"]).arg(source).arg("-o").arg(&program).status().unwrap();
     assert!(built.success());
     let program = program.to_str().unwrap();
-    for hz in [49, 99, 999] {
+    // The short form only proves that it can be measured.
+    let rates: &[u32] = if std::env::var_os("EBTOP_LONG").is_some() { &[49, 99, 999] } else { &[999] };
+    for &hz in rates {
         costs(hz, "openssl", &["openssl", "speed", "-seconds", "60", "sha256"]);
         costs(hz, "python3", &["python3", "-c", "def f(n):\n  return n if n < 2 else f(n-1)+f(n-2)\nwhile True: f(20)"]);
         costs(hz, "C, 38 frames", &[program, "recursion", "60"]);
