@@ -66,4 +66,17 @@ struct eb_stack_sample {
 _Static_assert(__builtin_offsetof(struct eb_stack_sample, frames) == 56,
 	       "collect/stacks/fold.rs decodes this");
 
+/* Whether `bytes` more in a ring of `size` wake its reader: at each further sixteenth above a
+ * quarter, as one crossing may pass unseen between two CPUs. */
+static __always_inline __u64 eb_wakeup(void *ring, __u64 size, __u64 bytes)
+{
+	__u64 step = size / 16;
+	__u64 before = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	__u64 after = before + bytes;
+
+	if (after > size / 4 && before / step != after / step)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
 #endif

@@ -59,19 +59,6 @@ static __always_inline bool is_news(struct eb_stack_sample *sample)
 	return true;
 }
 
-/* Wakes the reader at each further sixteenth above a quarter: one crossing may pass unseen between
- * two CPUs. */
-static __always_inline __u64 wakeup(__u64 bytes)
-{
-	__u64 step = ring_bytes / 16;
-	__u64 before = bpf_ringbuf_query(&stacks_ring, BPF_RB_AVAIL_DATA);
-	__u64 after = before + bytes;
-
-	if (after > ring_bytes / 4 && before / step != after / step)
-		return BPF_RB_FORCE_WAKEUP;
-	return BPF_RB_NO_WAKEUP;
-}
-
 static __always_inline void put(struct eb_stack_sample *sample, __u32 words)
 {
 	__u32 zero = 0;
@@ -82,7 +69,8 @@ static __always_inline void put(struct eb_stack_sample *sample, __u32 words)
 		return;
 	bytes = __builtin_offsetof(struct eb_stack_sample, frames) + words * sizeof(__u64);
 	if (!bpf_ringbuf_output(&stacks_ring, sample, bytes,
-				is_news(sample) ? BPF_RB_FORCE_WAKEUP : wakeup(bytes)))
+				is_news(sample) ? BPF_RB_FORCE_WAKEUP
+						: eb_wakeup(&stacks_ring, ring_bytes, bytes)))
 		return;
 	lost = bpf_map_lookup_elem(&stacks_lost, &zero);
 	if (lost)

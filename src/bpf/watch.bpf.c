@@ -90,17 +90,6 @@ static __always_inline bool is_watched(__u32 tgid)
 	return bpf_map_lookup_elem(&watch_who, &tgid) != NULL;
 }
 
-static __always_inline __u64 wakeup(__u64 bytes)
-{
-	__u64 step = ring_bytes / 16;
-	__u64 before = bpf_ringbuf_query(&watch_ring, BPF_RB_AVAIL_DATA);
-	__u64 after = before + bytes;
-
-	if (after > ring_bytes / 4 && before / step != after / step)
-		return BPF_RB_FORCE_WAKEUP;
-	return BPF_RB_NO_WAKEUP;
-}
-
 static __always_inline bool put(struct eb_stack_sample *sample, __u32 frames)
 {
 	__u64 bytes;
@@ -108,7 +97,8 @@ static __always_inline bool put(struct eb_stack_sample *sample, __u32 frames)
 	if (frames >= EB_FRAMES)
 		return false;
 	bytes = __builtin_offsetof(struct eb_stack_sample, frames) + frames * sizeof(__u64);
-	return !bpf_ringbuf_output(&watch_ring, sample, bytes, wakeup(bytes));
+	return !bpf_ringbuf_output(&watch_ring, sample, bytes,
+				   eb_wakeup(&watch_ring, ring_bytes, bytes));
 }
 
 static __always_inline void identify(struct eb_stack_sample *sample, __u32 weight, __u64 value)
@@ -193,7 +183,8 @@ static __always_inline void is_back(const struct eb_watch_left *left, __u32 tid,
 	};
 
 	bpf_map_delete_elem(&watch_away, &tid);
-	if (bpf_ringbuf_output(&watch_ring, &back, sizeof(back), wakeup(sizeof(back))))
+	if (bpf_ringbuf_output(&watch_ring, &back, sizeof(back),
+			       eb_wakeup(&watch_ring, ring_bytes, sizeof(back))))
 		lose();
 }
 

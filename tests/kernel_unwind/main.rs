@@ -3,4 +3,5 @@
 mod compiled;
 mod cost;
 mod installed;
+mod large;
 mod watch;
