@@ -54,6 +54,12 @@ impl App {
 
     /// The text of the search changed: to the first line found, from where it began.
     pub(super) fn search_for(&mut self, text: &str) -> Result<(), String> {
+        if self.pane.is_some() {
+            if let Some(search) = &mut self.search {
+                search.text = text.into();
+            }
+            return self.search_in_pane(text);
+        }
         if self.view == View::Stacks {
             self.stacks.set_search(text);
             return match self.stacks.matched() {
@@ -74,6 +80,10 @@ impl App {
 
     /// Gives the search up and goes back to where it began.
     pub(super) fn end_search(&mut self) {
+        if self.pane.is_some() {
+            self.search = None;
+            return drop(self.search_in_pane(""));
+        }
         if self.view == View::Stacks {
             self.stacks.set_search("");
         }
@@ -86,6 +96,9 @@ impl App {
     pub(super) fn find_next(&mut self, forward: bool) {
         if self.search_text().is_none() {
             return self.say("No search is on; / begins one".into());
+        }
+        if self.pane.is_some() {
+            return self.find_next_in_pane(forward);
         }
         if self.view == View::Stacks {
             let step = if forward { StackAction::NextMatch } else { StackAction::PreviousMatch };
