@@ -6,6 +6,7 @@
 
 mod counters;
 mod health;
+mod interface;
 mod list;
 mod machine;
 mod socket;
@@ -18,9 +19,10 @@ use serde::{Deserialize, Serialize};
 
 pub use counters::{Counter, Counters};
 pub use health::{Domain, DomainStatus, Health};
+pub use interface::{Interface, InterfaceCounters};
 pub use list::TaskList;
 pub use machine::{CpuTimes, Machine, MachineMemory, Pressure};
-pub use socket::{Protocol, Socket, TcpInfo};
+pub use socket::{Backlog, Protocol, Socket, TcpInfo};
 pub use stack::{INTERPRETED, InterpretedFrame, Origin, StackCount, StackQuality, Stacks, Weight};
 pub use talk::{Command, Details, Probe, Update, Wants, Watch, Watched};
 pub use task::{Exit, Memory, ProcKey, Task, Thread};

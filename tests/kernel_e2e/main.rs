@@ -7,6 +7,7 @@ mod formats;
 mod ledger;
 mod lifecycle;
 mod memory;
+mod network;
 mod objects;
 mod program;
 mod record;

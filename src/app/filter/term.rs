@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::operand::{Likeness, Number, Order, Pattern};
-use crate::app::column::{Align, Column, Columns, RowView, SocketColumn, SocketView, Value};
+use crate::app::column::{Align, Column, Columns, InterfaceColumn, RemoteColumn, RowView, SocketColumn, SocketView, Spec, Value};
 
 /// What a condition is checked against: a line of a table.
 pub(super) trait Subject {
@@ -82,35 +82,42 @@ impl Subject for SocketView<'_> {
     }
 }
 
-/// A column by name: of processes, of sockets or of both.
+/// A column by name, in every table that has one of that name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Key {
-    process: Option<Column>,
-    socket: Option<SocketColumn>,
+    pub(super) process: Option<Column>,
+    pub(super) socket: Option<SocketColumn>,
+    pub(super) remote: Option<RemoteColumn>,
+    pub(super) interface: Option<InterfaceColumn>,
 }
 
 impl Key {
     pub(super) fn named(name: &str) -> Option<Key> {
-        let key = Key { process: Column::named(name), socket: SocketColumn::named(name) };
-        (key.process.is_some() || key.socket.is_some()).then_some(key)
+        let key = Key {
+            process: Column::named(name),
+            socket: SocketColumn::named(name),
+            remote: RemoteColumn::named(name),
+            interface: InterfaceColumn::named(name),
+        };
+        key.spec().map(|_| key)
     }
 
     pub(super) fn is_number(self) -> bool {
-        self.spec().0 == Align::Right
+        self.spec().is_some_and(|spec| spec.align == Align::Right)
     }
 
     fn is_command(self) -> bool {
         self.process == Some(Column::Command)
     }
 
-    fn spec(self) -> (Align, &'static str) {
-        let spec = self.process.map(Columns::spec).or(self.socket.map(Columns::spec));
-        spec.map_or((Align::Left, ""), |s| (s.align, s.name))
+    fn spec(self) -> Option<&'static Spec> {
+        let of_process = self.process.map(Columns::spec).or(self.socket.map(Columns::spec));
+        of_process.or(self.remote.map(Columns::spec)).or(self.interface.map(Columns::spec))
     }
 
     /// Its name on screen.
     pub(super) fn name(self) -> &'static str {
-        self.spec().1
+        self.spec().map_or("", |spec| spec.name)
     }
 }
 
