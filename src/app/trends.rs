@@ -178,7 +178,10 @@ impl Cell {
     }
 }
 
-/// Eighths of a cell: 0 is nothing, and whatever is more shows.
+/// Less of a core than this leaves a cell blank, so that the rows of an idle machine hold still.
+const CPU_LEAST: f64 = 1.0;
+
+/// Eighths of a cell.
 fn levels(trend: Trend, cells: [Option<f64>; SPARK_CELLS]) -> [u8; SPARK_CELLS] {
     let most = cells.into_iter().flatten().fold(0.0, f64::max);
     let least = cells.into_iter().flatten().fold(f64::INFINITY, f64::min);
@@ -189,7 +192,7 @@ fn levels(trend: Trend, cells: [Option<f64>; SPARK_CELLS]) -> [u8; SPARK_CELLS] 
         Trend::Rss => (least, (most - least).max(most / 50.0)),
     };
     let level = |value: f64| match (value - from) / full {
-        _ if full <= 0.0 || value <= 0.0 => 0,
+        _ if full <= 0.0 || value <= 0.0 || (trend == Trend::Cpu && value < CPU_LEAST) => 0,
         share if trend == Trend::Rss => 1 + (share * 7.0).round().clamp(0.0, 7.0) as u8,
         share => (share * 8.0).ceil().clamp(1.0, 8.0) as u8,
     };

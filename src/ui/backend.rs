@@ -3,6 +3,7 @@
 //! Over SSH a screen that hardly changes is mostly moves from one number to the next, so those decide what it costs. What is
 //! sent is plain ECMA-48, as every terminal of the last decades takes it.
 
+mod shown;
 mod style;
 
 use std::cell::Cell as Memory;
@@ -16,6 +17,7 @@ use ratatui::buffer::{Cell, CellWidth};
 use ratatui::layout::{Position, Size};
 use rustix::termios::tcgetwinsize;
 
+use shown::Shown;
 use style::Style;
 
 /// A terminal behind a writer.
@@ -24,6 +26,7 @@ pub struct Screen<W: Write> {
     /// Columns, when the size was last asked for: what is written into the last one leaves the cursor in no certain place.
     columns: Memory<u16>,
     cursor_is_hidden: Option<bool>,
+    shown: Shown,
     /// What is sent next.
     bytes: Vec<u8>,
 }
@@ -31,7 +34,7 @@ pub struct Screen<W: Write> {
 impl<W: Write> Screen<W> {
     /// Draws by writing to `out`.
     pub fn new(out: W) -> Self {
-        Screen { out, columns: Memory::new(0), cursor_is_hidden: None, bytes: Vec::new() }
+        Screen { out, columns: Memory::new(0), cursor_is_hidden: None, shown: Shown::default(), bytes: Vec::new() }
     }
 }
 
@@ -46,9 +49,13 @@ impl<W: Write> Backend for Screen<W> {
         let mut style = Style::default();
         let mut cursor = None;
         for (x, y, cell) in content {
-            go_to(&mut self.bytes, cursor, (x, y));
+            match cursor.filter(|&(_, row)| row == y).and_then(|(at, _)| self.shown.between(at, x, y, style)) {
+                Some(letters) => self.bytes.extend(letters),
+                None => go_to(&mut self.bytes, cursor, (x, y)),
+            }
             style.change_to(Style::of(cell), &mut self.bytes);
             self.bytes.extend_from_slice(cell.symbol().as_bytes());
+            self.shown.note((x, y), cell.cell_width(), cell.symbol(), style);
             let next = x + cell.cell_width();
             cursor = (next < self.columns.get()).then_some((next, y));
         }
@@ -87,6 +94,10 @@ impl<W: Write> Backend for Screen<W> {
     /// Somebody else may have used the terminal before this: the cursor is in an unknown state too.
     fn clear_region(&mut self, region: ClearType) -> io::Result<()> {
         self.cursor_is_hidden = None;
+        match region {
+            ClearType::All => self.shown.clear(self.columns.get()),
+            _ => self.shown.forget(),
+        }
         queue!(
             self.out,
             Clear(match region {
@@ -125,8 +136,11 @@ fn go_to(bytes: &mut Vec<u8>, from: Option<(u16, u16)>, (x, y): (u16, u16)) {
     let Some((at, row)) = from.filter(|&(_, row)| row <= y) else { return };
     let absolute = bytes.len() - start;
     let relative = |bytes: &mut Vec<u8>, from_left: bool| {
-        if y > row {
-            sequence(bytes, &[y - row], b'B');
+        // In raw mode a line feed is a move and nothing else.
+        match y - row {
+            down @ 1..=3 => bytes.extend(std::iter::repeat_n(b'\n', down.into())),
+            0 => {}
+            down => sequence(bytes, &[down], b'B'),
         }
         if from_left {
             bytes.push(b'\r');
@@ -188,8 +202,10 @@ mod tests {
     type Changes<'a> = std::vec::IntoIter<(u16, u16, &'a Cell)>;
 
     /// What a terminal shows, letters and styles, after frames that were written as changes of one another.
-    fn shown(frames: &[Buffer], write: fn(Changes<'_>) -> Vec<u8>) -> Vec<u8> {
+    fn shown(frames: &[Buffer], mut write: impl FnMut(Changes<'_>) -> Vec<u8>) -> Vec<u8> {
         let mut parser = vt100::Parser::new(NonZero::new(SIZE.1).unwrap(), NonZero::new(SIZE.0).unwrap(), 0);
+        // A blank that was written looks like a cell that never was; the parser tells them apart.
+        parser.process(&vec![b' '; usize::from(SIZE.0 * SIZE.1)]);
         let mut last = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
         for frame in frames {
             parser.process(&write(last.diff(frame).into_iter()));
@@ -200,11 +216,12 @@ mod tests {
         parser.screen().contents_formatted().into()
     }
 
-    fn ours(changes: Changes<'_>) -> Vec<u8> {
+    fn screen() -> Screen<Vec<u8>> {
         let mut screen = Screen::new(Vec::new());
         screen.columns.set(SIZE.0);
-        screen.draw(changes).unwrap();
-        screen.out
+        screen.clear().unwrap();
+        screen.out.clear();
+        screen
     }
 
     fn of_crossterm(changes: Changes<'_>) -> Vec<u8> {
@@ -237,6 +254,11 @@ mod tests {
                 buffers.push(buffer.clone());
             }
             crossterm::style::force_color_output(true);
+            let mut screen = screen();
+            let ours = |changes: Changes<'_>| {
+                screen.draw(changes).unwrap();
+                std::mem::take(&mut screen.out)
+            };
             prop_assert_eq!(shown(&buffers, ours), shown(&buffers, of_crossterm));
         }
     }
@@ -254,10 +276,25 @@ mod tests {
         assert_eq!(moved(Some((30, 11)), (30, 11)), "");
         assert_eq!(moved(Some((30, 11)), (31, 11)), "^[C");
         assert_eq!(moved(Some((30, 11)), (33, 11)), "^[3C");
-        assert_eq!(moved(Some((30, 11)), (30, 12)), "^[B");
-        assert_eq!(moved(Some((30, 11)), (28, 12)), "^[B^[2D");
-        assert_eq!(moved(Some((30, 11)), (0, 12)), "^[B\r");
+        assert_eq!(moved(Some((30, 11)), (30, 12)), "\n");
+        assert_eq!(moved(Some((30, 11)), (28, 12)), "\n^[2D");
+        assert_eq!(moved(Some((30, 11)), (0, 13)), "\n\n\r");
+        assert_eq!(moved(Some((30, 11)), (30, 15)), "^[4B");
         assert_eq!(moved(Some((130, 11)), (25, 33)), "^[34;26H");
+    }
+
+    #[test]
+    fn a_few_letters_that_stay_are_written_again() {
+        let mut screen = screen();
+        let mut draw = |cells: &[(u16, &'static str)]| {
+            let cells: Vec<_> = cells.iter().map(|(x, symbol)| (*x, Cell::new(symbol))).collect();
+            screen.draw(cells.iter().map(|(x, cell)| (*x, 1, cell))).unwrap();
+            String::from_utf8(std::mem::take(&mut screen.out)).unwrap().replace('\x1b', "^")
+        };
+        draw(&[(0, "1"), (1, "2"), (2, "."), (3, "5"), (4, "é"), (5, "x")]);
+        assert_eq!(draw(&[(0, "3"), (3, "6")]), "^[2H32.6");
+        assert_eq!(draw(&[(3, "7"), (5, "y")]), "^[2;4H7^[Cy", "more than a byte is passed by");
+        assert_eq!(draw(&[(5, "z"), (8, "z"), (13, "z")]), "^[2;6Hz  z^[4Cz", "blanks too");
     }
 
     #[test]

@@ -130,7 +130,7 @@ columns! {
         "Dirtied bytes a second that were truncated or deleted before they reached the device."
         => known(row.per_sec(CancelledWriteBytes), BytesPerSec);
     CpuTrend: num("CPU-TREND", "cputrend", &["cpu_ns"], 10, 61),
-        "CPU% over the last 40 refreshes, four to a cell, the newest on the right; a full cell is one core or more. Blank before ebtop began, and for threads and groups."
+        "CPU% over the last 40 refreshes, four to a cell, the newest on the right; a full cell is one core or more, less than 1 % is blank, as are the time before ebtop began, threads and groups."
         => row.trend(Trend::Cpu, known(row.percent(CpuNs), Percent));
     NetTrend: num("NET-TREND", "nettrend", &["tx_bytes", "rx_bytes"], 10, 61),
         "NET/s over the last 40 refreshes, four to a cell, the newest on the right; a full cell is the most that the process moved in that time."
