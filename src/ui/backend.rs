@@ -46,6 +46,7 @@ impl<W: Write> Backend for Screen<W> {
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
         self.bytes.clear();
+        self.shown.fit(self.columns.get());
         let mut style = Style::default();
         let mut cursor = None;
         for (x, y, cell) in content {
@@ -216,11 +217,13 @@ mod tests {
         parser.screen().contents_formatted().into()
     }
 
-    fn screen() -> Screen<Vec<u8>> {
+    fn screen(is_cleared: bool) -> Screen<Vec<u8>> {
         let mut screen = Screen::new(Vec::new());
         screen.columns.set(SIZE.0);
-        screen.clear().unwrap();
-        screen.out.clear();
+        if is_cleared {
+            screen.clear().unwrap();
+            screen.out.clear();
+        }
         screen
     }
 
@@ -244,7 +247,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_terminal_shows_the_same_as_with_the_backend_of_ratatui(frames in prop::collection::vec(prop::collection::vec((0..SIZE.0, 0..SIZE.1, "[a-z日é ]{1,9}", any_style()), 0..12), 1..4)) {
+        fn a_terminal_shows_the_same_as_with_the_backend_of_ratatui(frames in prop::collection::vec(prop::collection::vec((0..SIZE.0, 0..SIZE.1, "[a-z日é ]{1,9}", any_style()), 0..12), 1..4), is_cleared: bool) {
             let mut buffer = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
             let mut buffers = Vec::new();
             for words in frames {
@@ -254,7 +257,7 @@ mod tests {
                 buffers.push(buffer.clone());
             }
             crossterm::style::force_color_output(true);
-            let mut screen = screen();
+            let mut screen = screen(is_cleared);
             let ours = |changes: Changes<'_>| {
                 screen.draw(changes).unwrap();
                 std::mem::take(&mut screen.out)
@@ -285,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_few_letters_that_stay_are_written_again() {
-        let mut screen = screen();
+        let mut screen = screen(true);
         let mut draw = |cells: &[(u16, &'static str)]| {
             let cells: Vec<_> = cells.iter().map(|(x, symbol)| (*x, Cell::new(symbol))).collect();
             screen.draw(cells.iter().map(|(x, cell)| (*x, 1, cell))).unwrap();

@@ -1,5 +1,7 @@
 //! What a filter can ask of lines without a process of their own: remote addresses and network interfaces.
 
+use std::net::SocketAddr;
+
 use super::operand::Pattern;
 use super::term::{Key, Subject};
 use crate::app::column::{Columns, InterfaceColumn, InterfaceView, RemoteColumn, RemoteView, Value};
@@ -21,8 +23,8 @@ impl Subject for RemoteView<'_> {
         self.task.map(|task| task.uid)
     }
 
-    fn ports(&self) -> Option<[u16; 2]> {
-        None
+    fn ends(&self) -> [Option<SocketAddr>; 2] {
+        [None, Some(SocketAddr::new(self.remote.address, 0))]
     }
 
     fn is_exited(&self) -> bool {
@@ -51,8 +53,8 @@ impl Subject for InterfaceView<'_> {
         None
     }
 
-    fn ports(&self) -> Option<[u16; 2]> {
-        None
+    fn ends(&self) -> [Option<SocketAddr>; 2] {
+        [None; 2]
     }
 
     fn is_exited(&self) -> bool {

@@ -1,6 +1,9 @@
 //! One condition of a filter, and what it can be asked of.
 
 use std::fmt;
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
 
 use super::operand::{Likeness, Number, Order, Pattern};
 use crate::app::column::{Align, Column, Columns, InterfaceColumn, RemoteColumn, RowView, SocketColumn, SocketView, Spec, Value};
@@ -15,8 +18,8 @@ pub(super) trait Subject {
     fn value(&self, key: Key) -> Value<'_>;
     /// The real user of a process.
     fn uid(&self) -> Option<u32>;
-    /// Local and remote port, of a socket.
-    fn ports(&self) -> Option<[u16; 2]>;
+    /// Local and remote address, of what has them.
+    fn ends(&self) -> [Option<SocketAddr>; 2];
     fn is_exited(&self) -> bool;
     fn is_kernel_thread(&self) -> bool;
 }
@@ -38,8 +41,8 @@ impl Subject for RowView<'_> {
         self.task().map(|task| task.uid)
     }
 
-    fn ports(&self) -> Option<[u16; 2]> {
-        None
+    fn ends(&self) -> [Option<SocketAddr>; 2] {
+        [None; 2]
     }
 
     fn is_exited(&self) -> bool {
@@ -69,8 +72,8 @@ impl Subject for SocketView<'_> {
         self.task.map(|task| task.uid)
     }
 
-    fn ports(&self) -> Option<[u16; 2]> {
-        Some([self.socket.local.port(), self.socket.remote.port()])
+    fn ends(&self) -> [Option<SocketAddr>; 2] {
+        [Some(self.socket.local), Some(self.socket.remote)]
     }
 
     fn is_exited(&self) -> bool {
@@ -106,6 +109,15 @@ impl Key {
         self.spec().is_some_and(|spec| spec.align == Align::Right)
     }
 
+    /// Which end of a socket it is the address of.
+    pub(super) fn side(self) -> Option<Side> {
+        match self.socket {
+            Some(SocketColumn::Local) => Some(Side::Local),
+            Some(SocketColumn::Remote) => Some(Side::Remote),
+            _ => None,
+        }
+    }
+
     fn is_command(self) -> bool {
         self.process == Some(Column::Command)
     }
@@ -118,6 +130,19 @@ impl Key {
     /// Its name on screen.
     pub(super) fn name(self) -> &'static str {
         self.spec().map_or("", |spec| spec.name)
+    }
+}
+
+/// An end of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Local,
+    Remote,
+}
+
+impl Side {
+    fn name(self) -> &'static str {
+        ["local", "remote"][self as usize]
     }
 }
 
@@ -134,6 +159,8 @@ pub(super) enum Term {
     Uid(u32),
     /// Either port of a socket.
     Port(u16),
+    /// An address of a socket, in a network or (false) outside.
+    Network(Side, bool, IpNet),
     Exited,
     KernelThread,
 }
@@ -153,7 +180,10 @@ impl Term {
                 value.number().zip(number.in_units_of(&value)).is_some_and(|(a, b)| order.holds(a, b))
             }
             Term::Uid(uid) => subject.uid() == Some(*uid),
-            Term::Port(port) => subject.ports().is_some_and(|ports| ports.contains(port)),
+            Term::Port(port) => subject.ends().iter().flatten().any(|end| end.port() == *port),
+            Term::Network(side, is_in, network) => {
+                subject.ends()[*side as usize].is_some_and(|end| network.contains(&end.ip().to_canonical()) == *is_in)
+            }
             Term::Exited => subject.is_exited(),
             Term::KernelThread => subject.is_kernel_thread(),
         }
@@ -175,6 +205,8 @@ impl fmt::Display for Term {
             }
             Term::Uid(uid) => write!(f, "uid={uid}"),
             Term::Port(port) => write!(f, "port={port}"),
+            Term::Network(side, true, network) => write!(f, "{}:{network}", side.name()),
+            Term::Network(side, false, network) => write!(f, "{}!={network}", side.name()),
             Term::Exited => f.write_str("exited"),
             Term::KernelThread => f.write_str("kthread"),
         }

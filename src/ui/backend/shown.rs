@@ -18,6 +18,13 @@ pub(super) struct Shown {
 }
 
 impl Shown {
+    /// Rows have so many columns; if they had others before, nothing is known.
+    pub(super) fn fit(&mut self, columns: u16) {
+        if columns != self.columns {
+            *self = Shown { columns, ..Shown::default() };
+        }
+    }
+
     /// All is blank.
     pub(super) fn clear(&mut self, columns: u16) {
         *self = Shown { columns, cells: Vec::new(), rest: Some((b' ', Style::default())) };
