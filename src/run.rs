@@ -23,7 +23,7 @@ use crate::symbols::{Answer, Symbols};
 use crate::ui;
 use crate::ui::backend::Screen;
 use crate::ui::input::{self, Input};
-use crate::ui::pace::{Pace, SlowLine};
+use crate::ui::pace::{BYTES_AT_ONCE, Pace, SlowLine};
 use crate::ui::terminal::{FrameWriter, Guard, panicked};
 use crate::ui::theme::Theme;
 
@@ -73,11 +73,11 @@ pub fn run(collector: &Collector, symbols: Symbols, options: RunOptions) -> anyh
     let guard = Guard::enter(options.mouse).context("cannot take the terminal")?;
     let inputs = input::spawn().context("cannot read the terminal")?;
     let writer = FrameWriter::new(io::stdout());
-    let writer = match &options.slow_line {
-        Some(line) => writer.for_slow_line(line.written.clone()),
-        None => writer,
+    let screen = match &options.slow_line {
+        Some(line) => Screen::new(writer.for_slow_line(line.written.clone())).in_pieces(BYTES_AT_ONCE, line.written.clone()),
+        None => Screen::new(writer),
     };
-    let mut terminal = Terminal::new(Screen::new(writer))?;
+    let mut terminal = Terminal::new(screen)?;
     match run_on(&mut terminal, collector, symbols, &inputs, options, &guard) {
         Err(error) if is_gone(&error) => Ok(()),
         result => result,
@@ -115,6 +115,7 @@ where
             pace.drew(Instant::now());
             by_key = false;
         }
+        let wait = wait.or_else(|| pace.rest(Instant::now()));
         if samples_left == 0 {
             return Ok(());
         }

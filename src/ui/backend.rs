@@ -3,6 +3,7 @@
 //! Over SSH a screen that hardly changes is mostly moves from one number to the next, so those decide what it costs. What is
 //! sent is plain ECMA-48, as every terminal of the last decades takes it.
 
+mod pieces;
 mod shown;
 mod style;
 
@@ -17,8 +18,18 @@ use ratatui::buffer::{Cell, CellWidth};
 use ratatui::layout::{Position, Size};
 use rustix::termios::tcgetwinsize;
 
+use pieces::Pieces;
 use shown::Shown;
 use style::Style;
+
+use super::pace::Written;
+
+/// Where the cursor is, if that is known, and how the next letter would look.
+#[derive(Default)]
+struct Pen {
+    cursor: Option<(u16, u16)>,
+    style: Style,
+}
 
 /// A terminal behind a writer.
 pub struct Screen<W: Write> {
@@ -27,6 +38,8 @@ pub struct Screen<W: Write> {
     columns: Memory<u16>,
     cursor_is_hidden: Option<bool>,
     shown: Shown,
+    /// On a slow line.
+    pieces: Option<Pieces>,
     /// What is sent next.
     bytes: Vec<u8>,
 }
@@ -34,7 +47,27 @@ pub struct Screen<W: Write> {
 impl<W: Write> Screen<W> {
     /// Draws by writing to `out`.
     pub fn new(out: W) -> Self {
-        Screen { out, columns: Memory::new(0), cursor_is_hidden: None, shown: Shown::default(), bytes: Vec::new() }
+        Screen { out, columns: Memory::new(0), cursor_is_hidden: None, shown: Shown::default(), pieces: None, bytes: Vec::new() }
+    }
+
+    /// The same for a slow line: frames go out in pieces of about so many bytes, one with each drawing, and `written` tells whether there
+    /// is more.
+    #[must_use]
+    pub fn in_pieces(self, bytes: usize, written: Written) -> Self {
+        Screen { pieces: Some(Pieces::new(bytes, written)), ..self }
+    }
+
+    /// Puts a cell on the terminal.
+    fn put(&mut self, pen: &mut Pen, (x, y): (u16, u16), cell: &Cell) {
+        match pen.cursor.filter(|&(_, row)| row == y).and_then(|(at, _)| self.shown.between(at, x, y, pen.style)) {
+            Some(letters) => self.bytes.extend(letters),
+            None => go_to(&mut self.bytes, pen.cursor, (x, y)),
+        }
+        pen.style.change_to(Style::of(cell), &mut self.bytes);
+        self.bytes.extend_from_slice(cell.symbol().as_bytes());
+        self.shown.note((x, y), cell.cell_width(), cell.symbol(), pen.style);
+        let next = x + cell.cell_width();
+        pen.cursor = (next < self.columns.get()).then_some((next, y));
     }
 }
 
@@ -47,20 +80,21 @@ impl<W: Write> Backend for Screen<W> {
     {
         self.bytes.clear();
         self.shown.fit(self.columns.get());
-        let mut style = Style::default();
-        let mut cursor = None;
-        for (x, y, cell) in content {
-            match cursor.filter(|&(_, row)| row == y).and_then(|(at, _)| self.shown.between(at, x, y, style)) {
-                Some(letters) => self.bytes.extend(letters),
-                None => go_to(&mut self.bytes, cursor, (x, y)),
+        let mut pen = Pen::default();
+        match self.pieces.take() {
+            None => content.for_each(|(x, y, cell)| self.put(&mut pen, (x, y), cell)),
+            Some(mut pieces) => {
+                pieces.take_in(content);
+                while self.bytes.len() < pieces.bytes
+                    && let Some((place, cell)) = pieces.next()
+                {
+                    self.put(&mut pen, place, &cell);
+                }
+                pieces.tell();
+                self.pieces = Some(pieces);
             }
-            style.change_to(Style::of(cell), &mut self.bytes);
-            self.bytes.extend_from_slice(cell.symbol().as_bytes());
-            self.shown.note((x, y), cell.cell_width(), cell.symbol(), style);
-            let next = x + cell.cell_width();
-            cursor = (next < self.columns.get()).then_some((next, y));
         }
-        style.change_to(Style::default(), &mut self.bytes);
+        pen.style.change_to(Style::default(), &mut self.bytes);
         self.out.write_all(&self.bytes)
     }
 
@@ -95,6 +129,7 @@ impl<W: Write> Backend for Screen<W> {
     /// Somebody else may have used the terminal before this: the cursor is in an unknown state too.
     fn clear_region(&mut self, region: ClearType) -> io::Result<()> {
         self.cursor_is_hidden = None;
+        self.pieces.iter_mut().for_each(Pieces::forget);
         match region {
             ClearType::All => self.shown.clear(self.columns.get()),
             _ => self.shown.forget(),
@@ -264,6 +299,32 @@ mod tests {
             };
             prop_assert_eq!(shown(&buffers, ours), shown(&buffers, of_crossterm));
         }
+    }
+
+    #[test]
+    fn pieces_add_up_to_the_frame() {
+        let mut screen = screen(true).in_pieces(20, Written::default());
+        let mut parser = vt100::Parser::new(NonZero::new(SIZE.1).unwrap(), NonZero::new(SIZE.0).unwrap(), 0);
+        let mut last = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
+        let mut most = 0;
+        for word in ["first", "second frame", "the third"] {
+            let mut frame = last.clone();
+            (0..SIZE.1).for_each(|y| drop(frame.set_stringn(y, y, word, 20, ratatui::style::Style::new())));
+            screen.draw(last.diff(&frame).into_iter()).unwrap();
+            last = frame;
+        }
+        while {
+            most = most.max(screen.out.len());
+            parser.process(&std::mem::take(&mut screen.out));
+            screen.pieces.as_ref().is_some_and(|pieces| pieces.is_behind())
+        } {
+            screen.draw(std::iter::empty()).unwrap();
+        }
+        let rows: Vec<String> = parser.screen().rows(0, SIZE.0).collect();
+        for (y, row) in rows.iter().enumerate() {
+            assert_eq!(row.trim(), "the thirdame", "{y}: {rows:?}");
+        }
+        assert!(most < 3 * 40, "{most}");
     }
 
     fn moved(from: Option<(u16, u16)>, to: (u16, u16)) -> String {

@@ -1,7 +1,7 @@
 //! A slow line gets no more than it can carry, so that what a key changes does not queue behind what nobody waits for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Bytes a second of a line at 9,600 baud: eight bits with a start and a stop bit each.
@@ -9,19 +9,38 @@ pub const BYTES_PER_SEC: u32 = 960;
 /// What a key changed is drawn although the line will be busy for so long; what came by itself waits until it is free.
 const KEY_WAITS_AT_MOST: Duration = Duration::from_millis(150);
 
-/// Bytes that went to the terminal.
+/// Bytes of a frame that are sent at once, half a second of the line; what is left of it goes with the next, what is new first.
+pub const BYTES_AT_ONCE: usize = BYTES_PER_SEC as usize / 2;
+
+/// What went to the terminal, told by who writes to who draws.
 #[derive(Clone, Debug, Default)]
-pub struct Written(Arc<AtomicU64>);
+pub struct Written(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    bytes: AtomicU64,
+    is_behind: AtomicBool,
+}
 
 impl Written {
-    /// So many more.
+    /// So many bytes more.
     pub fn add(&self, bytes: usize) {
-        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.0.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// So many so far.
+    /// So many bytes so far.
     pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Some of what was drawn is still to be sent, or nothing.
+    pub fn set_behind(&self, is_behind: bool) {
+        self.0.is_behind.store(is_behind, Ordering::Relaxed);
+    }
+
+    /// Some of what was drawn is still to be sent.
+    pub fn is_behind(&self) -> bool {
+        self.0.is_behind.load(Ordering::Relaxed)
     }
 }
 
@@ -56,6 +75,12 @@ impl Pace {
         Some(self.free_at.saturating_duration_since(now).saturating_sub(allowed)).filter(|wait| !wait.is_zero())
     }
 
+    /// When to draw again although nothing has changed: some of the last frame is still to be sent.
+    pub fn rest(&self, now: Instant) -> Option<Duration> {
+        self.line.as_ref().filter(|line| line.written.is_behind())?;
+        Some(self.wait(false, now).unwrap_or_default())
+    }
+
     /// A frame was drawn.
     pub fn drew(&mut self, now: Instant) {
         let Some(line) = &self.line else { return };
@@ -87,6 +112,17 @@ mod tests {
         assert_eq!(pace.wait(false, start + 400 * MS), Some(200 * MS), "what was there before comes first");
         pace.drew(start + 900 * MS);
         assert_eq!(pace.wait(false, start + 900 * MS), None, "an empty frame takes no time");
+    }
+
+    #[test]
+    fn the_rest_of_a_frame_goes_when_the_line_is_free() {
+        let (written, start) = (Written::default(), Instant::now());
+        let mut pace = Pace::new(Some(SlowLine { bytes_per_sec: 1000, written: written.clone() }), start);
+        assert_eq!(pace.rest(start), None);
+        written.add(100);
+        written.set_behind(true);
+        pace.drew(start);
+        assert_eq!((pace.rest(start), pace.rest(start + 200 * MS)), (Some(100 * MS), Some(Duration::ZERO)));
     }
 
     #[test]
