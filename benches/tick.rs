@@ -13,6 +13,7 @@ use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ebtop::app::column::{Column, RowView, sort};
 use ebtop::app::filter::parse;
+use ebtop::app::trends::Trends;
 use ebtop::batch::{BatchOptions, Format, View};
 use ebtop::export::Report;
 use ebtop::model::Model;
@@ -73,6 +74,8 @@ fn benches(c: &mut Criterion<CpuTime>) {
     c.bench_function("between_10000", |b| b.iter(|| Model::between(Some(black_box(&prev)), Arc::clone(black_box(&next)))));
 
     let model = Model::between(Some(&prev), next);
+    let mut trends = Trends::default();
+    c.bench_function("trends_10000", |b| b.iter(|| trends.push(black_box(&model))));
     let live = || -> Vec<_> { model.rows.iter().map(|row| RowView::live(&model, row, None)).collect() };
     for column in [Column::CpuPct, Column::Command] {
         c.bench_function(&format!("sort_10000_by_{column:?}"), |b| {

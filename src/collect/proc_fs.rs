@@ -191,6 +191,7 @@ impl Source for ProcFs {
 
     fn want(&mut self, wants: Wants) {
         self.want_threads(wants.threads);
+        self.machine.want_interfaces(wants.interfaces);
     }
 }
 

@@ -3,11 +3,13 @@
 pub mod backend;
 pub mod flame;
 pub mod input;
+pub mod pace;
 pub mod stacks;
 pub mod terminal;
 pub mod theme;
 
 mod footer;
+mod graphs;
 mod header;
 mod help;
 mod inspect;

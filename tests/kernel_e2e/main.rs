@@ -8,6 +8,7 @@ mod formats;
 mod ledger;
 mod lifecycle;
 mod memory;
+mod network;
 mod objects;
 mod program;
 mod record;

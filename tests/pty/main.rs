@@ -7,6 +7,7 @@ mod hostile;
 mod restore;
 mod rights;
 mod session;
+mod thin;
 mod views;
 
 use session::{Session, command};
