@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::session::{Session, command};
 
-fn ebtop_at_home(home: &Path, args: &[&str]) -> Session {
+/// ebtop with a configuration directory of its own.
+pub fn ebtop_at_home(home: &Path, args: &[&str]) -> Session {
     let mut command = command(env!("CARGO_BIN_EXE_ebtop"));
     command.env("XDG_CONFIG_HOME", home);
     command.args(["--no-bpf", "-d", "200ms"]);
@@ -46,13 +47,12 @@ fn a_mistake_in_the_file_is_told_with_its_line() {
     fs::write(home.path().join("ebtop/config.toml"), "theme = \"mono\"\n\nthme = 1\n").unwrap();
     let session = ebtop_at_home(home.path(), &[]);
     session.wait_for_text("line 3: there is no key thme");
-    let coloured = session.with_screen(|screen| {
-        let (rows, columns) = screen.size();
-        (0..rows.get())
-            .flat_map(|y| (0..columns.get()).map(move |x| (y, x)))
-            .any(|(y, x)| screen.cell(y, x).is_some_and(|cell| cell.fgcolor() != vt100::Color::Default))
-    });
-    assert!(!coloured, "the rest of the file holds");
+    assert!(!session.is_coloured(), "the rest of the file holds");
+}
+
+/// A key before the first sample finds no process to send a signal to.
+fn has_processes(screen: &str) -> bool {
+    screen.lines().skip_while(|line| !line.contains("COMMAND")).nth(1).is_some_and(|line| line.contains(char::is_numeric))
 }
 
 #[test]
@@ -65,6 +65,7 @@ fn keys_are_those_of_the_file_and_conflicts_are_told() {
     session.keys("e");
     session.wait_for_text("Setup");
     session.keys("\x1b");
+    session.wait_for("processes", has_processes);
     session.keys("x");
     session.wait_for_text("Send a signal");
     session.keys("\x1b");
@@ -72,6 +73,7 @@ fn keys_are_those_of_the_file_and_conflicts_are_told() {
     assert_eq!(session.wait_exit().exit_code(), 0);
 
     let session = ebtop_at_home(home.path(), &["--keys", "htop"]);
+    session.wait_for("processes", has_processes);
     session.keys("k");
     session.wait_for_text("Send a signal");
 }
