@@ -4,7 +4,7 @@ mod ui_world;
 
 use std::time::Duration;
 
-use crossterm::event::KeyCode;
+use crossterm::event::{KeyCode, KeyEvent};
 use ebtop::app::keys::BINDINGS;
 use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event};
@@ -122,6 +122,20 @@ fn a_filter_on_command_lines_asks_for_all_of_them() {
     let found = lines(&app);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("9920"));
+}
+
+#[test]
+fn a_search_finds_a_command_line_that_comes_after_it() {
+    let mut app = fresh(80, 15);
+    for later in [false, true] {
+        app.update(Event::Update(Update::Sample(server(later).into())));
+    }
+    let type_in =
+        |app: &mut App, text: &str| text.chars().flat_map(|c| app.update(Event::Key(KeyEvent::from(KeyCode::Char(c))))).collect::<Vec<_>>();
+    let asked = type_in(&mut app, "/walwriter");
+    assert!(footer(&app).contains("nothing found"), "{}", footer(&app));
+    answer(&mut app, &asked);
+    assert!(selected(&app).contains("walwriter") && !footer(&app).contains("nothing"), "{}", screen(&app));
 }
 
 #[test]

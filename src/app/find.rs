@@ -12,6 +12,8 @@ pub struct Search {
     text: String,
     /// Line where it began.
     origin: usize,
+    /// Nothing was found; a command line that is still to come may be it.
+    has_missed: bool,
 }
 
 impl Search {
@@ -48,7 +50,7 @@ impl App {
 
     pub(super) fn begin_search_if(&mut self, purpose: Purpose) {
         if purpose == Purpose::Search {
-            self.search = Some(Search { text: String::new(), origin: self.cursor() });
+            self.search = Some(Search { origin: self.cursor(), ..Search::default() });
         }
     }
 
@@ -70,12 +72,25 @@ impl App {
         let Some(search) = &mut self.search else { return Ok(()) };
         search.text = text.into();
         let origin = search.origin;
-        match self.find_from(origin, true) {
+        let found = self.find_from(origin, true);
+        if let Some(search) = &mut self.search {
+            search.has_missed = found.is_none() && search.is_on();
+        }
+        match found {
             Some(line) => self.go_to_line(line),
             None if text.is_empty() => {}
             None => return Err("nothing found".into()),
         }
         Ok(())
+    }
+
+    /// Command lines came that nobody knew before: what was searched for in vain may be among them.
+    pub(super) fn search_again(&mut self) {
+        let Some(text) = self.search.as_ref().filter(|search| search.has_missed).map(|search| search.text.clone()) else { return };
+        let result = self.search_for(&text);
+        if let Some(prompt) = self.prompt.as_mut().filter(|prompt| prompt.purpose == Purpose::Search) {
+            prompt.error = result.err().map(Into::into);
+        }
     }
 
     /// Gives the search up and goes back to where it began.

@@ -347,6 +347,7 @@ impl App {
         if self.order_needs_details() {
             self.arrange();
         }
+        self.search_again();
     }
 
     fn press(&mut self, event: &KeyEvent, effects: &mut Vec<Effect>) {
