@@ -127,15 +127,12 @@ fn a_filter_on_command_lines_asks_for_all_of_them() {
 #[test]
 fn a_search_finds_a_command_line_that_comes_after_it() {
     let mut app = fresh(80, 15);
-    for later in [false, true] {
-        app.update(Event::Update(Update::Sample(server(later).into())));
-    }
-    let type_in =
-        |app: &mut App, text: &str| text.chars().flat_map(|c| app.update(Event::Key(KeyEvent::from(KeyCode::Char(c))))).collect::<Vec<_>>();
-    let asked = type_in(&mut app, "/walwriter");
+    let samples = [false, true].map(|later| Event::Update(Update::Sample(server(later).into())));
+    let letters = "/walwriter".chars().map(|c| Event::Key(KeyEvent::from(KeyCode::Char(c))));
+    let asked: Vec<Effect> = samples.into_iter().chain(letters).flat_map(|event| app.update(event)).collect();
     assert!(footer(&app).contains("nothing found"), "{}", footer(&app));
     answer(&mut app, &asked);
-    assert!(selected(&app).contains("walwriter") && !footer(&app).contains("nothing"), "{}", screen(&app));
+    assert!(selected(&app).contains("15/main") && !footer(&app).contains("nothing"), "{}", screen(&app));
 }
 
 #[test]
