@@ -2,9 +2,10 @@
 
 mod ui_world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ebtop::app::keys::BINDINGS;
 use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event};
@@ -125,17 +126,6 @@ fn a_filter_on_command_lines_asks_for_all_of_them() {
 }
 
 #[test]
-fn a_search_finds_a_command_line_that_comes_after_it() {
-    let mut app = fresh(80, 15);
-    let samples = [false, true].map(|later| Event::Update(Update::Sample(server(later).into())));
-    let letters = "/walwriter".chars().map(|c| Event::Key(KeyEvent::from(KeyCode::Char(c))));
-    let asked: Vec<Effect> = samples.into_iter().chain(letters).flat_map(|event| app.update(event)).collect();
-    assert!(footer(&app).contains("nothing found"), "{}", footer(&app));
-    answer(&mut app, &asked);
-    assert!(selected(&app).contains("15/main") && !footer(&app).contains("nothing"), "{}", screen(&app));
-}
-
-#[test]
 fn search_moves_and_hides_nothing() {
     let mut app = app(120, 40);
     let all = lines(&app).len();
@@ -153,6 +143,24 @@ fn search_moves_and_hides_nothing() {
     assert!(screen(&app).contains("PID▾") || screen(&app).contains("PID▴"), "without a search N sorts by PID");
     keys(&mut app, "/nosuchthing");
     assert!(footer(&app).contains("× nothing found"), "{}", footer(&app));
+}
+
+#[test]
+fn what_command_lines_that_come_late_hold_is_found() {
+    let type_without_answers = |app: &mut App, codes: &[KeyCode]| -> Vec<Effect> {
+        codes.iter().flat_map(|&code| app.update(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))).collect()
+    };
+    let word: Vec<KeyCode> = "/6379".chars().map(KeyCode::Char).chain([KeyCode::Enter]).collect();
+    for (after, found) in [(None, true), (Some(KeyCode::End), false)] {
+        let mut app = fresh(120, 40);
+        let sample = Event::Update(Update::Sample(Arc::new(server(false))));
+        let mut effects = app.update(sample);
+        let codes: Vec<KeyCode> = word.iter().copied().chain(after).collect();
+        effects.extend(type_without_answers(&mut app, &codes));
+        assert!(!selected(&app).contains("1288"), "{}", selected(&app));
+        answer(&mut app, &effects);
+        assert_eq!(selected(&app).contains("1288"), found, "{}", selected(&app));
+    }
 }
 
 #[test]

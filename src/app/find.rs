@@ -12,8 +12,8 @@ pub struct Search {
     text: String,
     /// Line where it began.
     origin: usize,
-    /// Nothing was found; a command line that is still to come may be it.
-    has_missed: bool,
+    /// Nothing was found yet, and nobody went elsewhere since: command lines that come late may still hold it.
+    missed: bool,
 }
 
 impl Search {
@@ -71,25 +71,33 @@ impl App {
         }
         let Some(search) = &mut self.search else { return Ok(()) };
         search.text = text.into();
-        let origin = search.origin;
-        let found = self.find_from(origin, true);
-        if let Some(search) = &mut self.search {
-            search.has_missed = found.is_none() && search.is_on();
-        }
-        match found {
-            Some(line) => self.go_to_line(line),
-            None if text.is_empty() => {}
-            None => return Err("nothing found".into()),
-        }
-        Ok(())
+        let found = self.find_from_origin();
+        if found || text.is_empty() { Ok(()) } else { Err("nothing found".into()) }
     }
 
-    /// Command lines came that nobody knew before: what was searched for in vain may be among them.
-    pub(super) fn search_again(&mut self) {
-        let Some(text) = self.search.as_ref().filter(|search| search.has_missed).map(|search| search.text.clone()) else { return };
-        let result = self.search_for(&text);
-        if let Some(prompt) = self.prompt.as_mut().filter(|prompt| prompt.purpose == Purpose::Search) {
-            prompt.error = result.err().map(Into::into);
+    /// Goes to the first line found from where the search began.
+    fn find_from_origin(&mut self) -> bool {
+        let line = self.search.as_ref().and_then(|search| self.find_from(search.origin, true));
+        if let Some(line) = line {
+            self.go_to_line(line);
+        }
+        if let Some(search) = &mut self.search {
+            search.missed = line.is_none() && search.is_on();
+        }
+        line.is_some()
+    }
+
+    /// Command lines came that the search may have been for.
+    pub(super) fn find_late(&mut self) {
+        if self.search.as_ref().is_some_and(|search| search.missed) && self.find_from_origin() {
+            self.prompt.as_mut().filter(|prompt| prompt.purpose == Purpose::Search).map(|prompt| prompt.error.take());
+        }
+    }
+
+    /// The user goes elsewhere: what is found from now on does not take him back.
+    pub(super) fn give_up_late_finds(&mut self) {
+        if let Some(search) = &mut self.search {
+            search.missed = false;
         }
     }
 

@@ -347,7 +347,7 @@ impl App {
         if self.order_needs_details() {
             self.arrange();
         }
-        self.search_again();
+        self.find_late();
     }
 
     fn press(&mut self, event: &KeyEvent, effects: &mut Vec<Effect>) {
@@ -361,7 +361,10 @@ impl App {
             return;
         }
         match self.keymap.action(key, self.places()) {
-            Some(action) => self.act(action, effects),
+            Some(action) => {
+                self.give_up_late_finds();
+                self.act(action, effects);
+            }
             None => self.say(format!("{} does nothing here; ? lists the keys", key.name())),
         }
     }

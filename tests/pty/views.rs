@@ -182,10 +182,10 @@ fn details_show_a_process_as_it_was_started_and_its_environment_when_asked() {
     let session = started((160, 60), &["-p", &child.pid()]);
     session.wait_for("its row", |screen| has_row(screen, &child.pid()));
     session.keys("i");
-    let screen = session.wait_for("all of it", |screen| screen.contains("Open files") && screen.contains("/dev/null"));
-    for said in [format!("Details of sh ({})", child.pid()), format!("/bin/sh -c 'while :; do sleep 1; done' {}", child.word)] {
-        assert!(screen.contains(&said), "{said}\n{screen}");
-    }
+    let said = [format!("Details of sh ({})", child.pid()), format!("/bin/sh -c 'while :; do sleep 1; done' {}", child.word)];
+    let screen = session.wait_for("all of it", |screen| {
+        screen.contains("Open files") && screen.contains("/dev/null") && said.iter().all(|said| screen.contains(said))
+    });
     assert!(!screen.contains("EBTOP_TEST_SECRET"));
     session.keys("e");
     session.wait_for_text(&format!("EBTOP_TEST_SECRET={}", child.word));
