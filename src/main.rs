@@ -28,6 +28,7 @@ use ebtop::rights::{Work, files_as_invoker, narrow};
 use ebtop::run::{self, RunOptions};
 use ebtop::sample::{Command, Update, printable};
 use ebtop::symbols;
+use ebtop::ui::crash;
 use ebtop::ui::theme::Theme;
 use ebtop::users;
 
@@ -43,6 +44,7 @@ const PARTIAL: u8 = 4;
 
 fn main() -> ExitCode {
     bpf::memory::one_heap();
+    crash::catch();
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
