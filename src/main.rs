@@ -297,7 +297,7 @@ fn who(source: &str, readonly: bool) -> String {
         return source.to_owned();
     }
     let uid = rustix::process::geteuid().as_raw();
-    let name = users::name_of(uid).unwrap_or(uid.to_string());
+    let name = users::name_soon(uid).unwrap_or(uid.to_string());
     if readonly { name + ", read-only" } else { name }
 }
 
