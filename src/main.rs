@@ -30,6 +30,7 @@ use ebtop::sample::{Command, Update, printable};
 use ebtop::symbols;
 use ebtop::ui::pace::{self, SlowLine, Written};
 use ebtop::ui::terminal;
+use ebtop::ui::crash;
 use ebtop::ui::theme::Theme;
 use ebtop::users;
 
@@ -45,6 +46,7 @@ const PARTIAL: u8 = 4;
 
 fn main() -> ExitCode {
     bpf::memory::one_heap();
+    crash::catch();
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
@@ -300,7 +302,7 @@ fn who(source: &str, readonly: bool) -> String {
         return source.to_owned();
     }
     let uid = rustix::process::geteuid().as_raw();
-    let name = users::name_of(uid).unwrap_or(uid.to_string());
+    let name = users::name_soon(uid).unwrap_or(uid.to_string());
     if readonly { name + ", read-only" } else { name }
 }
 

@@ -1,5 +1,6 @@
 //! `ebtop stacks`: stacks of some processes over a span of time, named while the processes live, written for other tools.
 
+mod known;
 mod members;
 mod output;
 mod tally;
@@ -51,6 +52,9 @@ pub enum ProfileError {
     /// The output cannot be written.
     #[error("cannot write {0}: {1}")]
     Output(String, #[source] io::Error),
+    /// Something else has that name already.
+    #[error("{0} exists and is not a profile of yours: give another name, or remove it first")]
+    NotOurs(String),
     /// Signals cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signals(io::Error),

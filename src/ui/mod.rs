@@ -1,6 +1,7 @@
 //! Draws what [`App`] holds. No state, no decisions; colours come from [`theme`], numbers from [`format`].
 
 pub mod backend;
+pub mod crash;
 pub mod flame;
 pub mod input;
 pub mod pace;

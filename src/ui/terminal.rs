@@ -1,4 +1,5 @@
-//! The terminal's mode: taken on entry, given back however ebtop ends: quit, signal, panic, suspension.
+//! The terminal's mode: taken on entry, given back however ebtop ends: quit, signal, panic, suspension. (For signals
+//! after which nothing may run but a handler see [`crash`].)
 //!
 //! [`restore`] may be called from any thread and any number of times.
 
@@ -14,6 +15,7 @@ use crossterm::terminal::{
 use crossterm::{QueueableCommand, cursor, execute, queue};
 
 use super::pace::Written;
+use super::crash;
 
 /// Buttons and wheel in SGR form. Crossterm's own command also reports every movement, which floods a slow line.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
@@ -39,6 +41,7 @@ impl Guard {
 
     /// Takes the terminal again, after something else may have changed its mode.
     pub fn take(&self) -> io::Result<()> {
+        crash::remember_mode();
         enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
         let mut out = io::stdout();
@@ -65,7 +68,7 @@ impl Drop for Guard {
 
 /// Gives the terminal back, if it is taken.
 pub fn restore() {
-    if TAKEN.swap(false, Ordering::SeqCst) {
+    if was_taken() {
         let _ = disable_raw_mode();
         let _ = execute!(io::stdout(), Print(MOUSE_OFF), DisableBracketedPaste, cursor::Show, LeaveAlternateScreen);
     }
@@ -84,6 +87,11 @@ pub fn takes_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
         let locale = locale.to_ascii_lowercase();
         locale.contains("utf-8") || locale.contains("utf8")
     })
+}
+
+/// Whether the terminal was taken, and to be given back by who asks.
+pub(super) fn was_taken() -> bool {
+    TAKEN.swap(false, Ordering::SeqCst)
 }
 
 /// Whether a thread panicked: then the terminal is no longer ours to draw on.
