@@ -17,6 +17,8 @@
 #define EB_EXIT_DEAD  0x10
 /* An idle process is read anew on every so many walks; a power of two. */
 #define EB_REFRESH_WALKS     8
+/* So many neighbours may be gone at once without what comes after them being read anew. */
+#define EB_GONE_AT_ONCE      4
 #define EB_SIGNAL_GROUP_EXIT 0x4
 
 /* Key: place on the walk. Value: a thread. Limit: set before loading; threads past it are counted,
@@ -276,54 +278,112 @@ int task_cpu_find(void *ctx)
 }
 
 /*
- * Whether the row that this place of the walk had last time still tells the truth: the only thread
- * of the same process, and it has not run since. What others may change meanwhile (its nice value,
- * its parent, its cgroup, pages reclaimed from it) shows when its turn comes. On a machine full of
- * idle processes this touches a quarter of the memory that a full row does.
+ * Whether a row of the walk before still tells the truth about a thread: it is the same, has not run
+ * since, and does not wait for a CPU. What others may change meanwhile (its nice value, its parent,
+ * its cgroup, pages reclaimed from it) shows when its turn comes.
+ *
+ * Waiting for memory is nearly all that the walk of a machine full of idle processes does: this
+ * touches four cache lines of a thread, with the one that leads to the next; a full row some 30.
  */
 static __always_inline bool eb_still_true(struct eb_task *row, struct task_struct *task,
 					  __u32 round)
 {
-	if ((task->pid + round) % EB_REFRESH_WALKS == 0)
-		return false;
-	if (row->tid != task->pid || row->tgid != task->pid ||
-	    row->start_ns != task->start_boottime)
-		return false;
-	if (task->thread_node.next != task->thread_node.prev)
-		return false; /* other threads are on the list beside its head */
-	return row->run_ns == task->se.sum_exec_runtime && row->minor_count == task->min_flt;
+	return row->task == (__u64)task && (row->tid + round) % EB_REFRESH_WALKS &&
+	       row->tid == task->pid && row->own_ns == task->se.sum_exec_runtime && !task->on_rq;
+}
+
+/* Writes the row of a walk. Where other threads are beside a leader, it holds only for now. */
+static __always_inline void eb_write_row(struct eb_task *row, struct task_struct *task,
+					 struct eb_walk *walk, bool lasts)
+{
+	/* First, so that what it runs meanwhile makes the row untrue. */
+	__u64 own_ns = *(volatile __u64 *)&task->se.sum_exec_runtime;
+
+	eb_walk_row(row, eb_untrusted(task), walk);
+	row->own_ns = own_ns;
+	row->changed = walk->round;
+	row->task = lasts ? (__u64)task : 0;
+}
+
+/*
+ * The row of a process where the walk before left it: further back by those that are gone since, as
+ * new ones come last. Brings it to its place; false where it is to be written anew.
+ */
+static __always_inline bool eb_keep_row(struct eb_task *row, __u32 place, struct task_struct *leader,
+					struct eb_walk *walk)
+{
+	struct eb_task *before;
+	__u32 step;
+
+	place += walk->gone;
+	for (step = 0; step <= EB_GONE_AT_ONCE; step++, place++) {
+		before = bpf_map_lookup_elem(&task_rows, &place);
+		if (!before || !eb_still_true(before, leader, walk->round))
+			continue;
+		walk->gone += step;
+		if (walk->gone)
+			*row = *before;
+		return true;
+	}
+	return false;
+}
+
+static __always_inline void eb_walk_threads(struct task_struct *leader, struct eb_walk *walk)
+{
+	struct task_struct *thread;
+	struct eb_task *row;
+	__u32 place;
+
+	bpf_for_each (task, thread, leader, EB_ITER_PROC_THREADS) {
+		if (thread->pid == thread->tgid)
+			continue;
+		place = walk->room - ++walk->threads;
+		row = bpf_map_lookup_elem(&task_rows, &place);
+		if (row && !eb_still_true(row, thread, walk->round))
+			eb_write_row(row, thread, walk, true);
+	}
 }
 
 SEC("syscall")
 int task_walk(void *ctx)
 {
-	struct task_struct *task;
+	struct task_struct *leader;
 	struct eb_walk *walk;
 	struct eb_task *row;
-	__u32 key = 0;
+	__u32 place = 0;
+	bool alone;
 
-	walk = bpf_map_lookup_elem(&task_control, &key);
+	walk = bpf_map_lookup_elem(&task_control, &place);
 	if (!walk)
 		return 0;
-	walk->seen = 0;
+	walk->processes = walk->threads = walk->gone = 0;
 	walk->round++;
 	bpf_rcu_read_lock();
-	bpf_for_each (task, task, NULL, EB_ITER_ALL_THREADS) {
-		if (!task->pid)
+	bpf_for_each (task, leader, NULL, EB_ITER_ALL_PROCS) {
+		if (!leader->pid)
 			continue; /* the idle task */
 		/* Counted in the map, where the verifier does not follow it: on the stack it sees
 		 * no end. */
-		key = walk->seen++;
-		row = bpf_map_lookup_elem(&task_rows, &key);
-		if (!row)
+		place = walk->processes++;
+		row = bpf_map_lookup_elem(&task_rows, &place);
+		if (row && eb_keep_row(row, place, leader, walk))
 			continue;
-		if (eb_still_true(row, task, walk->round))
-			row->state = eb_state(task); /* it may wait for its turn now */
-		else
-			eb_walk_row(row, eb_untrusted(task), walk);
+		/* Nobody stands on the list beside its head. */
+		alone = leader->thread_node.next == leader->thread_node.prev;
+		if (row)
+			eb_write_row(row, leader, walk, alone);
+		if (alone)
+			continue;
+		/* The walk of its threads wants a leader that cannot go; one that is on its way has
+		 * no threads left. */
+		leader = bpf_task_acquire(leader);
+		if (!leader)
+			continue;
+		eb_walk_threads(leader, walk);
+		bpf_task_release(leader);
 	}
 	bpf_rcu_read_unlock();
-	return walk->seen;
+	return walk->processes + walk->threads;
 }
 
 /* The same rows as a byte stream: for kernels without the open-coded iterator, and for very many

@@ -63,7 +63,7 @@ impl Tasks {
             failed_walks: 0,
             fault: None,
         };
-        if let Ok([first, ..]) = tasks.kernel.walk.rows() {
+        if let Ok([[first, ..], _]) = tasks.kernel.walk.rows() {
             tasks.facts = first.facts;
         }
         Ok(tasks)
@@ -71,7 +71,9 @@ impl Tasks {
 
     /// Reads every process once, and the exits since the last time. Where the walk fails, the reading is empty and counted as lost.
     pub fn read(&mut self) -> TaskReading {
-        self.kernel.make_room();
+        if self.kernel.make_room() {
+            self.fold.forget_rounds();
+        }
         let rows = self.kernel.walk.rows();
         let at_ns = boottime_ns();
         // After the walk: what was freed since is reported as an exit and left out of the tasks.

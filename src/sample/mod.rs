@@ -16,7 +16,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
-pub use counters::{Counter, Counters};
+pub use counters::{Counter, CounterSet, Counters};
 pub use health::{Domain, DomainStatus, Health};
 pub use list::TaskList;
 pub use machine::{CpuTimes, Machine, MachineMemory, Pressure};
