@@ -23,6 +23,20 @@ enum eb_task_kind {
 	EB_TASK_EXIT = 1, /* a process whose last thread began to exit */
 	EB_TASK_FREED = 2, /* a process the kernel let go of: its final counters */
 };
+#define EB_TASK_KINDS 3
+
+/* Whose last words, and of which kind. */
+struct eb_words_key {
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 kind;
+};
+
+/* Last words that found the ring full. */
+struct eb_words_count {
+	__u64 spilt; /* kept beside it; counted once they are there */
+	__u64 lost;
+};
 
 /* Facts about an eb_task, or about the kernel it came from. */
 enum eb_task_facts {

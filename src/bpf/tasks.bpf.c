@@ -16,9 +16,9 @@
 #define EB_PF_KTHREAD 0x00200000
 #define EB_EXIT_DEAD  0x10
 /* An idle process is read anew on every so many walks; a power of two. */
-#define EB_REFRESH_WALKS     8
+#define EB_REFRESH_WALKS 8
 /* So many neighbours may be gone at once without what comes after them being read anew. */
-#define EB_GONE_AT_ONCE      4
+#define EB_GONE_AT_ONCE	     4
 #define EB_SIGNAL_GROUP_EXIT 0x4
 
 /* Key: place on the walk. Value: a thread. Limit: set before loading; threads past it are counted,
@@ -37,13 +37,32 @@ struct {
 	__uint(max_entries, EB_RING_BYTES);
 } task_ring SEC(".maps");
 
-/* Key: 0. Value: last words that found the ring full. */
+/* Last words that found the ring full, until user space takes them out: very many processes may end
+ * at once, faster than anybody reads. Memory is taken only then. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct eb_words_key);
+	__type(value, struct eb_task);
+} task_spill SEC(".maps");
+
+/* Key: kind of last words. Value: where a CPU composes them; a program is not run on a CPU while it
+ * runs there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EB_TASK_KINDS);
+	__type(key, __u32);
+	__type(value, struct eb_task);
+} task_words SEC(".maps");
+
+/* Key: 0. Value: what became of last words. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
-} task_lost SEC(".maps");
+	__type(value, struct eb_words_count);
+} task_count SEC(".maps");
 
 /* Key: 0. Value: what the walk is told and tells. */
 struct {
@@ -278,9 +297,9 @@ int task_cpu_find(void *ctx)
 }
 
 /*
- * Whether a row of the walk before still tells the truth about a thread: it is the same, has not run
- * since, and does not wait for a CPU. What others may change meanwhile (its nice value, its parent,
- * its cgroup, pages reclaimed from it) shows when its turn comes.
+ * Whether a row of the walk before still tells the truth about a thread: it is the same, has not
+ * run since, and does not wait for a CPU. What others may change meanwhile (its nice value, its
+ * parent, its cgroup, pages reclaimed from it) shows when its turn comes.
  *
  * Waiting for memory is nearly all that the walk of a machine full of idle processes does: this
  * touches four cache lines of a thread, with the one that leads to the next; a full row some 30.
@@ -309,8 +328,8 @@ static __always_inline void eb_write_row(struct eb_task *row, struct task_struct
  * The row of a process where the walk before left it: further back by those that are gone since, as
  * new ones come last. Brings it to its place; false where it is to be written anew.
  */
-static __always_inline bool eb_keep_row(struct eb_task *row, __u32 place, struct task_struct *leader,
-					struct eb_walk *walk)
+static __always_inline bool eb_keep_row(struct eb_task *row, __u32 place,
+					struct task_struct *leader, struct eb_walk *walk)
 {
 	struct eb_task *before;
 	__u32 step;
@@ -405,13 +424,9 @@ int task_iter(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-static __always_inline struct eb_task *eb_reserve_words(void)
+static __always_inline struct eb_task *eb_begin_words(__u32 kind)
 {
-	struct eb_task *words = bpf_ringbuf_reserve(&task_ring, sizeof(*words), 0);
-
-	if (!words)
-		eb_count_loss(&task_lost);
-	return words;
+	return bpf_map_lookup_elem(&task_words, &kind);
 }
 
 /* How the process ended, as wait(2) tells it, and its peak. */
@@ -425,8 +440,24 @@ static __always_inline void eb_end(struct eb_task *words, struct task_struct *ta
 
 static __always_inline void eb_submit_words(struct eb_task *words)
 {
+	struct eb_words_key key = {};
+	struct eb_words_count *count;
+	__u32 zero = 0;
+
 	words->at_ns = bpf_ktime_get_boot_ns();
-	bpf_ringbuf_submit(words, eb_wake_flag(&task_ring, EB_RING_BYTES));
+	if (!bpf_ringbuf_output(&task_ring, words, sizeof(*words),
+				eb_wake_flag(&task_ring, EB_RING_BYTES)))
+		return;
+	count = bpf_map_lookup_elem(&task_count, &zero);
+	if (!count)
+		return;
+	key.start_ns = words->start_ns;
+	key.tgid = words->tgid;
+	key.kind = words->kind;
+	if (bpf_map_update_elem(&task_spill, &key, words, BPF_ANY))
+		__sync_fetch_and_add(&count->lost, 1);
+	else
+		__sync_fetch_and_add(&count->spilt, 1);
 }
 
 /*
@@ -443,7 +474,7 @@ int BPF_PROG(task_exit, struct task_struct *trusted)
 
 	if (signal->live.counter)
 		return 0;
-	words = eb_reserve_words();
+	words = eb_begin_words(EB_TASK_EXIT);
 	if (!words)
 		return 0;
 	eb_identify(words, leader);
@@ -473,7 +504,7 @@ int BPF_PROG(task_free, struct task_struct *trusted)
 
 	if (task->pid != task->tgid)
 		return 0;
-	words = eb_reserve_words();
+	words = eb_begin_words(EB_TASK_FREED);
 	if (!words)
 		return 0;
 	eb_identify(words, task);

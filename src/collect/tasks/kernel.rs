@@ -8,9 +8,9 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle};
 
 use super::row::Row;
+use super::words::Words;
 use crate::bpf::builder;
 use crate::bpf::plain::{MappedArray, decode};
-use crate::bpf::ring::Ring;
 use crate::bpf::run::run_syscall;
 use crate::bpf::tasks::types::eb_walk;
 use crate::bpf::tasks::{TasksSkel, TasksSkelBuilder};
@@ -42,10 +42,9 @@ pub struct Kernel {
     /// The walk.
     pub walk: Walk,
     /// Last words of processes.
-    pub ring: Ring<Row>,
+    pub words: Words,
     /// Why last words are not to be had.
     pub deaf: Option<String>,
-    lost: MapHandle,
     _hooks: Vec<Link>,
 }
 
@@ -67,12 +66,6 @@ impl Kernel {
             }
         }
         Err(refused.unwrap_or_else(|| "no way to walk the task list was asked for".into()))
-    }
-
-    /// Last words that found the ring full.
-    pub fn lost(&self) -> u64 {
-        let value = self.lost.lookup(&0u32.to_ne_bytes(), MapFlags::ANY).ok().flatten();
-        value.and_then(|v| v.first_chunk().copied()).map_or(0, u64::from_ne_bytes)
     }
 
     /// Makes room for more rows where the last walk had too few; whether it did. Then rounds are counted anew.
@@ -222,13 +215,7 @@ fn load(rung: Rung, hooks: bool, room: usize) -> libbpf_rs::Result<Kernel> {
     let mut walk = Walk { open_coded, iterator, stream: Vec::new(), chunk: Vec::new(), seen: threads_now() };
     // A form that loads but does not run is no better than one that does not load.
     walk.rows()?;
-    Ok(Kernel {
-        walk,
-        ring: Ring::open(&skel.maps.task_ring)?,
-        deaf: None,
-        lost: MapHandle::try_from(&skel.maps.task_lost)?,
-        _hooks: links,
-    })
+    Ok(Kernel { walk, words: Words::open(&skel)?, deaf: None, _hooks: links })
 }
 
 /// Rows to make room for, so that ordinary growth does not need more.
