@@ -11,7 +11,7 @@ use crate::sample::{Details, ProcKey, Sample};
 /// First bytes of every recording.
 pub(super) const MAGIC: [u8; 9] = *b"ebtop\0rec";
 /// Changes with every change of the frames' content.
-pub(super) const VERSION: u16 = 2;
+pub(super) const VERSION: u16 = 3;
 /// Bytes of magic and version.
 pub(super) const HEADER_LEN: usize = MAGIC.len() + 2;
 /// No frame is longer, so that a hostile length costs no more than this, and what is decoded from it a small multiple.
