@@ -298,8 +298,8 @@ int task_cpu_find(void *ctx)
 
 /*
  * Whether a row of the walk before still tells the truth about a thread: it is the same, has not
- * run since, and does not wait for a CPU. What others may change meanwhile (its nice value, its
- * parent, its cgroup, pages reclaimed from it) shows when its turn comes.
+ * run since, and sleeps as it did. What others may change meanwhile (its nice value, its parent,
+ * its cgroup, pages reclaimed from it) shows when its turn comes.
  *
  * Waiting for memory is nearly all that the walk of a machine full of idle processes does: this
  * touches four cache lines of a thread, with the one that leads to the next; a full row some 30.
@@ -307,8 +307,13 @@ int task_cpu_find(void *ctx)
 static __always_inline bool eb_still_true(struct eb_task *row, struct task_struct *task,
 					  __u32 round)
 {
-	return row->task == (__u64)task && (row->tid + round) % EB_REFRESH_WALKS &&
-	       row->tid == task->pid && row->own_ns == task->se.sum_exec_runtime && !task->on_rq;
+	__u32 state;
+
+	if (row->task != (__u64)task || (row->tid + round) % EB_REFRESH_WALKS == 0)
+		return false;
+	state = eb_task_state(task) & 0xffff;
+	return state && state == (row->state & 0xffff) && row->tid == task->pid &&
+	       row->own_ns == task->se.sum_exec_runtime;
 }
 
 /* Writes the row of a walk. Where other threads are beside a leader, it holds only for now. */
@@ -332,17 +337,22 @@ static __always_inline bool eb_keep_row(struct eb_task *row, __u32 place,
 					struct task_struct *leader, struct eb_walk *walk)
 {
 	struct eb_task *before;
-	__u32 step;
+	__u32 step, from = place + walk->gone;
 
-	place += walk->gone;
-	for (step = 0; step <= EB_GONE_AT_ONCE; step++, place++) {
-		before = bpf_map_lookup_elem(&task_rows, &place);
-		if (!before || !eb_still_true(before, leader, walk->round))
-			continue;
-		walk->gone += step;
+	before = bpf_map_lookup_elem(&task_rows, &from);
+	if (before && eb_still_true(before, leader, walk->round)) {
 		if (walk->gone)
 			*row = *before;
 		return true;
+	}
+	bpf_for (step, 0, EB_GONE_AT_ONCE) {
+		from++;
+		before = bpf_map_lookup_elem(&task_rows, &from);
+		if (before && before->task == (__u64)leader) {
+			walk->gone += step + 1;
+			*row = *before;
+			return eb_still_true(row, leader, walk->round);
+		}
 	}
 	return false;
 }
