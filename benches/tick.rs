@@ -3,13 +3,14 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+mod cpu_time;
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
 use common::*;
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use cpu_time::CpuTime;
+use criterion::measurement::WallTime;
 use criterion::{Criterion, criterion_group, criterion_main};
 use ebtop::app::column::{Column, RowView, sort};
 use ebtop::app::filter::parse;
@@ -19,40 +20,6 @@ use ebtop::export::Report;
 use ebtop::model::Model;
 use ebtop::sample::Counter::*;
 use ebtop::sample::*;
-use rustix::time::{ClockId, clock_gettime};
-
-/// CPU time of this thread.
-struct CpuTime(WallTime);
-
-impl Measurement for CpuTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        let now = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
-    }
-
-    fn end(&self, start: Duration) -> Duration {
-        self.start() - start
-    }
-
-    fn add(&self, a: &Duration, b: &Duration) -> Duration {
-        *a + *b
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        self.0.to_f64(value)
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        self.0.formatter()
-    }
-}
 
 const PROCESSES: u32 = 10_000;
 

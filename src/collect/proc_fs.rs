@@ -6,7 +6,7 @@
 //! other two read.
 
 mod list;
-pub(super) mod stat;
+pub(crate) mod stat;
 
 use std::fmt::Write;
 use std::os::fd::OwnedFd;

@@ -22,7 +22,7 @@ mod text;
 use serde::{Deserialize, Serialize};
 
 pub use container::{Container, Runtime};
-pub use counters::{Counter, Counters};
+pub use counters::{Counter, CounterSet, Counters};
 pub use health::{Domain, DomainStatus, Health};
 pub use interface::{Interface, InterfaceCounters};
 pub use list::TaskList;

@@ -40,7 +40,7 @@ pub(super) struct Store<K> {
 }
 
 /// Sections of more bytes take long: from 100,000 rows on.
-const LARGE_BYTES: u64 = 512 << 10;
+pub(super) const LARGE_BYTES: u64 = 512 << 10;
 
 /// A process that the kernel half knows.
 struct Proc {
@@ -87,10 +87,10 @@ impl<K: Kernel> Store<K> {
         true
     }
 
-    /// Reads the mappings of a process, builds the tables it lacks, and tells the kernel half. One that takes long is built only if
-    /// `large`, and then alone.
-    pub(super) fn look(&mut self, key: ProcKey, large: bool) -> Looked {
-        self.large_bytes = if large { u64::MAX } else { LARGE_BYTES };
+    /// Reads the mappings of a process, builds the tables it lacks as far as their sections have at most so many bytes, and tells the
+    /// kernel half. Of those that take long, one is built at a time.
+    pub(super) fn look(&mut self, key: ProcKey, most_bytes: u64) -> Looked {
+        self.large_bytes = most_bytes;
         let looked = self.try_look(key).unwrap_or(Looked::Failed);
         if looked == Looked::Failed {
             self.forget(key);
@@ -99,9 +99,14 @@ impl<K: Kernel> Store<K> {
         looked
     }
 
-    /// Whether large tables of a process are still to be built.
-    pub(super) fn has_more(&self, key: ProcKey) -> bool {
-        self.procs.get(&key).is_some_and(|p| p.files.iter().any(|(_, _, file)| self.files.is_for_later(*file)))
+    /// Bytes of the smallest section of which a process lacks the table; 0 where all tables are there but not all are told of; `None`
+    /// where it lacks nothing.
+    pub(super) fn lacks_bytes(&self, key: ProcKey) -> Option<u64> {
+        let known = self.procs.get(&key)?;
+        let pending = known.entries.iter().any(|entry| entry.kind == Kind::Pending);
+        let left = known.files.iter().filter_map(|(_, _, file)| self.files.bytes_for_later(*file)).min();
+        let refused = known.files.iter().any(|(_, _, file)| self.files.lacks_room(*file));
+        left.or((pending && !refused).then_some(0))
     }
 
     fn try_look(&mut self, key: ProcKey) -> Option<Looked> {
@@ -160,7 +165,7 @@ impl<K: Kernel> Store<K> {
     }
 
     fn wants_table(&self, number: FileNumber, now: Instant) -> bool {
-        self.files.wants_table(number, self.large_bytes > LARGE_BYTES, now)
+        self.files.wants_table(number, self.large_bytes, now)
     }
 
     /// Builds a table, if need be in place of those that were not used for long.
@@ -168,8 +173,8 @@ impl<K: Kernel> Store<K> {
         /// Rounds of making room: each makes twice as much as the one before.
         const ROUNDS: u32 = 4;
         let mut number = self.add(file, id);
-        if !self.files.is_for_later(number) {
-            self.large_bytes = LARGE_BYTES;
+        if self.files.bytes_for_later(number).is_none() {
+            self.large_bytes = self.large_bytes.min(LARGE_BYTES);
         }
         for round in 0..ROUNDS {
             if !self.files.lacks_room(number) || !self.make_room(1 << round) {
@@ -341,11 +346,13 @@ mod tests {
     fn a_process_is_known_with_its_code_until_it_is_forgotten() {
         let mut store = Store::new(Fake::default(), 64 << 20);
         let key = own_key();
-        assert_eq!(store.look(key, false), Looked::Changed);
-        while store.has_more(key) {
-            assert_eq!(store.look(key, true), Looked::Changed);
+        assert_eq!(store.look(key, LARGE_BYTES), Looked::Changed);
+        while let Some(bytes) = store.lacks_bytes(key) {
+            assert!(bytes > LARGE_BYTES);
+            assert_eq!(store.look(key, bytes - 1), Looked::Same, "that one is larger");
+            assert_eq!(store.look(key, bytes), Looked::Changed);
         }
-        assert_eq!(store.look(key, false), Looked::Same);
+        assert_eq!(store.look(key, u64::MAX), Looked::Same);
         let here = own_key as fn() -> ProcKey as usize as u64;
         let entry = store.procs[&key].entries.iter().find(|e| (e.start..e.end).contains(&here)).unwrap();
         assert_eq!(entry.kind, Kind::Table);
@@ -364,7 +371,7 @@ mod tests {
     fn what_finds_no_room_is_told() {
         let mut store = Store::new(Fake::default(), 256 << 10);
         let key = own_key();
-        store.look(key, true);
+        store.look(key, u64::MAX);
         let status = store.count();
         assert!(status.left_out > 0 && status.table_bytes == 256 << 10, "{status:?}");
     }
@@ -372,7 +379,7 @@ mod tests {
     #[test]
     fn the_dead_are_not_known() {
         let mut store = Store::new(Fake::default(), 1 << 20);
-        assert_eq!(store.look(ProcKey { pid: u32::MAX, start_ns: 1 }, false), Looked::Failed);
+        assert_eq!(store.look(ProcKey { pid: u32::MAX, start_ns: 1 }, LARGE_BYTES), Looked::Failed);
         assert_eq!(store.count().processes, 0);
     }
 }
