@@ -13,7 +13,7 @@ use rustc_hash::FxHashSet;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
 use super::details::{self, Question};
-use super::source::{Source, SourceError};
+use super::source::{Ready, Source, SourceError};
 use crate::sample::{Command, Domain, Origin, ProcKey, Sample, Update};
 
 /// Room for answers; a screen that has not even taken the last sample gets no further one.
@@ -130,6 +130,7 @@ impl<S: Source> Loop<S> {
                     }
                     Ok(Command::Want(wants)) => self.source.want(wants),
                     Ok(Command::Watch(watch)) => self.source.watch(watch),
+                    Ok(Command::Prepare(processes)) => self.source.prepare(processes, Ready::new(self.to_screen.clone())),
                     Ok(Command::Details(wanted)) => self.answer(wanted),
                     Ok(Command::SampleNow) => next = next.map(|_| Instant::now()),
                     Ok(Command::SampleSoon(after)) => self.sample_in(after),

@@ -78,6 +78,8 @@ pub enum Command {
     Want(Wants),
     /// The probe that is to be at work; `None` ends it.
     Watch(Option<Watch>),
+    /// Stacks of these are about to be looked at: what their walks need comes before that of others. Answered by [`Update::Ready`].
+    Prepare(Vec<ProcKey>),
     /// Read the details of these; answered by [`Update::Details`] without waiting for the tick. Already known ones are answered again.
     Details(Vec<ProcKey>),
     /// Take a sample now.
@@ -95,6 +97,8 @@ pub enum Update {
     Sample(Arc<Sample>),
     /// Details that were asked for; a process that is gone is left out.
     Details(Vec<(ProcKey, Details)>),
+    /// What [`Command::Prepare`] asked for is there, or is not to be had.
+    Ready,
     /// The source ended (a replay ran out), or failed for good.
     End(Option<String>),
 }

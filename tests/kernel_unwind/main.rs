@@ -2,6 +2,7 @@
 
 mod compiled;
 mod cost;
+mod evict;
 mod installed;
 mod large;
 mod watch;

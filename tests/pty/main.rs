@@ -3,6 +3,7 @@
 mod actions;
 mod config;
 mod hostile;
+mod naming;
 mod restore;
 mod rights;
 mod session;
