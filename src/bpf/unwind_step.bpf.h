@@ -71,8 +71,12 @@ static __always_inline enum eb_step eb_step_by_fp(struct eb_walk *walk, enum eb_
 static __always_inline enum eb_step eb_step_by_signal(struct eb_walk *walk,
 						      const struct eb_rule *rule)
 {
+	__u32 last = walk->sample.kernel_frames + walk->frames - 1;
 	__u64 sp = walk->regs.sp, at[3];
 
+	/* The handler returns to where that code begins: no call stands before it. */
+	if (walk->frames > 1)
+		walk->sample.frames[last & (EB_FRAMES - 1)]++;
 	if (bpf_probe_read_user(&at[0], 8, (void *)(sp + rule->cfa)) ||
 	    bpf_probe_read_user(&at[1], 8, (void *)(sp + rule->fp)) ||
 	    bpf_probe_read_user(&at[2], 8, (void *)(sp + rule->ra)))
@@ -190,7 +194,9 @@ static __always_inline enum eb_step eb_step(struct eb_walk *walk)
 
 	if (walk->frames >= EB_DEPTH)
 		return eb_end(walk, EB_DEEP);
-	walk->sample.frames[at & (EB_FRAMES - 1)] = walk->regs.ip;
+	/* All but the first are taken for return addresses, behind the call: so is what a signal
+	 * met. */
+	walk->sample.frames[at & (EB_FRAMES - 1)] = walk->regs.ip + (exact && walk->frames);
 	walk->frames++;
 	walk->exact = 0;
 	walk->guess = 0;

@@ -90,6 +90,14 @@ impl Files {
         }
     }
 
+    /// As if these alone were used and tried since then.
+    #[cfg(test)]
+    pub(super) fn age_all_but(&mut self, used: &[FileNumber], since: Instant) {
+        for (_, known) in self.known.iter_mut().filter(|(number, _)| !used.contains(number)) {
+            (known.used, known.tried) = (since, since);
+        }
+    }
+
     /// Whether a table was refused for want of room.
     pub(super) fn lacks_room(&self, number: FileNumber) -> bool {
         self.known.get(&number).is_some_and(|k| matches!(k.table, Err(NoTable::NoRoom)))

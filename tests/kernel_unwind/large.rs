@@ -1,5 +1,7 @@
 //! Large programs as Debian ships them, which script/bootstrap does not install: `script/test` leaves them out but with `EBTOP_LONG` set.
 
+mod evict;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;

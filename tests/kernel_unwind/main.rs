@@ -2,7 +2,6 @@
 
 mod compiled;
 mod cost;
-mod evict;
 mod installed;
 mod large;
 mod watch;

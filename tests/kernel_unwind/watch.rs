@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ebtop::collect::stacks::Stacks;
 use ebtop::collect::watch::Watcher;
-use ebtop::sample::{Origin, Probe, ProcKey, StackCount, StackQuality, Task, Watch, Watched as Who};
+use ebtop::sample::{INTERPRETED, Origin, Probe, ProcKey, StackCount, StackQuality, Task, Watch, Watched as Who};
 use ebtop::symbols::{Request, spawn};
 
 /// Two seconds of samples are enough to tell 98 % from 97, three to know a share within 3 points.
@@ -58,7 +58,7 @@ pub fn watch_child(mut child: Child, seconds: f64) -> Watched {
         let mut request =
             Request { key: new.first().map_or(ProcKey::default(), |c| c.key), user: vec![], kernel: vec![], ..Request::default() };
         for stack in &new {
-            request.user.extend(stack.user.iter().filter(|a| !names.contains_key(*a)));
+            request.user.extend(stack.user.iter().filter(|a| **a < INTERPRETED && !names.contains_key(*a)));
         }
         requests.send(request).unwrap();
         for (address, frames) in answers.recv().unwrap().user {

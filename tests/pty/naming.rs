@@ -65,14 +65,15 @@ fn enter_shows_names_at_once_and_no_key_waits_for_them() {
         session.wait_for_text("COMMAND");
         // It has been sampled for some seconds, in view of nobody.
         std::thread::sleep(Duration::from_secs(5));
-        session.keys("\r");
-        let names = time_until(&session, "the function", |screen| screen.contains("burn_in_the_test"));
-        let key = Instant::now();
-        session.keys("f");
-        time_until(&session, "the table", |screen| screen.contains("SELF%") && screen.contains("FUNCTION"));
-        seen.push((names, key.elapsed()));
+        // A key right behind Enter is answered while names are looked for.
+        let begin = Instant::now();
+        session.keys("\rH");
+        time_until(&session, "threads apart", |screen| screen.contains("by thread"));
+        let key = begin.elapsed();
+        time_until(&session, "the function", |screen| screen.contains("burn_in_the_test"));
+        seen.push((begin.elapsed(), key));
     }
-    println!("from Enter to the first names, and from a key to its answer: {seen:?}");
+    println!("from Enter to the first names, and to the answer to the key behind it: {seen:?}");
     let best = |of: fn(&(Duration, Duration)) -> Duration| seen.iter().map(of).min().unwrap();
     assert!(best(|s| s.0) <= FIRST_NAMES && best(|s| s.1) <= ANSWER, "{seen:?}");
 }

@@ -1,4 +1,7 @@
-//! The store over a kernel in ordinary memory, with this process and others that the tests start.
+//! The store over a kernel in ordinary memory.
+
+#[cfg(target_arch = "x86_64")]
+mod room;
 
 use super::*;
 use crate::unwind::arena::tests::Memory;

@@ -1,4 +1,5 @@
-//! More tables than there is memory for: what is used keeps its own, and the rest takes turns.
+//! More tables than there is memory for: what is used keeps its own, and the rest takes turns. For a machine that runs nothing else, as
+//! whatever is sampled wants tables, too.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
