@@ -28,6 +28,8 @@ pub use output::{Form, Output, save};
 pub const INTERVAL: Duration = Duration::from_millis(200);
 /// How long the kernel half may take to answer at the start and at the end.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take to load a probe: a slow machine's verifier takes seconds for each of its programs.
+const LOAD_PATIENCE: Duration = Duration::from_secs(60);
 /// How long names are waited for once all is sampled; what has none by then is written as an address.
 const NAMES_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -137,7 +139,7 @@ impl Session<'_> {
         let Some(probe) = self.options.measure.probe() else { return self.working(sample) };
         self.collector.send(Command::Watch(Some(Watch { probe, who: self.members.watched(&sample) })));
         self.collector.send(Command::SampleNow);
-        let started = self.next_sample(PATIENCE)?;
+        let started = self.next_sample(LOAD_PATIENCE)?;
         self.working(started)
     }
 
