@@ -10,6 +10,7 @@ pub mod theme;
 mod footer;
 mod header;
 mod help;
+mod inspect;
 mod menu;
 mod meters;
 mod table;
@@ -40,6 +41,8 @@ pub fn draw(frame: &mut Frame, app: &App, theme: Theme) {
             header::draw(buffer, &layout, app, pen);
             if app.help().is_some() {
                 help::draw(buffer, layout.canvas(), app, pen);
+            } else if let Some(pane) = app.pane() {
+                inspect::draw(buffer, layout.canvas(), app, pane, pen);
             } else if app.view() == View::Stacks {
                 stacks::draw(frame, layout.canvas(), app.stacks(), theme);
             } else {
