@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Error, Link, MapHandle, ProgramMut};
 
-use super::super::stacks::{online_cpus, refusal};
+use super::super::stacks::timers::{online_cpus, refusal};
 use crate::bpf::builder;
 use crate::bpf::watch::{OpenWatchSkel, WatchSkel, WatchSkelBuilder};
 use crate::bpf::{perf_event, refusal as bpf_refusal};
