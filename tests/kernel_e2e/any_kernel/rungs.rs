@@ -20,7 +20,7 @@ fn each_way_to_see_socket_bytes_is_true() {
         let mut ebtop = forced(&format!("net={rung}"), &["--probes", "tasks,net"]);
         let (state, reason) = health(&ebtop, "net");
         println!("{rung}: {state} {reason}");
-        assert_eq!(state != "off", hooks::work(&check, program), "{rung}: {reason}");
+        assert_eq!(state != "off", hooks::work(check, program), "{rung}: {reason}");
         if state != "off" {
             assert_socket_bytes(&mut ebtop);
         }
@@ -79,7 +79,7 @@ fn types_from_a_file_are_enough_for_most() {
     println!("{states:?}");
     assert!(states[0].0 == "degraded" && states[0].1.contains("/proc"), "{states:?}");
     assert_eq!([&states[2].0, &states[3].0], ["live", "live"], "{states:?}");
-    let has_kprobes = hooks::work(&hooks::check(), "net_k_");
+    let has_kprobes = hooks::work(hooks::check(), "net_k_");
     assert_eq!(states[1].0, if has_kprobes { "degraded" } else { "off" }, "{states:?}");
     if has_kprobes {
         assert_socket_bytes(&mut ebtop);
