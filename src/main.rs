@@ -28,9 +28,9 @@ use ebtop::rights::{Work, files_as_invoker, narrow};
 use ebtop::run::{self, RunOptions};
 use ebtop::sample::{Command, Update, printable};
 use ebtop::symbols;
+use ebtop::ui::crash;
 use ebtop::ui::pace::{self, SlowLine, Written};
 use ebtop::ui::terminal;
-use ebtop::ui::crash;
 use ebtop::ui::theme::Theme;
 use ebtop::users;
 
@@ -327,6 +327,8 @@ fn report(json: bool, log: Option<&Path>, collect: &Collect) -> anyhow::Result<E
         Update::Sample(sample) => sample.status.clone(),
         _ => Vec::new(),
     };
+    // Samples of this machine, and the tables that their stacks ask for, are not what is wanted.
+    drop(collector);
     let host = check::gather();
     let trials = bpf::try_every_program();
     let (findings, hooks) = (check::findings(&host), check::hooks(&trials, &host));

@@ -23,7 +23,7 @@ fn each_way_to_see_socket_bytes_is_true() {
         let mut ebtop = forced(&format!("net={rung}"), &["--probes", "tasks,net"]);
         let (state, reason) = health(&ebtop, "net");
         println!("{rung}: {state} {reason}");
-        assert_eq!(state != "off", hooks::work(&check, program), "{rung}: {reason}");
+        assert_eq!(state != "off", hooks::work(check, program), "{rung}: {reason}");
         if state != "off" {
             assert_socket_bytes(&mut ebtop);
         }
@@ -40,7 +40,7 @@ const MOVED: f64 = 400.0 * 16384.0;
 fn each_way_to_see_bytes_by_stack_is_true() {
     let check = hooks::check();
     for (rung, program) in [("tracepoints", "watch_send"), ("functions", "watch_x_"), ("probes", "watch_k")] {
-        if !hooks::work(&check, program) {
+        if !hooks::work(check, program) {
             println!("{rung}: not here");
             continue;
         }
@@ -122,7 +122,7 @@ fn types_from_a_file_are_enough_for_most() {
     println!("{states:?}");
     assert!(states[0].0 == "degraded" && states[0].1.contains("/proc"), "{states:?}");
     assert_eq!([&states[2].0, &states[3].0], ["live", "live"], "{states:?}");
-    let has_kprobes = hooks::work(&hooks::check(), "net_k_");
+    let has_kprobes = hooks::work(hooks::check(), "net_k_");
     assert_eq!(states[1].0, if has_kprobes { "degraded" } else { "off" }, "{states:?}");
     if has_kprobes {
         assert_socket_bytes(&mut ebtop);
