@@ -222,7 +222,7 @@ fn wakers_stand_below_the_waits_they_ended() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_secs(3));
+    until_watched();
     writeln!(waits.0.stdin.as_ref().unwrap()).unwrap();
     let printed: Vec<String> = BufReader::new(waits.0.stdout.take().unwrap()).lines().take(4).map(Result::unwrap).collect();
     std::thread::sleep(Duration::from_secs(1));
