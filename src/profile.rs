@@ -143,8 +143,20 @@ impl Session<'_> {
         let Some(probe) = self.options.measure.probe() else { return self.working(sample) };
         self.collector.send(Command::Watch(Some(Watch { probe, who: self.members.watched(&sample) })));
         self.collector.send(Command::SampleNow);
-        let started = self.next_sample(LOAD_PATIENCE)?;
-        self.working(started)
+        let deadline = Instant::now() + LOAD_PATIENCE;
+        loop {
+            let started = self.next_sample(deadline.saturating_duration_since(Instant::now()))?;
+            // Samples from before the probe was there may still be under way.
+            if !self.is_standby(&started) || !self.is_there(&started) {
+                return self.working(started);
+            }
+        }
+    }
+
+    /// Whether what is wanted has not begun yet.
+    fn is_standby(&self, sample: &Sample) -> bool {
+        let mut status = sample.status.iter().filter(|status| status.domain == self.options.measure.domain());
+        status.any(|status| status.health == Health::Standby)
     }
 
     /// The sample, if what is wanted works.
