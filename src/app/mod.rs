@@ -5,6 +5,7 @@ pub mod details;
 pub mod filter;
 pub mod forest;
 pub mod help;
+pub mod inspect;
 pub mod keymap;
 pub mod keys;
 pub mod layout;
@@ -47,6 +48,7 @@ use crate::control::{Errand, Outcome};
 use crate::export::profile::Profile;
 use crate::model::Model;
 use crate::model::stacks::{Scope, StackHistory};
+use crate::sample::inspection::Ask;
 use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants, Watch, Watched};
 use crate::symbols::{Answer, Request};
 use column::{Column, Columns, SocketColumn};
@@ -54,6 +56,7 @@ use details::DetailsBook;
 use filter::Filter;
 use find::Search;
 use help::Help;
+use inspect::Pane;
 use keymap::KeyMap;
 use keys::{Action, Key, Place};
 use layout::Layout;
@@ -212,6 +215,9 @@ pub struct App {
     search: Option<Search>,
     prompt: Option<Prompt>,
     help: Option<Help>,
+    pane: Option<Pane>,
+    /// What the collector was last told to look at.
+    inspected: Option<Ask>,
     menu: Option<Menu>,
     message: Option<Message>,
     details: DetailsBook,
@@ -262,6 +268,8 @@ impl App {
             search: None,
             prompt: None,
             help: None,
+            pane: None,
+            inspected: None,
             menu: None,
             message: start.notice.map(|text| Message { text, ticks: 0 }),
             details: DetailsBook::default(),
@@ -290,6 +298,7 @@ impl App {
                 self.take(sample);
             }
             Event::Update(Update::Details(answer)) => self.learn(answer),
+            Event::Update(Update::Inspected(key, found)) => self.learn_inspection(key, found),
             Event::Update(Update::End(error)) => self.end = Some(error),
             Event::Saved(words) => self.say(words),
             Event::Outcome(outcome) => self.hear(outcome),
@@ -324,6 +333,7 @@ impl App {
         self.trends.push(&self.model);
         self.details.tick(&sample);
         self.forget_gone();
+        self.tick_pane();
         self.base = Some(sample);
         self.message.take_if(|m| {
             m.ticks += 1;
@@ -339,6 +349,7 @@ impl App {
         if self.order_needs_details() {
             self.arrange();
         }
+        self.find_late();
     }
 
     fn press(&mut self, event: &KeyEvent, effects: &mut Vec<Effect>) {
@@ -352,7 +363,10 @@ impl App {
             return;
         }
         match self.keymap.action(key, self.places()) {
-            Some(action) => self.act(action, effects),
+            Some(action) => {
+                self.give_up_late_finds();
+                self.act(action, effects);
+            }
             None => self.say(format!("{} does nothing here; ? lists the keys", key.name())),
         }
     }
@@ -419,6 +433,7 @@ impl App {
             self.watch.clone_from(&watch);
             effects.push(Effect::Command(Command::Watch(watch)));
         }
+        self.ask_for_pane(effects);
         let missing = self.missing_details(height);
         if !missing.is_empty() {
             effects.push(Effect::Command(Command::Details(missing)));
@@ -467,6 +482,9 @@ impl App {
 
     /// The places whose keys hold now.
     pub fn places(&self) -> &'static [Place] {
+        if self.pane.is_some() {
+            return self.places_in_pane();
+        }
         self.net_places().unwrap_or_else(|| Place::of(self.view, self.shows_sockets(), self.search.is_some()))
     }
 

@@ -5,6 +5,7 @@
 pub mod check;
 pub mod choice;
 mod details;
+pub mod inspect;
 mod lister;
 pub mod live;
 pub mod machine;

@@ -4,6 +4,10 @@
 //! (`model::Model::between`). Times are nanoseconds of `CLOCK_BOOTTIME`, the clock of `task_struct::start_boottime`,
 //! unless a name says otherwise. Unknown is never 0: counters carry which of them are known, gauges are `Option`.
 
+pub mod cgroup_path;
+pub mod inspection;
+
+mod container;
 mod counters;
 mod health;
 mod interface;
@@ -17,6 +21,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
+pub use container::{Container, Runtime};
 pub use counters::{Counter, Counters};
 pub use health::{Domain, DomainStatus, Health};
 pub use interface::{Interface, InterfaceCounters};

@@ -6,26 +6,28 @@ use super::{Column, InterfaceColumn, RemoteColumn, Set, SocketColumn};
 /// Who uses the machine.
 pub const PROCESSES: Set<Column> = Set {
     first: &[Pid, User, State, CpuPct, WaitPct, Rss, Faults, Net, Io, Time, Command],
-    more: &[CpuTrend, Ppid, Threads, Nice, MajorFaults, Switches, Age, Cgroup],
+    more: &[CpuTrend, Ppid, Threads, Nice, MajorFaults, Switches, Age, InnerPid, Unit, Container, Pod, Cgroup],
 };
 /// Where CPU time goes, and what waits for it.
 pub const CPU: Set<Column> = Set {
     first: &[Pid, CpuPct, UserPct, SystemPct, WaitPct, VoluntarySwitches, InvoluntarySwitches, LastCpu, Threads, Command],
-    more: &[CpuTrend, User, State, Time, Ppid, Nice, Age, Cgroup],
+    more: &[CpuTrend, User, State, Time, Ppid, Nice, Age, Unit, Container, Pod, Cgroup],
 };
 /// Who holds memory, and who touches it.
 pub const MEMORY: Set<Column> = Set {
     first: &[Pid, Rss, Anon, File, Swap, RssGrowth, MinorFaults, MajorFaults, PageAllocs, Command],
-    more: &[RssTrend, Shmem, VmGrowth, User, Vm, Age, Cgroup],
+    more: &[RssTrend, Shmem, VmGrowth, User, Vm, Age, Unit, Container, Pod, Cgroup],
 };
 /// Who talks.
 pub const NETWORK: Set<Column> = Set {
     first: &[Pid, User, Rx, Tx, RxTotal, TxTotal, Messages, Retransmits, Command],
-    more: &[NetTrend, CpuPct, State, Ppid, Age, Cgroup],
+    more: &[NetTrend, CpuPct, State, Ppid, Age, Unit, Container, Pod, Cgroup],
 };
 /// Who reads and writes.
-pub const DISK: Set<Column> =
-    Set { first: &[Pid, User, Read, Write, Cancelled, Command], more: &[IoTrend, CpuPct, State, MajorFaults, Age, Cgroup] };
+pub const DISK: Set<Column> = Set {
+    first: &[Pid, User, Read, Write, Cancelled, Command],
+    more: &[IoTrend, CpuPct, State, MajorFaults, Age, Unit, Container, Pod, Cgroup],
+};
 
 /// Who waits to be accepted, listener by listener.
 pub const LISTENERS: Set<SocketColumn> = {

@@ -78,6 +78,8 @@ pub enum Value<'a> {
     Micros(u32),
     /// What the row did over the last ticks.
     Spark(Spark),
+    /// A process as ebtop's pid namespace and its own know it; counts as the latter.
+    Pids(u32, u32),
 }
 
 impl Value<'_> {
@@ -88,7 +90,7 @@ impl Value<'_> {
             Value::Exact(v) => Some(v as f64),
             Value::Percent(v) | Value::Bytes(v) | Value::BytesPerSec(v) | Value::Count(v) | Value::PerSec(v) => Some(v),
             Value::CpuTime(v) | Value::Duration(v) => Some(v as f64),
-            Value::Micros(v) => Some(f64::from(v)),
+            Value::Micros(v) | Value::Pids(_, v) => Some(f64::from(v)),
         }
     }
 
@@ -128,6 +130,7 @@ impl Value<'_> {
             Value::Duration(v) => Value::Duration(v),
             Value::Micros(v) => Value::Micros(v),
             Value::Spark(v) => Value::Spark(v),
+            Value::Pids(outer, inner) => Value::Pids(outer, inner),
         }
     }
 
@@ -151,6 +154,7 @@ impl Value<'_> {
             Value::Duration(v) => format::duration(v, width),
             Value::Micros(v) => format::micros(v, width),
             Value::Spark(spark) => spark.text(),
+            Value::Pids(outer, inner) => format!("{outer}/{inner}"),
         };
         Cell { text, tone: self.tone() }
     }

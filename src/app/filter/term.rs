@@ -16,6 +16,8 @@ pub(super) trait Subject {
     fn has_name(&self, pattern: &Pattern) -> bool;
     /// The value of a column; [`Value::Unknown`] where the table has no such column.
     fn value(&self, key: Key) -> Value<'_>;
+    /// The pattern is found in the id of its container.
+    fn has_container_id(&self, pattern: &Pattern) -> bool;
     /// The real user of a process.
     fn uid(&self) -> Option<u32>;
     /// Local and remote address, of what has them.
@@ -35,6 +37,10 @@ impl Subject for RowView<'_> {
 
     fn value(&self, key: Key) -> Value<'_> {
         key.process.map_or(Value::Unknown, |c| c.value(self))
+    }
+
+    fn has_container_id(&self, pattern: &Pattern) -> bool {
+        self.container().is_some_and(|container| pattern.is_in(&container.id))
     }
 
     fn uid(&self) -> Option<u32> {
@@ -65,7 +71,15 @@ impl Subject for SocketView<'_> {
     }
 
     fn value(&self, key: Key) -> Value<'_> {
-        key.socket.map_or(Value::Unknown, |c| c.value(self))
+        match (key.socket, key.process) {
+            (Some(column), _) => column.value(self),
+            (None, Some(column)) => self.of_owner(column),
+            (None, None) => Value::Unknown,
+        }
+    }
+
+    fn has_container_id(&self, pattern: &Pattern) -> bool {
+        self.details.and_then(|d| d.container.as_deref()).is_some_and(|container| pattern.is_in(&container.id))
     }
 
     fn uid(&self) -> Option<u32> {
@@ -122,6 +136,10 @@ impl Key {
         self.process == Some(Column::Command)
     }
 
+    fn is_container(self) -> bool {
+        self.process == Some(Column::Container)
+    }
+
     fn spec(self) -> Option<&'static Spec> {
         let of_process = self.process.map(Columns::spec).or(self.socket.map(Columns::spec));
         of_process.or(self.remote.map(Columns::spec)).or(self.interface.map(Columns::spec))
@@ -172,7 +190,9 @@ impl Term {
             Term::Words(key, pattern) => match subject.value(*key) {
                 Value::Unknown => false,
                 _ if key.is_command() && subject.has_name(pattern) => pattern.likeness != Likeness::Differs,
+                _ if key.is_container() && subject.has_container_id(pattern) => pattern.likeness != Likeness::Differs,
                 Value::Text(text) => pattern.is_in(&text) != (pattern.likeness == Likeness::Differs),
+                Value::Pids(_, inner) => pattern.is_in(&inner.to_string()) != (pattern.likeness == Likeness::Differs),
                 _ => false,
             },
             Term::Number(key, order, number) => {
