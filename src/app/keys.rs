@@ -263,7 +263,9 @@ impl Place {
         match other {
             Place::Anywhere => true,
             Place::Tables => !matches!(self, Place::Stacks | Place::Details | Place::Anywhere),
-            Place::Network => !matches!(self, Place::Stacks | Place::Details | Place::Anywhere | Place::Tables | Place::Processes),
+            Place::Network => {
+                matches!(self, Place::Network | Place::Searching | Place::Sockets | Place::Listeners | Place::Remotes | Place::Interfaces)
+            }
             Place::Processes => matches!(self, Place::Processes | Place::Network | Place::Searching),
             _ => self == other || self == Place::Searching,
         }

@@ -309,9 +309,9 @@ mod tests {
         let mut most = 0;
         for word in ["first", "second frame", "the third"] {
             let mut frame = last.clone();
-            (0..SIZE.1).for_each(|y| {
+            for y in 0..SIZE.1 {
                 frame.set_stringn(y, y, word, 20, ratatui::style::Style::new());
-            });
+            }
             screen.draw(last.diff(&frame).into_iter()).unwrap();
             last = frame;
         }

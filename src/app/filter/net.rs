@@ -19,6 +19,10 @@ impl Subject for RemoteView<'_> {
         key.remote.map_or(Value::Unknown, |column| column.value(self))
     }
 
+    fn has_container_id(&self, _pattern: &Pattern) -> bool {
+        false
+    }
+
     fn uid(&self) -> Option<u32> {
         self.task.map(|task| task.uid)
     }
@@ -47,6 +51,10 @@ impl Subject for InterfaceView<'_> {
 
     fn value(&self, key: Key) -> Value<'_> {
         key.interface.map_or(Value::Unknown, |column: InterfaceColumn| column.value(self))
+    }
+
+    fn has_container_id(&self, _pattern: &Pattern) -> bool {
+        false
     }
 
     fn uid(&self) -> Option<u32> {
