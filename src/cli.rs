@@ -146,6 +146,10 @@ pub struct Stacks {
     #[arg(short, long, value_name = "WHAT", value_enum, default_value_t = StacksWeight::Cpu)]
     pub weight: StacksWeight,
 
+    /// Below each wait of --weight off, who ended it and what that was doing (as offwaketime shows it)
+    #[arg(long)]
+    pub wakers: bool,
+
     /// Samples a second on each CPU, for cpu
     #[arg(short = 'F', long, value_name = "N", default_value_t = 99, value_parser = clap::value_parser!(u32).range(1..=999))]
     pub hz: u32,
@@ -323,9 +327,13 @@ pub struct Show {
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Preset::ALL.map(Preset::name)))]
     pub keys: Option<String>,
 
-    /// Draw with ASCII only
+    /// Draw with ASCII only (also where the locale is not UTF-8, and on the Linux console)
     #[arg(long)]
     pub ascii: bool,
+
+    /// For slow lines, down to 9,600 baud: ASCII without colours, a small header, no mouse, and nothing waits behind a refresh
+    #[arg(long)]
+    pub low_bandwidth: bool,
 
     /// Leave the mouse to the terminal
     #[arg(short = 'M', long)]

@@ -11,11 +11,11 @@ use clap::{CommandFactory, Parser};
 use ebtop::app::Start;
 use ebtop::app::filter::{Filter, FilterError, parse};
 use ebtop::app::keymap::{KeyMap, Preset};
-use ebtop::app::look::{Look, Palette, Units};
+use ebtop::app::look::{Header, Look, Palette, Units};
 use ebtop::app::view::View as Screen;
 use ebtop::batch::{self, BatchOptions, View};
 use ebtop::bpf::{self, trial::Trial};
-use ebtop::cli::{Cli, Collect, Commands, Pace, Show, Stacks};
+use ebtop::cli::{Cli, Collect, Commands, Pace, Show, Stacks, StacksWeight};
 use ebtop::collect::choice::Choice;
 use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check, types};
@@ -28,6 +28,8 @@ use ebtop::rights::{Work, files_as_invoker, narrow};
 use ebtop::run::{self, RunOptions};
 use ebtop::sample::{Command, Update, printable};
 use ebtop::symbols;
+use ebtop::ui::pace::{self, SlowLine, Written};
+use ebtop::ui::terminal;
 use ebtop::ui::crash;
 use ebtop::ui::theme::Theme;
 use ebtop::users;
@@ -102,14 +104,23 @@ const UNWIND_BYTES: u64 = 64 << 20;
 
 /// Takes a profile and writes it.
 fn stacks(options: &Stacks) -> anyhow::Result<ExitCode> {
-    let profile = ProfileOptions { whose: options.whose.whose(), measure: options.weight.measure(), time: options.time, hz: options.hz };
+    if options.wakers && options.weight != StacksWeight::Off {
+        return Err(Failure::Usage("--wakers says who ended waits: give --weight off with it".into()).into());
+    }
+    let profile = ProfileOptions {
+        whose: options.whose.whose(),
+        measure: options.weight.measure(),
+        time: options.time,
+        hz: options.hz,
+        wakers: options.wakers,
+    };
     types::choose(None).map_err(Failure::Usage)?;
     let started = start(StartOptions {
         interval: profile::INTERVAL,
         hz: options.hz,
         unwind_bytes: UNWIND_BYTES,
         bpf: true,
-        choice: Choice::default(),
+        choice: forced(Choice::default())?,
         haste: false,
     });
     let collector = started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?;
@@ -138,10 +149,15 @@ fn failure(error: ProfileError) -> anyhow::Error {
     }
 }
 
+/// With the rungs that the environment asks for.
+fn forced(choice: Choice) -> anyhow::Result<Choice> {
+    let force = std::env::var("EBTOP_FORCE").unwrap_or_default();
+    Ok(choice.force(&force).map_err(Failure::Usage)?)
+}
+
 /// What was asked of collection, by options and by the environment.
 fn options(pace: Pace, collect: &Collect) -> anyhow::Result<StartOptions> {
-    let force = std::env::var("EBTOP_FORCE").unwrap_or_default();
-    let choice = Choice::only(&collect.probes).force(&force).map_err(Failure::Usage)?;
+    let choice = forced(Choice::only(&collect.probes))?;
     types::choose(collect.btf.as_deref()).map_err(Failure::Usage)?;
     Ok(StartOptions {
         interval: pace.delay,
@@ -202,7 +218,7 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     let start = Start {
         interval: pace.delay,
         view: screen_of(options.view),
-        sockets: options.view == View::Sockets,
+        net: options.view.net(),
         tree: options.tree,
         threads: options.threads,
         sort: options.sort.is_some().then_some(batch.sort.0),
@@ -216,13 +232,15 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     if source.is_empty() {
         collector.send(Command::SampleSoon(FIRST_RATES));
     }
+    let slow = options.low_bandwidth;
     let theme = Theme {
-        colour: std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
-        ascii: options.ascii || loaded.config.ascii,
+        colour: std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && (!slow || options.theme.is_some()),
+        ascii: slow || options.ascii || loaded.config.ascii || !terminal::takes_utf8(|name| std::env::var(name).ok()),
         ..Theme::default()
     };
-    let mouse = !options.no_mouse && !loaded.config.no_mouse;
-    run::run(&collector, names, RunOptions { start, mouse, theme, config: loaded.save_to, iterations: options.iterations })?;
+    let mouse = !slow && !options.no_mouse && !loaded.config.no_mouse;
+    let slow_line = slow.then(|| SlowLine { bytes_per_sec: pace::BYTES_PER_SEC, written: Written::default() });
+    run::run(&collector, names, RunOptions { start, mouse, theme, config: loaded.save_to, iterations: options.iterations, slow_line })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -230,7 +248,8 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
 fn look(options: &Show, config: &Config) -> Look {
     let palette = options.theme.as_deref().and_then(Palette::named).unwrap_or(config.look.palette);
     let units = options.units.as_deref().and_then(Units::named).unwrap_or(config.look.units);
-    Look { palette, units, ..config.look.clone() }
+    let header = if options.low_bandwidth { Header::Small } else { config.look.header };
+    Look { palette, units, header, ..config.look.clone() }
 }
 
 /// One line for the screen; `ebtop config` tells all.
@@ -256,7 +275,7 @@ fn screen_of(view: View) -> Screen {
         View::Processes | View::Disk => Screen::Processes,
         View::Cpu => Screen::Cpu,
         View::Memory => Screen::Memory,
-        View::Network | View::Sockets => Screen::Network,
+        View::Network | View::Sockets | View::Listeners | View::Remotes | View::Interfaces => Screen::Network,
         View::Stacks => Screen::Stacks,
     }
 }

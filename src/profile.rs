@@ -3,6 +3,7 @@
 mod known;
 mod members;
 mod output;
+mod prepare;
 mod tally;
 
 use std::io::{self, IsTerminal, Write};
@@ -28,6 +29,8 @@ pub use output::{Form, Output, save};
 pub const INTERVAL: Duration = Duration::from_millis(200);
 /// How long the kernel half may take to answer at the start and at the end.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take to load a probe: a slow machine's verifier takes seconds for each of its programs.
+const LOAD_PATIENCE: Duration = Duration::from_secs(60);
 /// How long names are waited for once all is sampled; what has none by then is written as an address.
 const NAMES_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -71,6 +74,8 @@ pub struct ProfileOptions {
     pub time: Duration,
     /// Timed samples a second on each CPU.
     pub hz: u32,
+    /// Below each wait, who ended it.
+    pub wakers: bool,
 }
 
 impl ProfileOptions {
@@ -134,10 +139,11 @@ impl Session<'_> {
         if matches!(self.options.whose, Whose::Cgroup(_)) {
             self.wait_for_details();
         }
+        let sample = self.prepare(sample)?;
         let Some(probe) = self.options.measure.probe() else { return self.working(sample) };
         self.collector.send(Command::Watch(Some(Watch { probe, who: self.members.watched(&sample) })));
         self.collector.send(Command::SampleNow);
-        let started = self.next_sample(PATIENCE)?;
+        let started = self.next_sample(LOAD_PATIENCE)?;
         self.working(started)
     }
 
@@ -193,11 +199,12 @@ impl Session<'_> {
                 self.members.learn(found);
                 Ok(None)
             }
+            Update::Ready | Update::Inspected(..) => Ok(None),
             Update::End(reason) => Err(reason.map_or_else(ended, ProfileError::Source)),
             Update::Sample(sample) => {
                 self.look(&sample);
                 let members = &self.members;
-                self.tally.add(&sample, self.options.measure, &self.names, |key| members.may_have(key));
+                self.tally.add(&sample, self.options.measure, self.options.wakers, &self.names, |key| members.may_have(key));
                 self.ask_for_names();
                 if let (Some(probe), Whose::Comm(_) | Whose::Cgroup(_)) = (self.options.measure.probe(), &self.options.whose) {
                     self.collector.send(Command::Watch(Some(Watch { probe, who: self.members.watched(&sample) })));
@@ -231,6 +238,7 @@ impl Session<'_> {
             match self.collector.updates.recv_deadline(deadline) {
                 Ok(Update::Sample(sample)) => return Ok(sample),
                 Ok(Update::Details(found)) => self.members.learn(found),
+                Ok(Update::Ready | Update::Inspected(..)) => {}
                 Ok(Update::End(reason)) => return Err(reason.map_or_else(ended, ProfileError::Source)),
                 Err(RecvTimeoutError::Timeout) => return Err(ProfileError::Source("the collector does not answer".into())),
                 Err(RecvTimeoutError::Disconnected) => return Err(ended()),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::column::Columns;
 use super::keys::Action;
+use super::net::NetTable;
 use super::stacks::StackAction;
 use crate::control::Question;
 use crate::model::stacks::Measure;
@@ -36,6 +37,9 @@ impl Action {
             Action::Threads => "threads",
             Action::KernelThreads => "kernel-threads",
             Action::Follow => "follow",
+            Action::Details => "details",
+            Action::Environment => "environment",
+            Action::MemoryMap => "memory-map",
             Action::Tag => "tag",
             Action::TagChildren => "tag-children",
             Action::Untag => "untag",
@@ -46,7 +50,11 @@ impl Action {
             Action::Why(Measure::Allocs) => "allocations",
             Action::Why(Measure::Net) => "network-bytes",
             Action::Export => "export",
-            Action::Sockets => "sockets",
+            Action::Sockets | Action::Net(NetTable::Sockets) => "sockets",
+            Action::Net(NetTable::Processes) => "talkers",
+            Action::Net(NetTable::Listeners) => "listeners",
+            Action::Net(NetTable::Remotes) => "remotes",
+            Action::Net(NetTable::Interfaces) => "interfaces",
             Action::SortMenu => "sort",
             Action::Shift(false) => "shift-left",
             Action::Shift(true) => "shift-right",
@@ -59,6 +67,7 @@ impl Action {
             Action::Paths => "paths",
             Action::Pause => "pause",
             Action::Delay => "delay",
+            Action::Header => "header",
             Action::Setup => "setup",
             Action::Signal => "signal",
             Action::Nice(step) if step < 0 => "nice-lower",
@@ -88,6 +97,7 @@ impl StackAction {
             StackAction::Span(false) => "stacks-shorter-span",
             StackAction::Callers => "stacks-callers",
             StackAction::Threads => "stacks-threads",
+            StackAction::Wakers => "stacks-wakers",
             StackAction::Compare => "stacks-compare",
             StackAction::Mark => "stacks-mark",
             StackAction::Processes => "stacks-processes",

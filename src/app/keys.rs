@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::column::Column;
+use super::net::NetTable;
 use super::stacks::StackAction;
 use super::view::View;
 use crate::control::Question;
@@ -53,6 +54,12 @@ pub enum Action {
     KernelThreads,
     /// Hold on to the selected line, or let go of it.
     Follow,
+    /// Show all that is known of the process, or the table again.
+    Details,
+    /// In the details: show or hide the environment.
+    Environment,
+    /// In the details: read the memory map however long it takes.
+    MemoryMap,
     /// Tag or untag the process.
     Tag,
     /// Tag the process and all below it.
@@ -67,6 +74,8 @@ pub enum Action {
     Back,
     /// The sockets of the selected process; in the sockets, back to processes.
     Sockets,
+    /// Another table of the Network view.
+    Net(NetTable),
     /// Sort by a column.
     Sort(Column),
     /// Choose the column to sort by.
@@ -89,6 +98,8 @@ pub enum Action {
     Pause,
     /// Ask for the time between samples.
     Delay,
+    /// A header with more in it, or with less.
+    Header,
     /// Choose columns, colours, units.
     Setup,
     /// Choose a signal for the process.
@@ -230,10 +241,20 @@ pub enum Place {
     Searching,
     /// In tables of processes.
     Processes,
+    /// In the Network view, whatever it shows.
+    Network,
     /// In the table of sockets.
     Sockets,
+    /// In the table of listeners.
+    Listeners,
+    /// In the table of remote addresses.
+    Remotes,
+    /// In the table of interfaces.
+    Interfaces,
     /// In the stacks.
     Stacks,
+    /// In the details of a process.
+    Details,
 }
 
 impl Place {
@@ -241,7 +262,9 @@ impl Place {
     pub fn hides(self, other: Place) -> bool {
         match other {
             Place::Anywhere => true,
-            Place::Tables => !matches!(self, Place::Stacks | Place::Anywhere),
+            Place::Tables => !matches!(self, Place::Stacks | Place::Details | Place::Anywhere),
+            Place::Network => !matches!(self, Place::Stacks | Place::Details | Place::Anywhere | Place::Tables | Place::Processes),
+            Place::Processes => matches!(self, Place::Processes | Place::Network | Place::Searching),
             _ => self == other || self == Place::Searching,
         }
     }
@@ -252,10 +275,12 @@ impl Place {
         match (view, sockets, searching) {
             (View::Stacks, _, false) => &[Stacks, Anywhere],
             (View::Stacks, _, true) => &[Searching, Stacks, Anywhere],
+            (View::Network, false, false) => &[Network, Processes, Tables, Anywhere],
+            (View::Network, false, true) => &[Searching, Network, Processes, Tables, Anywhere],
             (_, false, false) => &[Processes, Tables, Anywhere],
             (_, false, true) => &[Searching, Processes, Tables, Anywhere],
-            (_, true, false) => &[Sockets, Tables, Anywhere],
-            (_, true, true) => &[Searching, Sockets, Tables, Anywhere],
+            (_, true, false) => &[Sockets, Network, Tables, Anywhere],
+            (_, true, true) => &[Searching, Sockets, Network, Tables, Anywhere],
         }
     }
 }
@@ -286,7 +311,7 @@ pub static BINDINGS: &[Binding] = {
         Shift, Sort, SortMenu, Stack, Suspend, Users,
     };
     use KeyCode as K;
-    use Place::{Anywhere, Processes, Searching, Stacks, Tables};
+    use Place::{Anywhere, Details, Processes, Searching, Stacks, Tables};
     use StackAction as S;
     &[
         bind(
@@ -319,6 +344,32 @@ pub static BINDINGS: &[Binding] = {
             "processes",
             "From sockets back to processes, at the owner of the selected one",
         ),
+        bind(&[key(K::Enter)], Enter, Place::Listeners, "connections", "The connections to the listener; Esc leads back"),
+        bind(&[key(K::Enter)], Enter, Place::Remotes, "sockets", "The sockets to the address; Esc leads back"),
+        bind(
+            &[letter('l'), letter('L')],
+            Action::Net(NetTable::Listeners),
+            Place::Network,
+            "listeners",
+            "TCP listeners, and how many connections wait to be accepted; again: processes",
+        ),
+        bind(
+            &[letter('r'), letter('f')],
+            Action::Net(NetTable::Remotes),
+            Place::Network,
+            "remotes",
+            "Sockets grouped by the address at the other end; again: processes",
+        ),
+        bind(
+            &[letter('w')],
+            Action::Net(NetTable::Interfaces),
+            Place::Network,
+            "interfaces",
+            "Network interfaces: bytes, packets, errors, drops; again: processes",
+        ),
+        bind(&[letter('s')], Action::Sockets, Place::Listeners, "sockets", "Sockets of all"),
+        bind(&[letter('s')], Action::Sockets, Place::Remotes, "", "Sockets of all"),
+        bind(&[letter('s')], Action::Sockets, Place::Interfaces, "sockets", "Sockets of all"),
         bind(
             &[key(K::Enter)],
             Stack(S::ZoomIn),
@@ -347,6 +398,13 @@ pub static BINDINGS: &[Binding] = {
             "What grew and what shrank against the time before the span; again ends it",
         ),
         bind(&[letter('m')], Stack(S::Mark), Stacks, "mark", "Compare from now on with what is shown now"),
+        bind(
+            &[letter('y')],
+            Stack(S::Wakers),
+            Stacks,
+            "wakers",
+            "Time off the CPU, and below each wait who ended it and what that was doing; again: without",
+        ),
         bind(&[letter('H')], Stack(S::Threads), Stacks, "threads", "Threads apart, or together"),
         bind(
             &[letter('p')],
@@ -356,6 +414,11 @@ pub static BINDINGS: &[Binding] = {
             "List the processes with samples, also those that have exited; Enter opens one",
         ),
         bind(&[letter('s')], Action::Sockets, Stacks, "sockets", "Sockets of the process"),
+        bind(&[key(K::Enter)], Action::Why(Measure::OnCpu), Details, "stacks", "Its stacks: why it uses the CPU"),
+        bind(&[letter('o')], Action::Why(Measure::OffCpu), Details, "", "What it waits for: stacks of time off the CPU"),
+        bind(&[letter('s')], Action::Sockets, Details, "sockets", "Its sockets"),
+        bind(&[letter('e')], Action::Environment, Details, "environment", "Show its environment, which may hold passwords; again hides it"),
+        bind(&[letter('m')], Action::MemoryMap, Details, "", "Read its memory map even where that takes a while"),
         bind(&[letter('/'), key(K::F(3))], Search, Anywhere, "search", "Search while you type; Enter keeps it, Esc ends it"),
         bind(&[letter('n')], FindNext(true), Anywhere, "", "Next one found"),
         bind(&[letter('N')], FindNext(false), Searching, "", "The one found before (while a search is on; else sorts by PID)"),
@@ -375,6 +438,16 @@ pub static BINDINGS: &[Binding] = {
             "signal",
             "Choose a signal for the process, or the tagged ones, and send it",
         ),
+        bind(&[letter('k'), key(K::F(9))], Action::Signal, Details, "signal", "Choose a signal for the process, and send it"),
+        bind(
+            &[letter('i')],
+            Action::Details,
+            Tables,
+            "",
+            "All about the process: command line, container, rights, limits, open files, memory, environment",
+        ),
+        bind(&[letter('i')], Action::Details, Stacks, "", "All about the process"),
+        bind(&[letter('i')], Action::Details, Details, "close", "Close the details; so does Esc"),
         bind(&[letter(']'), key(K::F(7))], Action::Nice(-1), Tables, "", "Nice value: choose one, from a step lower on (favoured)"),
         bind(&[letter('['), key(K::F(8))], Action::Nice(1), Tables, "", "Nice value: choose one, from a step higher on (stands back)"),
         bind(&[letter('X')], Action::Setting(Question::Io), Tables, "", "I/O priority of the process"),
@@ -386,6 +459,7 @@ pub static BINDINGS: &[Binding] = {
             "",
             "Setup: columns of the view, colours, units; saved in the configuration",
         ),
+        bind(&[letter('e')], Action::Header, Anywhere, "", "Header: with graphs of the last minutes, on one line, as before"),
         bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),
         bind(&[letter('d')], Delay, Anywhere, "delay", "Set the time between samples: 1, 0.5, 500ms, 5s"),
         bind(&[letter('p')], Action::Paths, Tables, "", "Show programs with or without the directories they are in"),
@@ -404,6 +478,12 @@ pub static BINDINGS: &[Binding] = {
         bind(&[key(K::Down)], Move(1), Tables, "", "A line down"),
         bind(&[key(K::PageUp), ctrl('b')], Page(-1), Tables, "", "A screen up"),
         bind(&[key(K::PageDown), ctrl('f')], Page(1), Tables, "", "A screen down"),
+        bind(&[key(K::Up)], Move(-1), Details, "", "A line up"),
+        bind(&[key(K::Down)], Move(1), Details, "", "A line down"),
+        bind(&[key(K::PageUp), ctrl('b')], Page(-1), Details, "", "A screen up"),
+        bind(&[key(K::PageDown), ctrl('f')], Page(1), Details, "", "A screen down"),
+        bind(&[key(K::Home)], Home, Details, "", "To the beginning"),
+        bind(&[key(K::End)], End, Details, "", "To the end"),
         bind(&[key(K::Left)], Shift(false), Tables, "", "Back to the columns on the left"),
         bind(&[key(K::Right)], Shift(true), Tables, "", "Columns that have no room on the right; then the rest of long command lines"),
         bind(&[key(K::Home)], Home, Tables, "", "Select the first line, whichever it is from then on"),
@@ -425,7 +505,7 @@ pub static BINDINGS: &[Binding] = {
             "Fold or unfold: a folded line shows the sum of all below it",
         ),
         bind(&[letter('*')], Action::FoldAll, Processes, "", "Fold or unfold all"),
-        bind(&[letter('g')], Action::Group, Processes, "", "Group by command, user, cgroup, unit or container, with sums"),
+        bind(&[letter('g')], Action::Group, Processes, "", "Group by command, user, cgroup, unit, container or pod, with sums"),
         bind(&[letter('H')], Action::Threads, Processes, "", "Show threads one by one, or as their processes"),
         bind(&[letter('K')], Action::KernelThreads, Processes, "", "Show or hide kernel threads"),
         bind(&[letter('F')], Action::Follow, Processes, "", "Hold on to the selected process wherever it goes; again to let go"),
@@ -446,7 +526,13 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter('1')], Action::View(View::Processes), Anywhere, "", "Processes: who uses the machine"),
         bind(&[letter('2')], Action::View(View::Cpu), Anywhere, "", "CPU: where its time goes, who waits for it"),
         bind(&[letter('3')], Action::View(View::Memory), Anywhere, "", "Memory: who holds it, who touches it"),
-        bind(&[letter('4')], Action::View(View::Network), Anywhere, "", "Network: who talks, by process or by socket"),
+        bind(
+            &[letter('4')],
+            Action::View(View::Network),
+            Anywhere,
+            "",
+            "Network: who talks, by process, socket, listener, remote address or interface",
+        ),
         bind(&[letter('5')], Action::View(View::Stacks), Anywhere, "", "Stacks: the hottest functions"),
         bind(&[letter('P')], Sort(Column::CpuPct), Processes, "", "Sort by CPU%"),
         bind(&[letter('M')], Sort(Column::Rss), Processes, "", "Sort by resident memory"),

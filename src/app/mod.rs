@@ -5,6 +5,7 @@ pub mod details;
 pub mod filter;
 pub mod forest;
 pub mod help;
+pub mod inspect;
 pub mod keymap;
 pub mod keys;
 pub mod layout;
@@ -12,12 +13,14 @@ pub mod lines;
 pub mod look;
 pub mod menu;
 pub mod names;
+pub mod net;
 pub mod order;
 pub mod prompt;
 pub mod shape;
 pub mod stacks;
 pub mod status;
 pub mod table;
+pub mod trends;
 pub mod view;
 
 mod act;
@@ -28,6 +31,7 @@ mod find;
 mod mouse;
 mod palette;
 mod pick;
+mod prepare;
 mod setup;
 mod shapes;
 mod tags;
@@ -45,13 +49,15 @@ use crate::control::{Errand, Outcome};
 use crate::export::profile::Profile;
 use crate::model::Model;
 use crate::model::stacks::{Scope, StackHistory};
+use crate::sample::inspection::Ask;
 use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants, Watch, Watched};
 use crate::symbols::{Answer, Request};
-use column::{Column, Columns, SocketColumn, sets};
+use column::{Column, Columns, SocketColumn};
 use details::DetailsBook;
 use filter::Filter;
 use find::Search;
 use help::Help;
+use inspect::Pane;
 use keymap::KeyMap;
 use keys::{Action, Key, Place};
 use layout::Layout;
@@ -59,10 +65,12 @@ use lines::{Line, LineKey, Lines, SocketKey};
 use look::Look;
 use menu::{Menu, Pressed, Topic};
 use names::Names;
+use net::{NetTable, NetView};
 use prompt::Prompt;
 use shape::Shape;
 use stacks::StacksView;
 use table::{List, Table};
+use trends::Trends;
 use view::View;
 
 /// Ticks that a message stays, unless a key comes first.
@@ -134,8 +142,8 @@ pub struct Start {
     pub interval: Duration,
     /// View to begin with.
     pub view: View,
-    /// Show sockets in the network view.
-    pub sockets: bool,
+    /// What the network view shows.
+    pub net: NetTable,
     /// Children below their parents.
     pub tree: bool,
     /// Threads one by one.
@@ -189,10 +197,7 @@ pub struct App {
     end: Option<Option<String>>,
     /// One for each view but the stacks.
     processes: Vec<ProcessTable>,
-    sockets: SocketTable,
-    shows_sockets: bool,
-    /// The only process whose sockets are shown.
-    socket_owner: Option<ProcKey>,
+    net: NetView,
     /// What the lines on screen are made from.
     lines: Lines,
     shape: Shape,
@@ -211,12 +216,18 @@ pub struct App {
     search: Option<Search>,
     prompt: Option<Prompt>,
     help: Option<Help>,
+    pane: Option<Pane>,
+    /// What the collector was last told to look at.
+    inspected: Option<Ask>,
     menu: Option<Menu>,
     message: Option<Message>,
     details: DetailsBook,
+    trends: Trends,
     /// What the collector was last told.
     wants: Wants,
     watch: Option<Watch>,
+    /// Whose unwind tables were asked for.
+    prepared: Vec<ProcKey>,
     stacks: StacksView,
     history: StackHistory,
     /// The stack samples as they were when the screen was stopped.
@@ -246,9 +257,7 @@ impl App {
             held: None,
             end: None,
             processes: View::ALL.into_iter().filter_map(table).collect(),
-            sockets: SocketTable::new(sets::SOCKETS, SocketColumn::Rx),
-            shows_sockets: start.sockets,
-            socket_owner: None,
+            net: NetView::new(start.net),
             lines: Lines::default(),
             shape: if start.tree { Shape::Tree } else { Shape::Flat },
             toggled: FxHashSet::default(),
@@ -262,11 +271,15 @@ impl App {
             search: None,
             prompt: None,
             help: None,
+            pane: None,
+            inspected: None,
             menu: None,
             message: start.notice.map(|text| Message { text, ticks: 0 }),
             details: DetailsBook::default(),
+            trends: Trends::default(),
             wants: Wants::default(),
             watch: None,
+            prepared: Vec::new(),
             stacks: StacksView::default(),
             history: StackHistory::default(),
             held_history: None,
@@ -289,6 +302,8 @@ impl App {
                 self.take(sample);
             }
             Event::Update(Update::Details(answer)) => self.learn(answer),
+            Event::Update(Update::Ready) => {}
+            Event::Update(Update::Inspected(key, found)) => self.learn_inspection(key, found),
             Event::Update(Update::End(error)) => self.end = Some(error),
             Event::Saved(words) => self.say(words),
             Event::Outcome(outcome) => self.hear(outcome),
@@ -320,8 +335,10 @@ impl App {
         // The old rows go first: with very many processes, both at once would show in the resident size.
         self.model = Model::default();
         self.model = Model::between(self.base.as_deref(), Arc::clone(&sample));
+        self.trends.push(&self.model);
         self.details.tick(&sample);
         self.forget_gone();
+        self.tick_pane();
         self.base = Some(sample);
         self.message.take_if(|m| {
             m.ticks += 1;
@@ -337,6 +354,7 @@ impl App {
         if self.order_needs_details() {
             self.arrange();
         }
+        self.find_late();
     }
 
     fn press(&mut self, event: &KeyEvent, effects: &mut Vec<Effect>) {
@@ -350,7 +368,10 @@ impl App {
             return;
         }
         match self.keymap.action(key, self.places()) {
-            Some(action) => self.act(action, effects),
+            Some(action) => {
+                self.give_up_late_finds();
+                self.act(action, effects);
+            }
             None => self.say(format!("{} does nothing here; ? lists the keys", key.name())),
         }
     }
@@ -388,7 +409,7 @@ impl App {
             Topic::User(_) => self.filter_by_chosen(menu),
             Topic::Palette(_) => self.do_chosen(menu, effects),
             Topic::Setup => self.open_setup(menu.chosen()),
-            Topic::Theme(_) | Topic::Units(_) | Topic::Columns(..) => self.keep_look(effects),
+            Topic::Theme(_) | Topic::Units(_) | Topic::Header(_) | Topic::Columns(..) => self.keep_look(effects),
             _ => self.accept_change(menu, effects),
         }
     }
@@ -417,6 +438,12 @@ impl App {
             self.watch.clone_from(&watch);
             effects.push(Effect::Command(Command::Watch(watch)));
         }
+        let looked_at = self.looked_at();
+        if looked_at.iter().any(|key| !self.prepared.contains(key)) {
+            effects.push(Effect::Command(Command::Prepare(looked_at.clone())));
+        }
+        self.prepared = looked_at;
+        self.ask_for_pane(effects);
         let missing = self.missing_details(height);
         if !missing.is_empty() {
             effects.push(Effect::Command(Command::Details(missing)));
@@ -426,7 +453,7 @@ impl App {
     fn wants_now(&self) -> Wants {
         match self.layout().zip(self.process_table()) {
             Some((layout, table)) => Wants { threads: self.shows_threads, ..column::wants(&table.columns(table_width(&layout))) },
-            None => Wants { sockets: self.shows_sockets(), ..Wants::NONE },
+            None => self.net_table().wants(),
         }
     }
 
@@ -437,10 +464,7 @@ impl App {
             Scope::Machine => Watched::Everyone,
             Scope::Process(key) => Watched::One(*key),
             Scope::Set(keys) => Watched::Family(keys.iter().copied().collect()),
-            Scope::Cgroup(ids) => {
-                let tasks = &self.model.sample.tasks;
-                Watched::Family(tasks.iter().filter(|task| ids.contains(&task.cgroup_id)).map(|task| task.key).collect())
-            }
+            Scope::Cgroup(_) => Watched::Family(self.looked_at().into()),
         };
         Some(Watch { probe, who })
     }
@@ -453,34 +477,27 @@ impl App {
     fn list(&mut self) -> Option<&mut dyn List> {
         match self.view {
             View::Stacks => None,
-            _ if self.shows_sockets() => Some(&mut self.sockets),
+            View::Network if self.net.shows != NetTable::Processes => self.net.list(),
             view => self.processes.get_mut(view as usize).map(|t| t as &mut dyn List),
         }
     }
 
     /// The table of processes on screen.
     pub fn process_table(&self) -> Option<&ProcessTable> {
-        if self.shows_sockets() { None } else { self.processes.get(self.view as usize) }
-    }
-
-    /// The table of sockets, if it is on screen.
-    pub fn socket_table(&self) -> Option<&SocketTable> {
-        self.shows_sockets().then_some(&self.sockets)
-    }
-
-    /// Sockets stand in place of processes.
-    pub fn shows_sockets(&self) -> bool {
-        self.view == View::Network && self.shows_sockets
+        if self.net_table() == NetTable::Processes { self.processes.get(self.view as usize) } else { None }
     }
 
     /// The places whose keys hold now.
     pub fn places(&self) -> &'static [Place] {
-        Place::of(self.view, self.shows_sockets(), self.search.is_some())
+        if self.pane.is_some() {
+            return self.places_in_pane();
+        }
+        self.net_places().unwrap_or_else(|| Place::of(self.view, self.shows_sockets(), self.search.is_some()))
     }
 
     /// Where things stand; `None` = too small for anything.
     pub fn layout(&self) -> Option<Layout> {
-        Layout::of(self.size.0, self.size.1, self.machine().cpus.len())
+        Layout::of(self.size.0, self.size.1, self.machine().cpus.len(), self.look.header)
     }
 
     /// Columns and rows.
@@ -496,6 +513,11 @@ impl App {
     /// What belongs to no process.
     pub fn machine(&self) -> &Machine {
         &self.model.sample.machine
+    }
+
+    /// What the machine and its processes did over the last ticks.
+    pub fn trends(&self) -> &Trends {
+        &self.trends
     }
 
     /// The view on screen.
@@ -561,11 +583,6 @@ impl App {
     /// The filter in force; empty = none.
     pub fn filter_text(&self) -> &str {
         &self.filter_text
-    }
-
-    /// The process whose sockets are shown alone.
-    pub fn socket_owner(&self) -> Option<ProcKey> {
-        self.socket_owner
     }
 
     /// The views that Esc goes back through, outermost first.

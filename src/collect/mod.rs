@@ -5,6 +5,7 @@
 pub mod check;
 pub mod choice;
 mod details;
+pub mod inspect;
 mod lister;
 pub mod live;
 pub mod machine;
@@ -21,5 +22,5 @@ pub mod types;
 pub mod watch;
 
 pub(crate) use details::open_process;
-pub use source::{Source, SourceError};
+pub use source::{Ready, Source, SourceError};
 pub use thread::Collector;

@@ -32,6 +32,7 @@ fn with(text: &str, look: &Look) -> Result<String, String> {
     let root = document.as_table_mut();
     set(root, "theme", look.palette.name().into());
     set(root, "units", look.units.name().into());
+    set(root, "header", look.header.name().into());
     if !look.columns.is_empty() {
         let columns = root.entry("columns").or_insert_with(|| Item::Table(Table::new()));
         let columns = columns.as_table_like_mut().ok_or("`columns` in it is no table")?;
@@ -87,12 +88,17 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::app::column::Column;
-    use crate::app::look::{Palette, Units};
+    use crate::app::look::{Header, Palette, Units};
     use crate::app::view::View;
     use crate::config::read;
 
     fn chosen() -> Look {
-        Look { palette: Palette::Light, units: Units::Si, columns: vec![(View::Cpu, vec![Column::CpuPct, Column::Command])] }
+        Look {
+            palette: Palette::Light,
+            units: Units::Si,
+            header: Header::Large,
+            columns: vec![(View::Cpu, vec![Column::CpuPct, Column::Command])],
+        }
     }
 
     #[test]

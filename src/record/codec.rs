@@ -11,7 +11,7 @@ use crate::sample::{Details, ProcKey, Sample};
 /// First bytes of every recording.
 pub(super) const MAGIC: [u8; 9] = *b"ebtop\0rec";
 /// Changes with every change of the frames' content.
-pub(super) const VERSION: u16 = 2;
+pub(super) const VERSION: u16 = 3;
 /// Bytes of magic and version.
 pub(super) const HEADER_LEN: usize = MAGIC.len() + 2;
 /// No frame is longer, so that a hostile length costs no more than this, and what is decoded from it a small multiple.
@@ -151,6 +151,7 @@ mod tests {
             kernel: Arc::from([u64::MAX, 1]),
             user: Arc::from([]),
             quality: StackQuality::Deep,
+            waker: Some(Arc::new(Waker { key, comm: task.comm, user: Arc::from([5]), ..Waker::default() })),
         };
         let health = [Health::Live, Health::Standby, Health::Degraded { reason: "a".into() }, Health::Off { reason: "b".into() }];
         let status = Domain::ALL.into_iter().zip(health);

@@ -1,8 +1,13 @@
 //! A recording may come from anyone: what was read is made fit for a terminal and for arithmetic, as the collectors do with what
 //! comes from processes.
 
+use std::sync::Arc;
+
 use super::codec::Frame;
-use crate::sample::{Counter, CpuTimes, DomainStatus, Exit, Health, Machine, MachineMemory, Memory, Socket, Task, TcpInfo, printable};
+use crate::sample::{
+    Counter, CpuTimes, DomainStatus, Exit, Health, Interface, InterfaceCounters, Machine, MachineMemory, Memory, Socket, Task, TcpInfo,
+    printable,
+};
 
 /// More bytes (or ns) than any machine has, few enough that the sum of the parts of one thing does not overflow.
 const MOST: u64 = 1 << 60;
@@ -31,6 +36,10 @@ pub(super) fn clean(frame: &mut Frame) {
         clean_text(&mut details.cmdline);
         clean_text(&mut details.user);
         details.exe.iter_mut().chain(&mut details.cgroup).for_each(clean_text);
+        if let Some(container) = details.container.as_mut().map(Arc::make_mut) {
+            clean_text(&mut container.id);
+            container.name.iter_mut().chain(&mut container.pod).chain(&mut container.namespace).for_each(clean_text);
+        }
     }
 }
 
@@ -59,6 +68,12 @@ fn clean_machine(machine: &mut Machine) {
     cap([&mut machine.memory.swap_total_bytes, &mut machine.memory.swap_free_bytes, &mut machine.uptime_ns]);
     let Machine { wire_rx_bytes, wire_tx_bytes, disk_read_bytes, disk_write_bytes, .. } = machine;
     cap([wire_rx_bytes, wire_tx_bytes, disk_read_bytes, disk_write_bytes]);
+    for Interface { name, state, counters, .. } in &mut machine.interfaces {
+        clean_text(name);
+        clean_text(state);
+        let InterfaceCounters { rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped } = counters;
+        cap([rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped]);
+    }
     for load in machine.load.iter_mut().filter(|load| !load.is_finite()) {
         *load = 0.0;
     }
@@ -109,7 +124,7 @@ fn clean_text(text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{Details, Domain, DomainStatus, Exit, Pressure, ProcKey, Sample};
+    use crate::sample::{Container, Details, Domain, DomainStatus, Exit, Pressure, ProcKey, Sample};
 
     #[test]
     fn nothing_hostile_is_left() {
@@ -121,11 +136,20 @@ mod tests {
         sample.exits.push(Exit { task: task(9), ..Exit::default() });
         sample.machine.host = evil();
         sample.machine.load[1] = f32::NAN;
+        sample.machine.interfaces.push(Interface { name: evil(), state: evil(), ..Interface::default() });
         sample.machine.pressure = Some(Pressure { io_pct: f32::INFINITY, ..Pressure::default() });
         sample.machine.cpus.push((0, CpuTimes { idle_ns: u64::MAX, ..CpuTimes::default() }));
         let health = Health::Off { reason: evil() };
         sample.status.push(DomainStatus { domain: Domain::Net, health, lost: 0, cost: Some(evil()) });
-        let details = Details { cmdline: evil(), exe: Some(evil()), user: evil(), cgroup: Some(evil()) };
+        let container = Container { id: evil(), name: Some(evil()), pod: Some(evil()), namespace: Some(evil()), ..Container::default() };
+        let details = Details {
+            cmdline: evil(),
+            exe: Some(evil()),
+            user: evil(),
+            cgroup: Some(evil()),
+            container: Some(Arc::new(container)),
+            inner_pid: None,
+        };
         let mut frame = Frame { sample, details: vec![(ProcKey::default(), details)] };
         clean(&mut frame);
 

@@ -4,8 +4,13 @@
 //! (`model::Model::between`). Times are nanoseconds of `CLOCK_BOOTTIME`, the clock of `task_struct::start_boottime`,
 //! unless a name says otherwise. Unknown is never 0: counters carry which of them are known, gauges are `Option`.
 
+pub mod cgroup_path;
+pub mod inspection;
+
+mod container;
 mod counters;
 mod health;
+mod interface;
 mod list;
 mod machine;
 mod socket;
@@ -16,12 +21,14 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
-pub use counters::{Counter, Counters};
+pub use container::{Container, Runtime};
+pub use counters::{Counter, CounterSet, Counters};
 pub use health::{Domain, DomainStatus, Health};
+pub use interface::{Interface, InterfaceCounters};
 pub use list::TaskList;
 pub use machine::{CpuTimes, Machine, MachineMemory, Pressure};
-pub use socket::{Protocol, Socket, TcpInfo};
-pub use stack::{INTERPRETED, InterpretedFrame, Origin, StackCount, StackQuality, Stacks, Weight};
+pub use socket::{Backlog, Protocol, Socket, TcpInfo};
+pub use stack::{INTERPRETED, InterpretedFrame, Origin, StackCount, StackQuality, Stacks, Waker, Weight};
 pub use talk::{Command, Details, Probe, Update, Wants, Watch, Watched};
 pub use task::{Exit, Memory, ProcKey, Task, Thread};
 pub use text::{Comm, printable};

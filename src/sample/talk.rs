@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProcKey, Sample};
+use super::inspection::{Ask, Inspection};
+use super::{Container, ProcKey, Sample};
 
 /// Slow facts about a process, read from /proc once per process and exec, only when asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +17,12 @@ pub struct Details {
     pub exe: Option<String>,
     /// Name of the user, or the number where there is none.
     pub user: String,
-    /// Path of its cgroup (default hierarchy, else the named systemd one); `None` where refused.
+    /// Path of its cgroup (default hierarchy, else the named systemd one, else that of a controller); `None` where refused.
     pub cgroup: Option<String>,
+    /// The container that its cgroup is in.
+    pub container: Option<Arc<Container>>,
+    /// Its pid in its own pid namespace, where that is another than ebtop's.
+    pub inner_pid: Option<u32>,
 }
 
 /// What the screen shows now, and so what must be collected beyond the basics. Costly probes live as long as their want.
@@ -29,11 +34,13 @@ pub struct Wants {
     pub page_allocs: bool,
     /// Tell of threads one by one.
     pub threads: bool,
+    /// Tell of network interfaces one by one.
+    pub interfaces: bool,
 }
 
 impl Wants {
     /// Nothing but the basics.
-    pub const NONE: Wants = Wants { sockets: false, page_allocs: false, threads: false };
+    pub const NONE: Wants = Wants { sockets: false, page_allocs: false, threads: false, interfaces: false };
 }
 
 /// A costly way to take stacks, in use only while somebody wants it.
@@ -78,8 +85,12 @@ pub enum Command {
     Want(Wants),
     /// The probe that is to be at work; `None` ends it.
     Watch(Option<Watch>),
+    /// Stacks of these are about to be looked at: what their walks need comes before that of others. Answered by [`Update::Ready`].
+    Prepare(Vec<ProcKey>),
     /// Read the details of these; answered by [`Update::Details`] without waiting for the tick. Already known ones are answered again.
     Details(Vec<ProcKey>),
+    /// Look at a process closely; answered by [`Update::Inspected`]. `None` = nobody is looked at any more.
+    Inspect(Option<Ask>),
     /// Take a sample now.
     SampleNow,
     /// Take one sample more after this time; the clock goes on as it was.
@@ -95,6 +106,11 @@ pub enum Update {
     Sample(Arc<Sample>),
     /// Details that were asked for; a process that is gone is left out.
     Details(Vec<(ProcKey, Details)>),
+    /// What [`Command::Prepare`] asked for is there, or is not to be had.
+    Ready,
+    /// What was found about a process; `None` where it is gone, or belongs to another machine or time. It may come in two parts: first
+    /// without what has to wait for the lock of its memory.
+    Inspected(ProcKey, Option<Arc<Inspection>>),
     /// The source ended (a replay ran out), or failed for good.
     End(Option<String>),
 }

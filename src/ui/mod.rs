@@ -4,13 +4,16 @@ pub mod backend;
 pub mod crash;
 pub mod flame;
 pub mod input;
+pub mod pace;
 pub mod stacks;
 pub mod terminal;
 pub mod theme;
 
 mod footer;
+mod graphs;
 mod header;
 mod help;
+mod inspect;
 mod menu;
 mod meters;
 mod table;
@@ -41,6 +44,8 @@ pub fn draw(frame: &mut Frame, app: &App, theme: Theme) {
             header::draw(buffer, &layout, app, pen);
             if app.help().is_some() {
                 help::draw(buffer, layout.canvas(), app, pen);
+            } else if let Some(pane) = app.pane() {
+                inspect::draw(buffer, layout.canvas(), app, pane, pen);
             } else if app.view() == View::Stacks {
                 stacks::draw(frame, layout.canvas(), app.stacks(), theme);
             } else {

@@ -1,5 +1,6 @@
 //! The thread that keeps the tables: the hottest process first, never more often than it is worth.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rustc_hash::FxHashMap;
 
 use super::maps::{Live, TableMaps};
-use super::store::{Kernel, Looked, Store};
+use super::store::{Kernel, LARGE_BYTES, Looked, Store};
 use crate::bpf::memory;
 use crate::rights::{Work, narrow};
 use crate::sample::ProcKey;
@@ -52,6 +53,8 @@ pub struct Status {
     pub table_bytes: u64,
     /// Files whose table found no room.
     pub left_out: usize,
+    /// Tables given up since the start to make room for others.
+    pub evicted: u64,
     /// CPU time that it took, ns.
     pub cpu_ns: u64,
 }
@@ -59,6 +62,13 @@ pub struct Status {
 enum Message {
     Sampled(Vec<Sampled>),
     Gone(Vec<ProcKey>),
+    Prepare(Awaited),
+}
+
+/// Processes whose tables somebody waits for, and what is dropped once they are there.
+struct Awaited {
+    keys: Vec<ProcKey>,
+    _done: Box<dyn Send>,
 }
 
 /// The thread's handle; it ends when the last is dropped.
@@ -93,6 +103,13 @@ impl Unwinder {
         }
     }
 
+    /// Makes the tables of these before those of others, the last first; then `done` is dropped. Never waits; what the thread cannot
+    /// take now is dropped at once, and will be made when the processes are sampled.
+    pub fn prepare(&self, mut processes: Vec<ProcKey>, done: impl Send + 'static) {
+        processes.truncate(AWAITED_MAX);
+        let _ = self.messages.try_send(Message::Prepare(Awaited { keys: processes, _done: Box::new(done) }));
+    }
+
     /// Tells which processes exited; those it misses it finds out by itself.
     pub fn gone(&self, processes: Vec<ProcKey>) {
         if !processes.is_empty() {
@@ -106,6 +123,10 @@ impl Unwinder {
     }
 }
 
+/// Processes that one wait may be for.
+const AWAITED_MAX: usize = 1024;
+/// Looks at one process until all its tables are there: each look builds one of those that take long.
+const AWAITED_LOOKS: u32 = 64;
 /// Looks at processes in this time; more wait.
 const SPAN: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 32;
@@ -113,18 +134,22 @@ const LOOKS: u32 = 32;
 const WAIT_MIN: Duration = Duration::from_millis(100);
 const WAIT_MAX: Duration = Duration::from_secs(60);
 /// At most so long where walks say what they lack: it may have come only now, however often there was nothing new before.
-const WAIT_LACK: Duration = Duration::from_secs(2);
+const WAIT_LACK: Duration = Duration::from_secs(1);
 /// A process whose walks end early for no known reason may have other mappings now.
 const WAIT_CUT: Duration = Duration::from_secs(5);
+/// Bytes of call frame information that a sample is worth: some 4 ms of reading, where a sample stands for 20 ms (at 49 Hz) that
+/// the process ran. Who hardly ever runs shall not cost more than that.
+const WORTH_BYTES: u64 = 128 << 10;
 /// How often exited processes are looked for.
 const SWEEP: Duration = Duration::from_secs(30);
 
 struct Worker<K> {
     store: Store<K>,
     wanted: FxHashMap<ProcKey, Sampled>,
-    /// Processes that lack large tables, and their samples since.
+    /// Processes that lack tables which were not worth their while, and their samples.
     large: FxHashMap<ProcKey, u32>,
     looked: FxHashMap<ProcKey, (Instant, Duration)>,
+    awaited: VecDeque<Awaited>,
     swept: Instant,
     span: (Instant, u32),
     status: Arc<Mutex<Status>>,
@@ -138,6 +163,7 @@ impl<K: Kernel> Worker<K> {
             wanted: FxHashMap::default(),
             large: FxHashMap::default(),
             looked: FxHashMap::default(),
+            awaited: VecDeque::new(),
             swept: now,
             span: (now, 0),
             status,
@@ -146,9 +172,10 @@ impl<K: Kernel> Worker<K> {
 
     fn run(mut self, inbox: &Receiver<Message>) {
         loop {
-            let next = match (self.wanted.is_empty(), self.large.is_empty()) {
-                (true, true) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                (true, false) => inbox.recv_timeout(Duration::ZERO),
+            let next = match (self.wanted.is_empty(), self.next_large()) {
+                _ if !self.awaited.is_empty() => inbox.recv_timeout(Duration::ZERO),
+                (true, None) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                (true, Some(_)) => inbox.recv_timeout(Duration::ZERO),
                 (false, _) => inbox.recv_timeout(Duration::from_millis(20)),
             };
             match next {
@@ -159,12 +186,30 @@ impl<K: Kernel> Worker<K> {
             while let Ok(message) = inbox.try_recv() {
                 self.hear(message);
             }
-            self.work(Instant::now());
+            match self.awaited.pop_front() {
+                Some(awaited) => self.prepare(awaited),
+                None => self.work(Instant::now()),
+            }
         }
+    }
+
+    /// Makes the tables of one process that is waited for, and puts the rest in line again, so that news are heard between two.
+    fn prepare(&mut self, mut awaited: Awaited) {
+        let Some(key) = awaited.keys.pop() else { return };
+        self.wanted.remove(&key);
+        for _ in 0..AWAITED_LOOKS {
+            self.look(key, 0, u64::MAX);
+            if self.store.lacks_bytes(key).is_none() {
+                break;
+            }
+        }
+        self.tell();
+        self.awaited.push_front(awaited);
     }
 
     fn hear(&mut self, message: Message) {
         match message {
+            Message::Prepare(awaited) => self.awaited.push_back(awaited),
             Message::Sampled(processes) => processes.into_iter().for_each(|sampled| self.want(sampled)),
             Message::Gone(keys) => keys.into_iter().for_each(|key| {
                 self.store.forget(key);
@@ -203,10 +248,12 @@ impl<K: Kernel> Worker<K> {
         for sampled in &wanted[..looks] {
             self.wanted.remove(&sampled.key);
             self.span.1 += 1;
-            self.look(sampled.key, false);
+            self.look(sampled.key, sampled.samples, worth_bytes(sampled.samples).min(LARGE_BYTES));
         }
-        let large = self.large.iter().max_by_key(|(_, samples)| **samples).map(|(key, _)| *key).filter(|_| looks == 0);
-        large.into_iter().for_each(|key| self.look(key, true));
+        let large = self.next_large().filter(|_| looks == 0);
+        if let Some((key, samples)) = large {
+            self.look(key, samples, worth_bytes(samples));
+        }
         if now.duration_since(self.swept) > SWEEP {
             self.swept = now;
             self.store.sweep(now);
@@ -217,16 +264,23 @@ impl<K: Kernel> Worker<K> {
         }
     }
 
-    fn look(&mut self, key: ProcKey, large: bool) {
+    /// The hottest process that lacks a table which is worth its while by now, and its samples.
+    fn next_large(&self) -> Option<(ProcKey, u32)> {
+        let is_worth = |key: &ProcKey, samples: u32| self.store.lacks_bytes(*key).is_none_or(|bytes| bytes <= worth_bytes(samples));
+        let ripe = self.large.iter().map(|(key, samples)| (*key, *samples)).filter(|(key, samples)| is_worth(key, *samples));
+        ripe.max_by_key(|(_, samples)| *samples)
+    }
+
+    fn look(&mut self, key: ProcKey, samples: u32, most_bytes: u64) {
         let before = self.looked.get(&key).map_or(WAIT_MIN, |(_, wait)| *wait);
-        let wait = match self.store.look(key, large) {
-            Looked::Changed => (before / 2).max(WAIT_MIN),
+        let wait = match self.store.look(key, most_bytes) {
+            Looked::Changed => WAIT_MIN,
             Looked::Same | Looked::Failed => (before * 2).min(WAIT_MAX),
         };
         self.looked.insert(key, (Instant::now(), wait));
-        match self.store.has_more(key) {
-            true => drop(self.large.entry(key).or_default()),
-            false => drop(self.large.remove(&key)),
+        match self.store.lacks_bytes(key) {
+            Some(_) => drop(self.large.entry(key).or_insert(samples)),
+            None => drop(self.large.remove(&key)),
         }
     }
 
@@ -241,6 +295,11 @@ impl<K: Kernel> Worker<K> {
         }
         *status = Status { cpu_ns, ..counted };
     }
+}
+
+/// Bytes of the largest section whose table is worth so many samples.
+fn worth_bytes(samples: u32) -> u64 {
+    u64::from(samples) * WORTH_BYTES
 }
 
 /// Whether to look at a process again that was looked at before.

@@ -4,9 +4,11 @@ mod actions;
 mod config;
 mod first_minutes;
 mod hostile;
+mod naming;
 mod restore;
 mod rights;
 mod session;
+mod thin;
 mod views;
 
 use session::{Session, command};

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -172,6 +173,29 @@ static void storm(int count)
 	report(RUSAGE_CHILDREN);
 }
 
+/* Children that sleep until they are told, all at once, to end. */
+static void crowd(int count)
+{
+	setpgid(0, 0);
+	for (int i = 0; i < count; i++) {
+		pid_t child = fork();
+
+		if (child < 0)
+			_exit(99);
+		if (child == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				pause();
+		}
+	}
+	signal(SIGUSR1, SIG_IGN);
+	report(RUSAGE_SELF);
+	kill(0, SIGUSR1);
+	while (wait(NULL) > 0)
+		;
+	report(RUSAGE_CHILDREN);
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
@@ -191,6 +215,8 @@ int main(int argc, char **argv)
 		leader_goes_first();
 	else if (!strcmp(mode, "storm"))
 		storm((int)first);
+	else if (!strcmp(mode, "crowd"))
+		crowd((int)first);
 	else if (!strcmp(mode, "report"))
 		report(RUSAGE_SELF);
 	else if (!strcmp(mode, "exit"))

@@ -3,6 +3,7 @@
 use super::row::{RowView, Subject};
 use super::value::{Value, Value::*, bytes, known};
 use super::{Columns, Spec, columns, num, word};
+use crate::app::trends::Trend;
 use crate::sample::{Counter::*, Memory, Wants};
 
 columns! {
@@ -74,7 +75,19 @@ columns! {
     Age: num("AGE", "age", &["start_ns"], 6, 50),
         "Time since the process started."
         => known(row.age_ns(), Duration);
-    Cgroup: word("CGROUP", "cgroup", &["cgroup"], 24, 40).also(&["unit", "container"]),
+    InnerPid: word("PID/NS", "nspid", &["ns_pid"], 15, 30),
+        "Process id here and in its own pid namespace, as the container knows it; blank where the two are one. Sorts and filters go by the latter."
+        => known(row.inner_pid(), |(outer, inner)| Pids(outer, inner));
+    Unit: word("UNIT", "unit", &["unit"], 20, 44),
+        "Systemd unit: the innermost service or scope of its control group, else the slice."
+        => known(row.unit(), |unit| Text(unit.into()));
+    Container: word("CONTAINER", "container", &["container"], 16, 45),
+        "Container: the name that Docker, containerd, CRI-O, podman, LXC or nspawn wrote down for it, else the beginning of its id (filters find either). Read off the control group and the runtime's files; no daemon is asked."
+        => known(row.container(), |container| Text(container.title().into()));
+    Pod: word("POD", "pod", &["pod"], 24, 43),
+        "Kubernetes pod with its namespace, as the container's runtime wrote it down."
+        => known(row.container().and_then(|container| container.pod_title()), Text);
+    Cgroup: word("CGROUP", "cgroup", &["cgroup"], 24, 40),
         "Path of its control group."
         => row.details.and_then(|d| d.cgroup.as_deref()).map_or(Unknown, |path| Text(path.into()));
     Anon: num("ANON", "anon", &["rss_anon_bytes"], 5, 118),
@@ -128,6 +141,18 @@ columns! {
     Cancelled: num("CANCEL", "cancel", &["cancelled_write_bytes"], 6, 107),
         "Dirtied bytes a second that were truncated or deleted before they reached the device."
         => known(row.per_sec(CancelledWriteBytes), BytesPerSec);
+    CpuTrend: num("CPU-TREND", "cputrend", &["cpu_ns"], 10, 61),
+        "CPU% over the last 40 refreshes, four to a cell, the newest on the right; a full cell is one core or more, less than 1 % is blank, as are the time before ebtop began, threads and groups."
+        => row.trend(Trend::Cpu, known(row.percent(CpuNs), Percent));
+    NetTrend: num("NET-TREND", "nettrend", &["tx_bytes", "rx_bytes"], 10, 61),
+        "NET/s over the last 40 refreshes, four to a cell, the newest on the right; a full cell is the most that the process moved in that time."
+        => row.trend(Trend::Net, known(row.per_sec_of_both(TxBytes, RxBytes), BytesPerSec));
+    IoTrend: num("IO-TREND", "iotrend", &["read_bytes", "write_bytes"], 10, 61),
+        "IO/s over the last 40 refreshes, four to a cell, the newest on the right; a full cell is the most that the process moved in that time."
+        => row.trend(Trend::Io, known(row.per_sec_of_both(ReadBytes, WriteBytes), BytesPerSec));
+    RssTrend: num("RSS-TREND", "rsstrend", &["rss_bytes"], 10, 61),
+        "RSS over the last 40 refreshes, four to a cell, the newest on the right, between the least and the most of that time; what moves by less than 2 % lies flat."
+        => row.trend(Trend::Rss, bytes(row.memory().map(Memory::rss_bytes)));
     Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 255).also(&["name", "comm", "cmdline"]),
         "Command line with its arguments; the name of the leader thread until it has been read."
         => Text(row.shown_command());
