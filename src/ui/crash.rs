@@ -49,7 +49,7 @@ pub(super) fn remember_mode() {
 }
 
 extern "C" fn on_crash(signal: libc::c_int) {
-    // SAFETY: write, tcsetattr and _exit may be called in a handler; what they are given is constant or was set once and for all.
+    // SAFETY: write, tcsetattr, raise and _exit may be called in a handler; what they are given is constant or was set once and for all.
     unsafe {
         if terminal::was_taken() {
             if let Some((fd, mode)) = BEFORE.get() {
@@ -61,6 +61,7 @@ extern "C" fn on_crash(signal: libc::c_int) {
             libc::write(libc::STDERR_FILENO, CUT_SHORT.as_ptr().cast(), CUT_SHORT.len());
             libc::_exit(1);
         }
-        // From SIGABRT abort(3) ends the process once this returns; what was wrong is on the screen already.
+        // What was wrong is on the screen already. The signal waits until this returns, and then does what it does by default.
+        libc::raise(signal);
     }
 }
