@@ -67,7 +67,7 @@ impl<W: Write> Screen<W> {
         self.bytes.extend_from_slice(cell.symbol().as_bytes());
         self.shown.note((x, y), cell.cell_width(), cell.symbol(), pen.style);
         let next = x + cell.cell_width();
-        pen.cursor = (next < self.columns.get()).then_some((next, y));
+        pen.cursor = (next < self.columns.get() && is_one_cell_everywhere(cell.symbol())).then_some((next, y));
     }
 }
 
@@ -163,6 +163,14 @@ impl<W: Write> Backend for Screen<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+/// Whether every terminal moves the cursor by one for this: letters of ASCII, and the signs that ebtop draws with. Terminals differ in the
+/// width of much else, which the names of processes may hold: after that the cursor is in no certain place.
+fn is_one_cell_everywhere(symbol: &str) -> bool {
+    let mut letters = symbol.chars();
+    let is_safe = |c| matches!(c, ' '..='~' | '·' | '…' | '\u{2190}'..='\u{2193}' | '\u{2500}'..='\u{259f}' | '▴' | '▸' | '▾' | '◂' | '\u{2800}'..='\u{28ff}');
+    letters.next().is_some_and(is_safe) && letters.next().is_none()
 }
 
 /// Moves the cursor by what is shortest: by columns and rows from where it is, or to the place as such.
@@ -361,6 +369,15 @@ mod tests {
         assert_eq!(draw(&[(0, "3"), (3, "6")]), "^[2H32.6");
         assert_eq!(draw(&[(3, "7"), (5, "y")]), "^[2;4H7^[Cy", "more than a byte is passed by");
         assert_eq!(draw(&[(5, "z"), (8, "z"), (13, "z")]), "^[2;6Hz  z^[4Cz", "blanks too");
+    }
+
+    #[test]
+    fn after_a_letter_of_uncertain_width_the_cursor_is_put_where_it_belongs() {
+        let mut screen = screen(true);
+        let cells = ["a", "é", "b", "👩\u{200d}🚀", "c", "·", "d"].map(Cell::new);
+        screen.draw([0, 1, 2, 3, 5, 6, 7].into_iter().zip(&cells).map(|(x, cell)| (x, 1, cell))).unwrap();
+        let written = String::from_utf8(std::mem::take(&mut screen.out)).unwrap().replace('\x1b', "^");
+        assert_eq!(written, "^[2Haé^[2;3Hb👩\u{200d}🚀^[2;6Hc·d");
     }
 
     #[test]
