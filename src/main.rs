@@ -28,9 +28,9 @@ use ebtop::rights::{Work, files_as_invoker, narrow};
 use ebtop::run::{self, RunOptions};
 use ebtop::sample::{Command, Update, printable};
 use ebtop::symbols;
+use ebtop::ui::crash;
 use ebtop::ui::pace::{self, SlowLine, Written};
 use ebtop::ui::terminal;
-use ebtop::ui::crash;
 use ebtop::ui::theme::Theme;
 use ebtop::users;
 

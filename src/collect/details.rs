@@ -5,8 +5,8 @@
 
 mod cgroup;
 mod containers;
-mod runtimes;
 mod readers;
+mod runtimes;
 mod state_file;
 mod users;
 

@@ -14,8 +14,8 @@ use crossterm::terminal::{
 };
 use crossterm::{QueueableCommand, cursor, execute, queue};
 
-use super::pace::Written;
 use super::crash;
+use super::pace::Written;
 
 /// Buttons and wheel in SGR form. Crossterm's own command also reports every movement, which floods a slow line.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
