@@ -146,6 +146,10 @@ pub struct Stacks {
     #[arg(short, long, value_name = "WHAT", value_enum, default_value_t = StacksWeight::Cpu)]
     pub weight: StacksWeight,
 
+    /// Below each wait of --weight off, who ended it and what that was doing (as offwaketime shows it)
+    #[arg(long)]
+    pub wakers: bool,
+
     /// Samples a second on each CPU, for cpu
     #[arg(short = 'F', long, value_name = "N", default_value_t = 99, value_parser = clap::value_parser!(u32).range(1..=999))]
     pub hz: u32,

@@ -15,7 +15,7 @@ use ebtop::app::look::{Look, Palette, Units};
 use ebtop::app::view::View as Screen;
 use ebtop::batch::{self, BatchOptions, View};
 use ebtop::bpf::{self, trial::Trial};
-use ebtop::cli::{Cli, Collect, Commands, Pace, Show, Stacks};
+use ebtop::cli::{Cli, Collect, Commands, Pace, Show, Stacks, StacksWeight};
 use ebtop::collect::choice::Choice;
 use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check, types};
@@ -100,14 +100,23 @@ const UNWIND_BYTES: u64 = 64 << 20;
 
 /// Takes a profile and writes it.
 fn stacks(options: &Stacks) -> anyhow::Result<ExitCode> {
-    let profile = ProfileOptions { whose: options.whose.whose(), measure: options.weight.measure(), time: options.time, hz: options.hz };
+    if options.wakers && options.weight != StacksWeight::Off {
+        return Err(Failure::Usage("--wakers says who ended waits: give --weight off with it".into()).into());
+    }
+    let profile = ProfileOptions {
+        whose: options.whose.whose(),
+        measure: options.weight.measure(),
+        time: options.time,
+        hz: options.hz,
+        wakers: options.wakers,
+    };
     types::choose(None).map_err(Failure::Usage)?;
     let started = start(StartOptions {
         interval: profile::INTERVAL,
         hz: options.hz,
         unwind_bytes: UNWIND_BYTES,
         bpf: true,
-        choice: Choice::default(),
+        choice: forced(Choice::default())?,
         haste: false,
     });
     let collector = started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?;
@@ -136,10 +145,15 @@ fn failure(error: ProfileError) -> anyhow::Error {
     }
 }
 
+/// With the rungs that the environment asks for.
+fn forced(choice: Choice) -> anyhow::Result<Choice> {
+    let force = std::env::var("EBTOP_FORCE").unwrap_or_default();
+    Ok(choice.force(&force).map_err(Failure::Usage)?)
+}
+
 /// What was asked of collection, by options and by the environment.
 fn options(pace: Pace, collect: &Collect) -> anyhow::Result<StartOptions> {
-    let force = std::env::var("EBTOP_FORCE").unwrap_or_default();
-    let choice = Choice::only(&collect.probes).force(&force).map_err(Failure::Usage)?;
+    let choice = forced(Choice::only(&collect.probes))?;
     types::choose(collect.btf.as_deref()).map_err(Failure::Usage)?;
     Ok(StartOptions {
         interval: pace.delay,

@@ -2,6 +2,7 @@
 
 mod members;
 mod output;
+mod prepare;
 mod tally;
 
 use std::io::{self, IsTerminal, Write};
@@ -67,6 +68,8 @@ pub struct ProfileOptions {
     pub time: Duration,
     /// Timed samples a second on each CPU.
     pub hz: u32,
+    /// Below each wait, who ended it.
+    pub wakers: bool,
 }
 
 impl ProfileOptions {
@@ -130,6 +133,7 @@ impl Session<'_> {
         if matches!(self.options.whose, Whose::Cgroup(_)) {
             self.wait_for_details();
         }
+        let sample = self.prepare(sample)?;
         let Some(probe) = self.options.measure.probe() else { return self.working(sample) };
         self.collector.send(Command::Watch(Some(Watch { probe, who: self.members.watched(&sample) })));
         self.collector.send(Command::SampleNow);
@@ -189,12 +193,12 @@ impl Session<'_> {
                 self.members.learn(found);
                 Ok(None)
             }
-            Update::Inspected(..) => Ok(None),
+            Update::Inspected(..) | Update::Ready => Ok(None),
             Update::End(reason) => Err(reason.map_or_else(ended, ProfileError::Source)),
             Update::Sample(sample) => {
                 self.look(&sample);
                 let members = &self.members;
-                self.tally.add(&sample, self.options.measure, &self.names, |key| members.may_have(key));
+                self.tally.add(&sample, self.options.measure, self.options.wakers, &self.names, |key| members.may_have(key));
                 self.ask_for_names();
                 if let (Some(probe), Whose::Comm(_) | Whose::Cgroup(_)) = (self.options.measure.probe(), &self.options.whose) {
                     self.collector.send(Command::Watch(Some(Watch { probe, who: self.members.watched(&sample) })));
@@ -228,7 +232,7 @@ impl Session<'_> {
             match self.collector.updates.recv_deadline(deadline) {
                 Ok(Update::Sample(sample)) => return Ok(sample),
                 Ok(Update::Details(found)) => self.members.learn(found),
-                Ok(Update::Inspected(..)) => {}
+                Ok(Update::Inspected(..) | Update::Ready) => {}
                 Ok(Update::End(reason)) => return Err(reason.map_or_else(ended, ProfileError::Source)),
                 Err(RecvTimeoutError::Timeout) => return Err(ProfileError::Source("the collector does not answer".into())),
                 Err(RecvTimeoutError::Disconnected) => return Err(ended()),

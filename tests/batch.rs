@@ -253,6 +253,7 @@ fn stacks_in_every_format() {
         kernel: [0x33].into(),
         user: [0x99, 0x11].into(),
         quality,
+        ..StackCount::default()
     };
     let counts = [count(80, 2, StackQuality::Cut), count(81, 9, StackQuality::Complete)];
     let report = Report { stacks: Some(NamedStack::all(&counts, &mut Addresses)), ..Report::empty(&model) };

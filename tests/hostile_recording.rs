@@ -91,6 +91,7 @@ prop_compose! {
             kernel: Arc::from(kernel),
             user: Arc::from(user),
             quality: StackQuality::Complete,
+            waker: Some(Arc::new(Waker { tid: count, ..Waker::default() })),
         }
     }
 }

@@ -139,3 +139,91 @@ fn ends_with_its_process() {
     assert!(output.status.success() && begin.elapsed() < Duration::from_secs(30));
     assert!(String::from_utf8_lossy(&output.stdout).contains("hot_a"), "{}", String::from_utf8_lossy(&output.stdout));
 }
+
+/// A Python program of these lines, which runs until it is dropped.
+fn python(lines: &str) -> Running {
+    let running = Running(Command::new("/usr/bin/python3").args(["-c", lines]).stdout(Stdio::null()).spawn().unwrap());
+    std::thread::sleep(Duration::from_millis(500));
+    running
+}
+
+/// Nobody saw these processes before: their tables are there when the first sample is taken all the same.
+#[test]
+#[ignore = "root"]
+fn a_short_profile_is_as_whole_as_a_long_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let perl = dir.path().join("perl");
+    // A copy is a file of its own, of which nothing is known yet.
+    std::fs::copy(std::fs::canonicalize("/usr/bin/perl").unwrap(), &perl).unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workloads/unwind.c");
+    let chain = dir.path().join("chain");
+    let flags = ["-O2", "-fomit-frame-pointer", "-w"];
+    assert!(Command::new("cc").args(flags).arg(source).arg("-o").arg(&chain).status().unwrap().success());
+    let script = "sub f { my $n = shift; $n < 2 ? $n : f($n-1) + f($n-2) } f(20) while 1";
+    for (program, args) in [(&perl, ["-e", script]), (&chain, ["chain", "60"])] {
+        let busy = Running(Command::new(program).args(args).stdout(Stdio::null()).spawn().unwrap());
+        std::thread::sleep(Duration::from_millis(300));
+        let lines = folded(&stacks(&["-p", &busy.0.id().to_string(), "--for", "500ms", "--hz", "499", "-f"]).stdout);
+        let all: f64 = lines.iter().map(|(_, value)| value).sum();
+        let cut: f64 = lines.iter().filter(|(path, _)| path.contains("callers unknown")).map(|(_, value)| value).sum();
+        println!("{program:?}: {cut} of {all} samples of the first half second are cut");
+        assert!(all > 20.0 && cut <= 0.02 * all, "{program:?}: {cut} of {all} are cut");
+    }
+}
+
+#[test]
+#[ignore = "root"]
+fn python_functions_are_in_stacks_of_every_weight() {
+    let waiting = python("import time\ndef wait_here():\n  time.sleep(0.005)\nwhile True: wait_here()");
+    let touching = python(
+        "import mmap\ndef touch_here():\n  m = mmap.mmap(-1, 1 << 20)\n  for i in range(0, 1 << 20, 4096): m[i] = 1\nwhile True: touch_here()",
+    );
+    let sending = python(
+        "import socket\na = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\na.bind(('127.0.0.1', 0))\nat = a.getsockname()\n\
+         def send_here():\n  a.sendto(b'x' * 1000, at)\ndef receive_here():\n  a.recv(2000)\nwhile True:\n  send_here()\n  receive_here()",
+    );
+    for (program, weight, part, function) in [
+        (&waiting, "off", "[asleep]", "wait_here"),
+        (&touching, "faults", "[minor faults]", "touch_here"),
+        (&touching, "allocs", "touch_here", "touch_here"),
+        (&sending, "net", "[sent]", "send_here"),
+        (&sending, "net", "[received]", "receive_here"),
+    ] {
+        let output = stacks(&["-p", &program.0.id().to_string(), "-w", weight, "--for", "2s", "-f"]);
+        let lines: Vec<_> = folded(&output.stdout).into_iter().filter(|(path, _)| path.contains(part)).collect();
+        let (all, named): (f64, f64) = (lines.iter().map(|(_, value)| value).sum(), sum(&lines, function));
+        println!("{weight}: {named} of {all} {part} in {function}");
+        assert!(all > 0.0 && named > 0.95 * all, "{weight}: {named} of {all} {part} are in {function}: {}", said(&output));
+    }
+}
+
+#[test]
+#[ignore = "root"]
+fn wakers_stand_below_the_waits_they_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut waits =
+        Running(Command::new(build(dir.path(), "waits")).arg("wakers").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    let pid = waits.0.id().to_string();
+    let wrong = stacks(&["-p", &pid, "--wakers"]);
+    assert!(wrong.status.code() == Some(2) && said(&wrong).contains("--weight off"), "{}", said(&wrong));
+    let ebtop = Command::new(EBTOP)
+        .args(["stacks", "-p", &pid, "-w", "off", "--wakers", "--for", "1m", "-f"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    writeln!(waits.0.stdin.as_ref().unwrap()).unwrap();
+    let printed: Vec<String> = BufReader::new(waits.0.stdout.take().unwrap()).lines().take(4).map(Result::unwrap).collect();
+    std::thread::sleep(Duration::from_secs(1));
+    drop(waits.0.stdin.take());
+    let lines = folded(&ebtop.wait_with_output().unwrap().stdout);
+    let waker = format!("[woken by pipe-waker ({})]", printed[0].split(' ').nth(1).unwrap());
+    let of_wait: Vec<_> = lines.into_iter().filter(|(path, _)| path.contains(";[asleep];") && path.contains(";wait_pipe;")).collect();
+    let all: f64 = of_wait.iter().map(|(_, value)| value).sum();
+    let woken: Vec<_> =
+        of_wait.into_iter().filter(|(path, _)| path.find(&waker).is_some_and(|at| path[at..].contains(";wake_pipe;"))).collect();
+    let by_waker: f64 = woken.iter().map(|(_, value)| value).sum();
+    println!("{by_waker} of {all} µs over by {waker}");
+    // What is told while a wait goes on has no waker yet: at most one of them at each of five readings a second.
+    assert!(by_waker > 0.85 * all, "{by_waker} of {all}");
+}

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use ebtop::collect::watch::Watcher;
-use ebtop::sample::{Health, Origin, Probe, ProcKey, StackCount, Task, Watch, Watched, Weight};
+use ebtop::sample::{Health, Origin, Probe, ProcKey, StackCount, Task, Waker, Watch, Watched, Weight};
 use ebtop::symbols::{Request, spawn};
 
 /// A running `waits`.
@@ -94,14 +94,18 @@ fn run(watcher: &mut Watcher, waits: &mut Waits, lines: usize) -> (HashMap<Strin
     })
 }
 
-/// Value and events by weight of all stacks with that function.
-fn sums(counts: &[StackCount], key: ProcKey, function: &str) -> HashMap<Weight, (f64, u32)> {
+/// Addresses in that function, among these of a process.
+fn places(user: Vec<u64>, key: ProcKey, function: &str) -> Vec<u64> {
     let (requests, answers) = spawn(Origin::Here);
-    let user: Vec<u64> = counts.iter().flat_map(|c| c.user.iter().copied()).collect();
     requests.send(Request { key, user, ..Request::default() }).unwrap();
     let named = answers.recv().unwrap().user;
     let is_it = |frames: &[ebtop::symbols::Frame]| frames.iter().any(|f| f.function.as_deref() == Some(function));
-    let places: Vec<u64> = named.iter().filter(|(_, frames)| is_it(frames)).map(|(address, _)| *address).collect();
+    named.iter().filter(|(_, frames)| is_it(frames)).map(|(address, _)| *address).collect()
+}
+
+/// Value and events by weight of all stacks with that function.
+fn sums(counts: &[StackCount], key: ProcKey, function: &str) -> HashMap<Weight, (f64, u32)> {
+    let places = places(counts.iter().flat_map(|c| c.user.iter().copied()).collect(), key, function);
     let mut sums: HashMap<Weight, (f64, u32)> = HashMap::new();
     for count in counts.iter().filter(|c| c.user.iter().any(|a| places.contains(a))) {
         let sum = sums.entry(count.weight).or_default();
@@ -138,6 +142,56 @@ fn time_off_the_cpu_adds_up_by_reason() {
             assert_eq!(sums[&weight].1, 200, "each wait is one event");
         }
     }
+}
+
+/// By another process and by another thread: each wait is over by its waker, in the function that woke.
+#[test]
+#[ignore = "root"]
+fn waits_are_told_by_who_ended_them() {
+    let mut waits = Waits::start("wakers");
+    let key = waits.key();
+    let mut watcher = watch(Probe::OffCpu, Watched::One(key));
+    let (truth, counts) = run(&mut watcher, &mut waits, 4);
+    for (wait, by, comm, wake) in
+        [("wait_pipe", "pipe_waker", "pipe-waker", "wake_pipe"), ("wait_futex", "futex_waker", "futex-waker", "wake_futex")]
+    {
+        let there = places(counts.iter().flat_map(|c| c.user.iter().copied()).collect(), key, wait);
+        let of_wait: Vec<&StackCount> =
+            counts.iter().filter(|c| c.weight == Weight::Sleeping && c.user.iter().any(|a| there.contains(a))).collect();
+        let wakers: Vec<(&Waker, u32)> = of_wait.iter().filter_map(|c| Some((&**c.waker.as_ref()?, c.count))).collect();
+        let right: Vec<(&Waker, u32)> = wakers.iter().copied().filter(|(w, _)| f64::from(w.tid) == truth[by]).collect();
+        let woken: u32 = right.iter().map(|(_, count)| count).sum();
+        let others: Vec<_> = wakers.iter().filter(|(w, _)| f64::from(w.tid) != truth[by]).collect();
+        println!("{wait}: {woken} of {} waits over by {comm}, {} waits seen; others: {others:?}", truth[wait], of_wait.len());
+        assert!((f64::from(woken) - truth[wait]).abs() <= 0.02 * truth[wait], "{wait}: {woken} of {}", truth[wait]);
+        assert!(right.iter().all(|(w, _)| w.comm.to_string() == comm && !w.interrupt), "{right:?}");
+        let (waker, _) = right[0];
+        let addresses = right.iter().flat_map(|(w, _)| w.user.iter().copied()).collect();
+        let there = places(addresses, ProcKey { pid: waker.key.pid, start_ns: start_ns(waker.key.pid) }, wake);
+        let named: u32 = right.iter().filter(|(w, _)| w.user.iter().any(|a| there.contains(a))).map(|(_, count)| count).sum();
+        assert!(named * 100 >= woken * 95, "{wait}: {named} of {woken} have {wake} in the waker's stack");
+        assert!(right.iter().all(|(w, _)| !w.kernel.is_empty()));
+    }
+}
+
+/// A timer wakes: whoever ran at that moment is not to blame.
+#[test]
+#[ignore = "root"]
+fn timers_are_interrupts_and_not_who_ran_meanwhile() {
+    let mut waits = Waits::start("off");
+    let key = waits.key();
+    let mut watcher = watch(Probe::OffCpu, Watched::One(key));
+    // Two that burn: else the timer would meet nobody.
+    let mut burners: Vec<Child> = (0..2).map(|_| Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap()).collect();
+    let (_, counts) = run(&mut watcher, &mut waits, 4);
+    burners.iter_mut().for_each(|burner| drop(burner.kill().and_then(|()| burner.wait())));
+    let there = places(counts.iter().flat_map(|c| c.user.iter().copied()).collect(), key, "wait_sleep");
+    let slept = || counts.iter().filter(|c| c.weight == Weight::Sleeping && c.count > 0 && c.user.iter().any(|a| there.contains(a)));
+    let count = |right: &dyn Fn(&StackCount) -> bool| slept().filter(|c| right(c)).map(|c| c.count).sum::<u32>();
+    let by_interrupt = count(&|c| c.waker.as_ref().is_some_and(|w| w.interrupt || w.key.pid == 0));
+    let by_burner = count(&|c| c.waker.as_ref().is_some_and(|w| !w.interrupt && burners.iter().any(|b| b.id() == w.key.pid)));
+    println!("{by_interrupt} of 200 by an interrupt, {by_burner} by a burner");
+    assert!(by_interrupt >= 196 && by_burner == 0, "{by_interrupt}, {by_burner}");
 }
 
 #[test]

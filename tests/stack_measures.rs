@@ -3,7 +3,7 @@
 mod stack_world;
 
 use ebtop::app::names::Names;
-use ebtop::app::stacks::StacksView;
+use ebtop::app::stacks::{StackAction, StacksView};
 use ebtop::model::stacks::{Measure, Scope, StackHistory, StackTree};
 use ebtop::sample::{ProcKey, Sample, StackQuality, Weight};
 use stack_world::{NGINX, World, refresh};
@@ -75,6 +75,54 @@ fn waits_of_three_kinds_are_told_apart() {
     view.set_measure(Measure::OnCpu);
     refresh(&mut view, &history, &mut names, &world());
     assert_eq!(lines(view.tree()), ["all 49", " main 49", "  burn 49"]);
+}
+
+#[test]
+fn who_ended_a_wait_stands_below_it_when_asked_for() {
+    let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::default(), Names::default());
+    let mut world = World::of(&[("main;burn", 49)]);
+    world.add_waits();
+    history.push(&world.sample(1));
+    view.open(Scope::Process(NGINX), "nginx");
+    let _ = view.act(StackAction::Wakers);
+    assert_eq!(view.measure(), Measure::OffCpu);
+    refresh(&mut view, &history, &mut names, &world);
+    let waits = ["all 900000000", " [asleep] 900000000", "  main 900000000", "   poll 900000000", "    schedule 900000000"];
+    let wakers = [
+        "     [woken by backend (977)] 500000000",
+        "      main 500000000",
+        "       answer 500000000",
+        "        wake_up 500000000",
+        "     [woken by an interrupt] 300000000",
+        "      timer 300000000",
+    ];
+    assert_eq!(lines(view.tree()), [&waits[..], &wakers].concat());
+    // What goes on has time and no end: it is no wait yet.
+    assert_eq!((view.summary().samples, view.summary().value), (2, 900_000_000));
+    let own = |view: &StacksView, name: &str| view.functions().iter().find(|f| f.label.name == name).map(|f| f.own);
+    assert_eq!((own(&view, "wake_up"), own(&view, "schedule")), (Some(500_000_000), Some(100_000_000)));
+    let with = view.profile(&history, &names, 0);
+    let _ = view.act(StackAction::Wakers);
+    refresh(&mut view, &history, &mut names, &world);
+    assert_eq!(lines(view.tree()), waits);
+    let without = view.profile(&history, &names, 0);
+    let frames = |profile: &ebtop::export::profile::Profile| profile.stacks.iter().map(|s| s.frames.len()).collect::<Vec<_>>();
+    assert_eq!((frames(&with), frames(&without)), (vec![7, 5, 3], vec![3, 3, 3]));
+    let _ = view.act(StackAction::Weigh(Measure::OffCpu));
+    refresh(&mut view, &history, &mut names, &world);
+    assert_eq!(lines(view.tree()), ["all 49", " main 49", "  burn 49"], "time on the CPU again");
+}
+
+/// A wait that began before the span is in it for as long as that is.
+#[test]
+fn a_wait_that_goes_on_is_in_every_span() {
+    let mut history = StackHistory::default();
+    let mut world = World::default();
+    world.add_waits();
+    world.stacks.retain(|stack| stack.waker.is_none());
+    (1..=9).for_each(|at| history.push(&world.sample(at)));
+    let window = history.window(&Scope::Process(NGINX), Measure::OffCpu, 2 * S);
+    assert_eq!((window.count, window.value, window.stacks.len()), (0, 200_000_000, 1));
 }
 
 /// Two processes in cgroups 5 and 6.

@@ -116,6 +116,19 @@ fn callers_of_a_function() {
 }
 
 #[test]
+fn who_ended_waits() {
+    let mut world = World::default();
+    world.add_waits();
+    let mut view = shown(&world, StackMode::Tree);
+    let _ = view.act(StackAction::Wakers);
+    let mut history = StackHistory::default();
+    [60, 90].into_iter().for_each(|at| history.push(&world.sample(at)));
+    refresh(&mut view, &history, &mut Names::default(), &world);
+    let _ = view.act(StackAction::UnfoldAll);
+    assert_snapshot!("wakers_80x24", with_styles(&view, 80, 17));
+}
+
+#[test]
 fn processes_with_samples() {
     let mut world = server();
     for pid in [9920, 15_003] {

@@ -91,6 +91,7 @@ impl StackAction {
             StackAction::Span(false) => "stacks-shorter-span",
             StackAction::Callers => "stacks-callers",
             StackAction::Threads => "stacks-threads",
+            StackAction::Wakers => "stacks-wakers",
             StackAction::Compare => "stacks-compare",
             StackAction::Mark => "stacks-mark",
             StackAction::Processes => "stacks-processes",

@@ -355,6 +355,13 @@ pub static BINDINGS: &[Binding] = {
             "What grew and what shrank against the time before the span; again ends it",
         ),
         bind(&[letter('m')], Stack(S::Mark), Stacks, "mark", "Compare from now on with what is shown now"),
+        bind(
+            &[letter('y')],
+            Stack(S::Wakers),
+            Stacks,
+            "wakers",
+            "Time off the CPU, and below each wait who ended it and what that was doing; again: without",
+        ),
         bind(&[letter('H')], Stack(S::Threads), Stacks, "threads", "Threads apart, or together"),
         bind(
             &[letter('p')],

@@ -29,6 +29,7 @@ mod find;
 mod mouse;
 mod palette;
 mod pick;
+mod prepare;
 mod setup;
 mod shapes;
 mod tags;
@@ -223,6 +224,8 @@ pub struct App {
     /// What the collector was last told.
     wants: Wants,
     watch: Option<Watch>,
+    /// Whose unwind tables were asked for.
+    prepared: Vec<ProcKey>,
     stacks: StacksView,
     history: StackHistory,
     /// The stack samples as they were when the screen was stopped.
@@ -275,6 +278,7 @@ impl App {
             details: DetailsBook::default(),
             wants: Wants::default(),
             watch: None,
+            prepared: Vec::new(),
             stacks: StacksView::default(),
             history: StackHistory::default(),
             held_history: None,
@@ -298,6 +302,7 @@ impl App {
             }
             Event::Update(Update::Details(answer)) => self.learn(answer),
             Event::Update(Update::Inspected(key, found)) => self.learn_inspection(key, found),
+            Event::Update(Update::Ready) => {}
             Event::Update(Update::End(error)) => self.end = Some(error),
             Event::Saved(words) => self.say(words),
             Event::Outcome(outcome) => self.hear(outcome),
@@ -432,6 +437,11 @@ impl App {
             effects.push(Effect::Command(Command::Watch(watch)));
         }
         self.ask_for_pane(effects);
+        let looked_at = self.looked_at();
+        if looked_at.iter().any(|key| !self.prepared.contains(key)) {
+            effects.push(Effect::Command(Command::Prepare(looked_at.clone())));
+        }
+        self.prepared = looked_at;
         let missing = self.missing_details(height);
         if !missing.is_empty() {
             effects.push(Effect::Command(Command::Details(missing)));
@@ -452,10 +462,7 @@ impl App {
             Scope::Machine => Watched::Everyone,
             Scope::Process(key) => Watched::One(*key),
             Scope::Set(keys) => Watched::Family(keys.iter().copied().collect()),
-            Scope::Cgroup(ids) => {
-                let tasks = &self.model.sample.tasks;
-                Watched::Family(tasks.iter().filter(|task| ids.contains(&task.cgroup_id)).map(|task| task.key).collect())
-            }
+            Scope::Cgroup(_) => Watched::Family(self.looked_at().into()),
         };
         Some(Watch { probe, who })
     }

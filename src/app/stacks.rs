@@ -56,6 +56,7 @@ pub struct StacksView {
     span: StackSpan,
     mode: StackMode,
     by_thread: bool,
+    wakers: bool,
     compare: Compare,
     /// The user asked to compare with what is shown now.
     marks: bool,
@@ -93,9 +94,10 @@ impl Default for StacksView {
             span: StackSpan::default(),
             mode: StackMode::default(),
             by_thread: false,
+            wakers: false,
             compare: Compare::default(),
             marks: false,
-            tree: StackTree::new(shape_of(&Scope::Machine, false)),
+            tree: StackTree::new(shape_of(&Scope::Machine, false, false)),
             callers: None,
             listing: None,
             epoch: 0,
@@ -136,9 +138,9 @@ impl StacksView {
 
     /// Turns to the samples of others, from the top.
     fn reset(&mut self, scope: Scope, title: String) {
-        let StacksView { measure, span, mode, by_thread, .. } = *self;
-        let tree = StackTree::new(shape_of(&scope, by_thread));
-        *self = StacksView { scope, title, measure, span, mode, by_thread, tree, ..StacksView::default() };
+        let StacksView { measure, span, mode, by_thread, wakers, .. } = *self;
+        let tree = StackTree::new(shape_of(&scope, by_thread, wakers));
+        *self = StacksView { scope, title, measure, span, mode, by_thread, wakers, tree, ..StacksView::default() };
     }
 
     /// Adds up something else. Zoom and cursor stay where the new stacks have them; a mark is of what was added up before, and goes.
@@ -148,6 +150,12 @@ impl StacksView {
             self.drop_mark();
             self.stale = true;
         }
+    }
+
+    /// Begins the tree anew, as it is to be.
+    fn reshape(&mut self) {
+        self.tree = StackTree::new(shape_of(&self.scope, self.by_thread, self.wakers));
+        self.stale = true;
     }
 
     fn drop_mark(&mut self) {
@@ -161,7 +169,7 @@ impl StacksView {
     pub fn refresh(&mut self, history: &StackHistory, names: &mut Names) -> Vec<Request> {
         if self.epoch != names.epoch() {
             self.epoch = names.epoch();
-            self.tree = StackTree::new(shape_of(&self.scope, self.by_thread));
+            self.reshape();
             // Its addresses may be of the program before.
             self.drop_mark();
             self.stale = true;
@@ -218,6 +226,11 @@ impl StacksView {
     /// Threads are shown apart.
     pub fn by_thread(&self) -> bool {
         self.by_thread
+    }
+
+    /// Who ended each wait is shown below it.
+    pub fn shows_wakers(&self) -> bool {
+        self.wakers && self.measure == Measure::OffCpu
     }
 
     /// Hottest functions below the zoomed frame.
@@ -307,11 +320,11 @@ impl StacksView {
     }
 }
 
-fn shape_of(scope: &Scope, threads: bool) -> Shape {
+fn shape_of(scope: &Scope, threads: bool, wakers: bool) -> Shape {
     let processes = match scope {
         Scope::Process(_) => ByProcess::No,
         Scope::Set(keys) if keys.len() <= MOST_BY_PID => ByProcess::Pid,
         Scope::Machine | Scope::Set(_) | Scope::Cgroup(_) => ByProcess::Name,
     };
-    Shape { processes, threads }
+    Shape { processes, threads, wakers }
 }

@@ -43,6 +43,7 @@ enum eb_weight {
 	EB_ALLOC = 6, /* bytes */
 	EB_SENT = 7, /* bytes */
 	EB_RECEIVED = 8, /* bytes */
+	EB_WAKER = 9, /* when the thread it woke had left the CPU, ns of CLOCK_MONOTONIC */
 };
 
 /* The record; as long as its frames. What comes after `quality` says which stack of which thread it
@@ -60,7 +61,9 @@ struct eb_stack_sample {
 	__u16 user_frames;
 	__u8 weight; /* enum eb_weight */
 	__u8 python_frames;
-	__u8 pad[6];
+	__u8 interrupt; /* EB_WAKER: an interrupt did it, during the thread if there is one */
+	__u8 pad;
+	__u32 woken_tid; /* EB_WAKER: whom; else 0 */
 	__u64 frames[EB_SAMPLE_WORDS]; /* kernel, user, Python (two words each), innermost first */
 };
 _Static_assert(__builtin_offsetof(struct eb_stack_sample, frames) == 56,

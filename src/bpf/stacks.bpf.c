@@ -89,6 +89,8 @@ static __always_inline void identify(struct eb_stack_sample *sample, __u64 ids)
 	sample->kernel_frames = 0;
 	sample->user_frames = 0;
 	sample->python_frames = 0;
+	sample->interrupt = 0;
+	sample->woken_tid = 0;
 	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
 }
 

@@ -40,7 +40,8 @@ struct eb_walk {
 		     */
 	__u8 leap; /* the last step followed a frame pointer out of the stack */
 	__u8 doubt; /* a step was by frame pointer for want of a table */
-	__u8 pad[5];
+	__u8 guess; /* the last step was, through compiled code */
+	__u8 pad[4];
 	__u64 saved[8];
 	struct eb_stack_sample sample;
 };

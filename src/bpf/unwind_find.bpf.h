@@ -76,6 +76,7 @@ static __always_inline void eb_walk_begin(struct eb_walk *walk)
 	walk->exact = 1;
 	walk->leap = 0;
 	walk->doubt = 0;
+	walk->guess = 0;
 	proc = bpf_map_lookup_elem(&unwind_procs, &tgid);
 	if (proc && proc->start_ns == walk->sample.start_ns) {
 		if (!proc->mm)

@@ -31,7 +31,7 @@ static __always_inline enum eb_step eb_climb(struct eb_walk *walk, __u64 ip, __u
 	ip = EB_ADDR(ip);
 	if (!ip)
 		return eb_end(walk, EB_COMPLETE);
-	if (ip < 4096 || (__s64)ip < 0)
+	if (!eb_may_be_code(ip))
 		return eb_end(walk, EB_CUT);
 	walk->regs.ip = ip;
 	walk->regs.sp = sp;
@@ -57,8 +57,13 @@ static __always_inline enum eb_step eb_step_by_fp(struct eb_walk *walk, enum eb_
 		return eb_end(walk, otherwise);
 	if (bpf_probe_read_user(record, sizeof(record), (void *)fp))
 		return eb_end(walk, otherwise);
-	if (EB_ADDR(record[1]) && (EB_ADDR(record[1]) < 4096 || (__s64)EB_ADDR(record[1]) < 0))
+	if (EB_ADDR(record[1]) && !eb_may_be_code(EB_ADDR(record[1])))
 		return eb_end(walk, otherwise);
+	/* Without a table the register may hold anything: frames lead on up the stack, data hardly.
+	 */
+	if (walk->doubt && record[0] && record[0] - fp - 1 >= EB_FRAME_BYTES)
+		return eb_end(walk, otherwise);
+	walk->regs.lr = 0;
 	return eb_climb(walk, record[1], fp + sizeof(record), record[0]);
 }
 
@@ -66,8 +71,12 @@ static __always_inline enum eb_step eb_step_by_fp(struct eb_walk *walk, enum eb_
 static __always_inline enum eb_step eb_step_by_signal(struct eb_walk *walk,
 						      const struct eb_rule *rule)
 {
+	__u32 last = walk->sample.kernel_frames + walk->frames - 1;
 	__u64 sp = walk->regs.sp, at[3];
 
+	/* The handler returns to where that code begins: no call stands before it. */
+	if (walk->frames > 1)
+		walk->sample.frames[last & (EB_FRAMES - 1)]++;
 	if (bpf_probe_read_user(&at[0], 8, (void *)(sp + rule->cfa)) ||
 	    bpf_probe_read_user(&at[1], 8, (void *)(sp + rule->fp)) ||
 	    bpf_probe_read_user(&at[2], 8, (void *)(sp + rule->ra)))
@@ -76,6 +85,8 @@ static __always_inline enum eb_step eb_step_by_signal(struct eb_walk *walk,
 	if (bpf_probe_read_user(&walk->regs.lr, 8, (void *)(sp + rule->fp + 8)))
 		return eb_end(walk, EB_UNREADABLE);
 	walk->regs.lr = EB_ADDR(walk->regs.lr);
+#else
+	walk->regs.lr = 0;
 #endif
 	walk->exact = 1;
 	return eb_climb(walk, at[2], at[0], at[1]);
@@ -119,6 +130,7 @@ static __always_inline enum eb_step eb_step_without_table(struct eb_walk *walk, 
 		eb_sigframe(&signal);
 		return eb_step_by_signal(walk, &signal);
 	}
+	walk->guess = otherwise == EB_NO_TABLE;
 	return eb_step_by_fp(walk, otherwise);
 }
 
@@ -177,14 +189,17 @@ static __always_inline enum eb_step eb_step_by_rule(struct eb_walk *walk,
 static __always_inline enum eb_step eb_step(struct eb_walk *walk)
 {
 	__u32 at = walk->sample.kernel_frames + walk->frames;
-	bool exact = walk->exact;
+	bool exact = walk->exact, guess = walk->guess;
 	struct eb_rule rule;
 
 	if (walk->frames >= EB_DEPTH)
 		return eb_end(walk, EB_DEEP);
-	walk->sample.frames[at & (EB_FRAMES - 1)] = walk->regs.ip;
+	/* All but the first are taken for return addresses, behind the call: so is what a signal
+	 * met. */
+	walk->sample.frames[at & (EB_FRAMES - 1)] = walk->regs.ip + (exact && walk->frames);
 	walk->frames++;
 	walk->exact = 0;
+	walk->guess = 0;
 	/* The instruction after a call may belong to other code already. */
 	switch (eb_find_rule(walk, walk->regs.ip - !exact, &rule)) {
 	case EB_FOUND_RULE:
@@ -192,7 +207,7 @@ static __always_inline enum eb_step eb_step(struct eb_walk *walk)
 	case EB_FOUND_JIT:
 		return eb_step_without_table(walk, exact, EB_JIT);
 	case EB_FOUND_NOTHING:
-		if (walk->leap) {
+		if (walk->leap || (guess && walk->mappings)) {
 			/* The frame pointer was none, and this no frame. */
 			walk->frames--;
 			return eb_end(walk, EB_NO_TABLE);

@@ -2,7 +2,8 @@
 /*
  * Stacks of watched processes by what is costly to follow: time off the CPU, page faults, page
  * allocations, bytes over sockets. Produces stack samples (sample.bpf.h) with a value each; time
- * off the CPU as two records, one when a thread leaves (its value: when) and one when it is back.
+ * off the CPU as up to three records, one when a thread leaves (its value: when), one of who wakes
+ * it, and one when it is back.
  *
  * User space loads only the programs of the probe that is wanted, and only while it is. Each asks
  * first whether the process is watched at all.
@@ -13,12 +14,12 @@
 #include <bpf/bpf_core_read.h>
 #include "compat.bpf.h"
 #include "unwind.bpf.h"
+#include "python.bpf.h"
 #include "watch.h"
+#include "watch_take.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define EB_PF_KTHREAD	   0x00200000
-#define EB_PF_IO_WORKER	   0x00000010
 #define EB_UNINTERRUPTIBLE 0x0002
 #define EB_TASK_DEAD	   0x0080
 #define EB_NOLOAD	   0x0400
@@ -31,145 +32,52 @@ char LICENSE[] SEC("license") = "GPL";
 #define EB_MSG_PEEK	   0x2
 #define EB_MSG_ERRQUEUE	   0x2000
 
-/* Set before load. ring_bytes: size of the ring. everybody: every process is watched. children: so
- * is what watched ones fork. skip: innermost kernel frames that are the hook's own. page_bytes. */
-const volatile __u64 ring_bytes = 1 << 20;
-const volatile __u64 page_bytes = 4096;
-const volatile bool everybody = false;
-const volatile bool children = false;
-const volatile __u32 skip = 0;
+/* The kernel's part of an interrupt: what it met below that says nothing. */
+#define EB_INTERRUPT_DEPTH 12
 
-/* Samples on their way to user space. */
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
-} watch_ring SEC(".maps");
-
-/* Watched processes, by id. Preallocated, as fork adds to it. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, EB_WATCHED);
-	__type(key, __u32);
-	__type(value, __u8);
-} watch_who SEC(".maps");
-
-/* Threads of watched processes that are off the CPU, by id. Preallocated: the scheduler cannot wait
- * for memory. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, EB_AWAY);
-	__type(key, __u32);
-	__type(value, struct eb_watch_left);
-} watch_away SEC(".maps");
-
-struct eb_watch_cpu {
-	__u64 lost; /* events that found no room */
-	__u64 busy; /* a sample is being put together: what interrupts that must not take another */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct eb_watch_cpu);
-} watch_cpu SEC(".maps");
-
-static __always_inline void lose(void)
+/*
+ * Sends the stack of the current thread, which wakes another that left the CPU at `left_ns`. Where
+ * an interrupt does it, the thread stands for nothing but what was met, unless that is its system
+ * call, which may have caused the interrupt. Python frames of a waker are not read.
+ */
+static __always_inline void wakes(void *ctx, __u32 woken_tid, __u64 left_ns)
 {
-	__u32 zero = 0;
-	struct eb_watch_cpu *cpu = bpf_map_lookup_elem(&watch_cpu, &zero);
-
-	if (cpu)
-		cpu->lost++;
-}
-
-static __always_inline bool is_watched(__u32 tgid)
-{
-	if (everybody)
-		return tgid != 0;
-	return bpf_map_lookup_elem(&watch_who, &tgid) != NULL;
-}
-
-static __always_inline bool put(struct eb_stack_sample *sample, __u32 frames)
-{
-	__u64 bytes;
-
-	if (frames >= EB_FRAMES)
-		return false;
-	bytes = __builtin_offsetof(struct eb_stack_sample, frames) + frames * sizeof(__u64);
-	return !bpf_ringbuf_output(&watch_ring, sample, bytes,
-				   eb_wakeup(&watch_ring, ring_bytes, bytes));
-}
-
-static __always_inline void identify(struct eb_stack_sample *sample, __u32 weight, __u64 value)
-{
-	__u64 ids = bpf_get_current_pid_tgid();
-
-	sample->tgid = ids >> 32;
-	sample->tid = (__u32)ids;
-	sample->start_ns = eb_current_start_ns();
-	sample->weight = weight;
-	sample->value = value;
-	sample->quality = EB_COMPLETE;
-	sample->miss = EB_NO_MISS;
-	sample->kernel_frames = 0;
-	sample->user_frames = 0;
-	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
-}
-
-/* `ctx` is of any program that bpf_get_stack() knows, of a perf event where `of_event`. */
-static __always_inline bool send(void *ctx, const bool of_event, struct eb_walk *walk, __u32 slot)
-{
-	struct bpf_perf_event_data *event = ctx;
-	struct eb_stack_sample *sample = &walk->sample;
-	bool in_kernel = !of_event || (__s64)PT_REGS_IP(&event->regs) < 0;
-
-	if (in_kernel) {
-		long bytes = bpf_get_stack(ctx, sample->frames, EB_KERNEL_DEPTH * sizeof(__u64),
-					   of_event ? 0 : skip & BPF_F_SKIP_FIELD_MASK);
-
-		if (bytes > 0)
-			sample->kernel_frames = bytes / sizeof(__u64);
-	}
-	if (!(EB_CURRENT(flags) & (EB_PF_KTHREAD | EB_PF_IO_WORKER))) {
-		bool known;
-
-		sample->quality = EB_CUT;
-		if (of_event)
-			known = eb_tick_user_regs(event, in_kernel, &walk->regs);
-		else
-			known = eb_current_user_regs(&walk->regs);
-		/* An exiting task without mm would read through the page tables of another. */
-		if (EB_CURRENT(mm) && known)
-			eb_walk_user(ctx, walk, slot);
-	}
-	return put(sample, sample->kernel_frames + sample->user_frames);
-}
-
-/* Sends the stack of the current thread; false where it could not. */
-static __always_inline bool take(void *ctx, const bool of_event, __u32 weight, __u64 value)
-{
+	struct eb_stack_sample *sample;
 	struct eb_watch_cpu *cpu;
 	struct eb_walk *walk;
 	__u32 slot = 0;
-	bool sent;
+	long bytes;
+	bool user;
 
 	cpu = bpf_map_lookup_elem(&watch_cpu, &slot);
 	walk = eb_walk(slot);
+	/* Without this the thread was woken all the same, only nobody knows by whom. */
 	if (!cpu || !walk || cpu->busy)
-		return false;
+		return;
 	cpu->busy = 1;
-	identify(&walk->sample, weight, value);
-	sent = send(ctx, of_event, walk, slot);
+	sample = &walk->sample;
+	identify(sample, EB_WAKER, left_ns);
+	sample->woken_tid = woken_tid;
+	user = !(EB_CURRENT(flags) & (EB_PF_KTHREAD | EB_PF_IO_WORKER)) && EB_CURRENT(mm);
+	sample->interrupt = eb_in_interrupt(ctx, &cpu->here) || (user && !eb_in_syscall());
+	bytes = bpf_get_stack(ctx, sample->frames, EB_KERNEL_DEPTH * sizeof(__u64),
+			      skip & BPF_F_SKIP_FIELD_MASK);
+	if (bytes > 0)
+		sample->kernel_frames = bytes / sizeof(__u64);
+	if (sample->interrupt && !(user && eb_in_syscall())) {
+		sample->tgid = 0;
+		sample->tid = 0;
+		sample->start_ns = 0;
+		if (sample->kernel_frames > EB_INTERRUPT_DEPTH)
+			sample->kernel_frames = EB_INTERRUPT_DEPTH;
+	} else if (user) {
+		sample->quality = EB_CUT;
+		if (eb_current_user_regs(&walk->regs))
+			eb_walk_user(ctx, walk, slot);
+	}
+	if (!put(sample, sample->kernel_frames + sample->user_frames))
+		cpu->lost++;
 	cpu->busy = 0;
-	return sent;
-}
-
-static __always_inline int happened(void *ctx, const bool of_event, __u32 weight, __u64 value)
-{
-	if (!take(ctx, of_event, weight, value))
-		lose();
-	return 0;
 }
 
 /* The thread that `left` is on a CPU again since `back_ns`. */
@@ -248,8 +156,10 @@ int BPF_PROG(watch_waking, struct task_struct *task)
 	__u32 tid = task->pid;
 	struct eb_watch_left *left = bpf_map_lookup_elem(&watch_away, &tid);
 
-	if (left && !left->woken_ns)
+	if (left && !left->woken_ns) {
 		left->woken_ns = bpf_ktime_get_ns();
+		wakes(ctx, tid, left->left_ns);
+	}
 	return 0;
 }
 
@@ -350,4 +260,55 @@ int BPF_PROG(watch_x_recv6, struct socket *sock, struct msghdr *msg, size_t size
 	if (flags & (EB_MSG_PEEK | EB_MSG_ERRQUEUE))
 		return 0;
 	return moved(ctx, sock->sk, ret, EB_RECEIVED);
+}
+
+/* Without those either: the same functions by kprobes; user space attaches each pair to the v4 and
+ * the v6 one. */
+static __always_inline int call_begins(struct socket *sock, __u64 flags)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct eb_watch_call call = {.sk = (__u64)BPF_CORE_READ(sock, sk), .flags = flags};
+
+	if (is_watched(id >> 32) && bpf_map_update_elem(&watch_calls, &id, &call, BPF_ANY))
+		lose();
+	return 0;
+}
+
+static __always_inline int call_ends(void *ctx, int ret, __u32 weight)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct eb_watch_call *call = bpf_map_lookup_elem(&watch_calls, &id);
+	struct eb_watch_call done;
+
+	if (!call)
+		return 0;
+	done = *call;
+	bpf_map_delete_elem(&watch_calls, &id);
+	if (done.flags & (EB_MSG_PEEK | EB_MSG_ERRQUEUE))
+		return 0;
+	return moved(ctx, (struct sock *)done.sk, ret, weight);
+}
+
+SEC("kprobe")
+int BPF_KPROBE(watch_k_send, struct socket *sock)
+{
+	return call_begins(sock, 0);
+}
+
+SEC("kprobe")
+int BPF_KPROBE(watch_k_recv, struct socket *sock, struct msghdr *msg, size_t size, int flags)
+{
+	return call_begins(sock, flags);
+}
+
+SEC("kretprobe")
+int BPF_KRETPROBE(watch_kr_send, int ret)
+{
+	return call_ends(ctx, ret, EB_SENT);
+}
+
+SEC("kretprobe")
+int BPF_KRETPROBE(watch_kr_recv, int ret)
+{
+	return call_ends(ctx, ret, EB_RECEIVED);
 }

@@ -20,6 +20,12 @@ struct eb_watch_back {
 };
 _Static_assert(sizeof(struct eb_watch_back) == 32, "collect/watch/away.rs decodes this");
 
+/* A send or receive that has not returned. */
+struct eb_watch_call {
+	__u64 sk;
+	__u64 flags;
+};
+
 /* A thread that left the CPU. */
 struct eb_watch_left {
 	__u64 left_ns;

@@ -13,9 +13,10 @@ use super::mem::Mem;
 use super::net::{Net, NetReading};
 use super::proc_fs::ProcFs;
 use super::stacks::Stacks;
+use super::stacks::fold::Folded;
 use super::tasks::{TaskReading, Tasks};
 use super::watch::Watcher;
-use super::{Source, SourceError};
+use super::{Ready, Source, SourceError};
 use crate::bpf::{memory, words};
 use crate::clock;
 use crate::rights::{Work, narrow};
@@ -77,7 +78,7 @@ impl Live {
             mem: Err(String::new()),
             rest: Some(rest),
             began: false,
-            watcher: Watcher::new(rest.choice.wants(Domain::Watch).err()),
+            watcher: Watcher::new(rest.choice),
             machine: MachineReader::open(),
             wants: Wants::default(),
             strangers: Vec::new(),
@@ -201,11 +202,11 @@ impl Source for Live {
         (machine.irq_apart, machine.steal_apart) = self.tasks.apart();
         let tasks = TaskList::from(reading.tasks);
         self.tasks.remember(tasks.clone());
-        let mut stacks = match &mut self.stacks {
-            Ok(stacks) => stacks.read(),
-            Err(_) => sample::Stacks::default(),
+        let watched = self.watcher.take(&tasks);
+        let stacks = match &mut self.stacks {
+            Ok(stacks) => stacks.read_with(watched),
+            Err(_) => sample::Stacks { counts: watched.into_iter().map(Folded::native).collect(), ..sample::Stacks::default() },
         };
-        stacks.counts.extend(self.watcher.read(&tasks));
         self.tell_unwinder();
         let mut sample = Sample {
             at_ns: reading.at_ns,
@@ -237,11 +238,18 @@ impl Source for Live {
 
     fn watch(&mut self, watch: Option<Watch>) {
         self.complete();
-        self.watcher.want(watch, self.stacks.as_ref().ok().map(Stacks::tables));
+        self.watcher.want(watch, self.stacks.as_ref().ok().map(Stacks::walk_maps));
         self.tell_unwinder();
         if let Some(fd) = self.watcher.wake_fd() {
             // A ring that is there already stays; one that cannot be added is read at the tick.
             let _ = epoll::add(&self.rings, fd, epoll::EventData::new_u64(u64::MAX), epoll::EventFlags::IN);
+        }
+    }
+
+    fn prepare(&mut self, processes: Vec<ProcKey>, ready: Ready) {
+        self.complete();
+        if let Ok(stacks) = &mut self.stacks {
+            stacks.prepare(processes, ready);
         }
     }
 

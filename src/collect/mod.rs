@@ -22,5 +22,5 @@ pub mod types;
 pub mod watch;
 
 pub(crate) use details::open_process;
-pub use source::{Source, SourceError};
+pub use source::{Ready, Source, SourceError};
 pub use thread::Collector;

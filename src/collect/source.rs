@@ -3,7 +3,9 @@
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use crate::sample::{Details, Origin, ProcKey, Sample, Wants, Watch};
+use crossbeam_channel::Sender;
+
+use crate::sample::{Details, Origin, ProcKey, Sample, Update, Wants, Watch};
 
 /// Why a source cannot go on. Each says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +16,24 @@ pub enum SourceError {
     /// A replay ran out.
     #[error("end of the recording")]
     End,
+}
+
+/// Tells the screen that something is ready, by being dropped.
+#[derive(Debug)]
+pub struct Ready(Sender<Update>);
+
+impl Ready {
+    /// For this screen.
+    pub fn new(to_screen: Sender<Update>) -> Ready {
+        Ready(to_screen)
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        // A screen that has no room for it is not waiting.
+        let _ = self.0.try_send(Update::Ready);
+    }
 }
 
 /// Who makes samples: `Live`, `ProcFs` or `Replay`.
@@ -31,6 +51,9 @@ pub trait Source {
 
     /// Starts, changes or ends a costly probe, where the source has any.
     fn watch(&mut self, _watch: Option<Watch>) {}
+
+    /// Makes ready to walk the stacks of these before those of others; drops `ready` once that is done, or cannot be.
+    fn prepare(&mut self, _processes: Vec<ProcKey>, _ready: Ready) {}
 
     /// Readable when rings should be drained before the next tick.
     fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -71,6 +94,10 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn watch(&mut self, watch: Option<Watch>) {
         (**self).watch(watch);
+    }
+
+    fn prepare(&mut self, processes: Vec<ProcKey>, ready: Ready) {
+        (**self).prepare(processes, ready);
     }
 
     fn wake_fd(&self) -> Option<BorrowedFd<'_>> {

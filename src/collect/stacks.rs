@@ -4,29 +4,28 @@
 //! reads for so long that the fold is full (counted here); both are in [`Stacks::status`].
 
 pub(super) mod fold;
+mod load;
 mod python;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
-use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{MapCore, MapFlags, MapHandle, ProgramHandle, RingBuffer, RingBufferBuilder};
 use rustix::event::epoll;
 
-use crate::bpf::builder;
 use crate::bpf::perf_event;
-use crate::bpf::stacks::StacksSkelBuilder;
-use crate::collect::check::refused;
 use crate::sample::{self, Domain, DomainStatus, Health, ProcKey};
-use crate::unwind::{TableMaps, Unwinder};
-use fold::Fold;
+use crate::unwind::{Status, Unwinder};
+use fold::{Fold, Folded};
+use load::{Loaded, load};
 use python::Python;
+
+pub use load::WalkMaps;
 
 const ONLINE_CPUS: &str = "/sys/devices/system/cpu/online";
 const MAX_SAMPLE_RATE: &str = "/proc/sys/kernel/perf_event_max_sample_rate";
@@ -48,7 +47,7 @@ pub struct Stacks {
     wake: OwnedFd,
     fold: Rc<RefCell<Fold>>,
     lost: MapHandle,
-    tables: TableMaps,
+    maps: WalkMaps,
     unwinder: Option<Unwinder>,
     /// Names Python frames, or why there are none.
     python: Result<Python, String>,
@@ -76,15 +75,15 @@ impl Stacks {
         let (hz, slowed) = allowed_rate(hz, fs::read_to_string(MAX_SAMPLE_RATE).ok().as_deref());
         let online = File::open(ONLINE_CPUS).map_err(|e| format!("cannot read {ONLINE_CPUS}: {e}"))?;
         let cpus = parse_cpu_list(&read_again(&online)).last().map_or(1, |last| last + 1);
-        let Loaded { program, ring: ring_map, lost, tables, python } = load(ring_bytes(cpus))?;
+        let Loaded { program, ring: ring_map, lost, maps, python } = load(ring_bytes(cpus))?;
         let python = python.and_then(|map| Python::start(map).map_err(|e| format!("no thread for Python frames: {e}")));
-        let unwinder = tables.try_clone().ok().and_then(|tables| Unwinder::spawn(tables, unwind_bytes).ok());
+        let unwinder = maps.tables.try_clone().ok().and_then(|tables| Unwinder::spawn(tables, unwind_bytes).ok());
         let fold = Rc::new(RefCell::new(Fold::default()));
         let sink = Rc::clone(&fold);
         let (ring, wake) =
             open_ring(&ring_map, move |record| sink.borrow_mut().add(record)).map_err(|e| format!("cannot map the stack ring: {e}"))?;
         let (refused, timers) = (BTreeMap::new(), BTreeMap::new());
-        let mut stacks = Stacks { hz, slowed, refused, program, timers, online, ring, wake, fold, lost, tables, unwinder, python };
+        let mut stacks = Stacks { hz, slowed, refused, program, timers, online, ring, wake, fold, lost, maps, unwinder, python };
         stacks.follow_cpus();
         match stacks.refused.values().next() {
             Some(reason) if stacks.timers.is_empty() => Err(reason.clone()),
@@ -94,12 +93,18 @@ impl Stacks {
 
     /// Folded samples since the reading before. Also gives CPUs that came online a timer.
     pub fn read(&mut self) -> sample::Stacks {
+        self.read_with(Vec::new())
+    }
+
+    /// The same together with what a probe took: Python frames have their names in both.
+    pub(super) fn read_with(&mut self, watched: Vec<Folded>) -> sample::Stacks {
         self.follow_cpus();
         self.drain();
-        let folded = self.fold.borrow_mut().take();
+        let mut folded = self.fold.borrow_mut().take();
+        folded.extend(watched);
         let (counts, interpreted) = match &mut self.python {
             Ok(python) => python.name(folded),
-            Err(_) => (folded.into_iter().map(|stack| stack.count).collect(), Vec::new()),
+            Err(_) => (folded.into_iter().map(Folded::native).collect(), Vec::new()),
         };
         sample::Stacks { hz: self.hz, counts, interpreted }
     }
@@ -119,6 +124,16 @@ impl Stacks {
         }
     }
 
+    /// Makes all that the walks of these need before that of others; `done` is dropped once their unwind tables are there.
+    pub fn prepare(&mut self, processes: Vec<ProcKey>, done: impl Send + 'static) {
+        if let Ok(python) = &mut self.python {
+            python.prepare(&processes);
+        }
+        if let Some(unwinder) = &self.unwinder {
+            unwinder.prepare(processes, done);
+        }
+    }
+
     /// Forgets processes that exited.
     pub fn forget(&mut self, gone: Vec<ProcKey>) {
         if let Some(unwinder) = &self.unwinder {
@@ -126,9 +141,9 @@ impl Stacks {
         }
     }
 
-    /// The unwind tables, for another object whose programs walk stacks.
-    pub fn tables(&self) -> &TableMaps {
-        &self.tables
+    /// What walks of stacks read, for another object whose programs walk them.
+    pub fn walk_maps(&self) -> &WalkMaps {
+        &self.maps
     }
 
     /// Who keeps the tables; `None` where there is no thread to have.
@@ -150,8 +165,16 @@ impl Stacks {
                 None => Health::Live,
             },
             lost: self.lost_in_kernel() + self.fold.borrow().lost(),
-            cost: Some(format!("~5 µs a sample, {} times a second on each busy CPU", self.hz)),
+            cost: Some(self.cost()),
         }
+    }
+
+    /// In words for the screen: what a stack costs depends on how deep it is, and is not measured here.
+    fn cost(&self) -> String {
+        let rate = format!("a stack {} times a second on each busy CPU", self.hz);
+        let Some(Status { tables, table_bytes, evicted, .. }) = self.unwinder.as_ref().map(Unwinder::status) else { return rate };
+        let gone = if evicted > 0 { format!(", {evicted} given up for others") } else { String::new() };
+        format!("{rate}; unwind tables of {tables} files in {} MiB{gone}", table_bytes.div_ceil(1 << 20))
     }
 
     /// Why more walks than need be are by frame pointers.
@@ -185,48 +208,6 @@ impl Stacks {
             }
         }
     }
-}
-
-/// Handles that outlive the skeleton.
-struct Loaded {
-    program: ProgramHandle,
-    ring: MapHandle,
-    lost: MapHandle,
-    tables: TableMaps,
-    /// Where interpreters are told of; why Python frames are left out.
-    python: Result<MapHandle, String>,
-}
-
-/// Loads the program, without its Python part where the kernel refuses that.
-fn load(ring_bytes: u32) -> Result<Loaded, String> {
-    let whole = load_part(ring_bytes, true);
-    whole.or_else(|why| {
-        let loaded = load_part(ring_bytes, false).map_err(|e| refused(&e))?;
-        Ok(Loaded { python: Err(format!("no Python frames: the kernel refused to read them: {why}")), ..loaded })
-    })
-}
-
-fn load_part(ring_bytes: u32, with_python: bool) -> libbpf_rs::Result<Loaded> {
-    let mut storage = MaybeUninit::uninit();
-    let mut open = builder::<StacksSkelBuilder>().open(&mut storage)?;
-    open.maps.stacks_ring.set_max_entries(ring_bytes)?;
-    if let Some(config) = open.maps.rodata_data.as_deref_mut() {
-        config.ring_bytes = u64::from(ring_bytes);
-        config.with_python = with_python;
-    }
-    let skel = open.load()?;
-    let maps = &skel.maps;
-    Ok(Loaded {
-        program: ProgramHandle::try_from(&skel.progs.stacks_tick)?,
-        ring: MapHandle::try_from(&maps.stacks_ring)?,
-        lost: MapHandle::try_from(&maps.stacks_lost)?,
-        tables: TableMaps {
-            chunks: MapHandle::try_from(&maps.unwind_chunks)?,
-            rules: MapHandle::try_from(&maps.unwind_rules)?,
-            procs: MapHandle::try_from(&maps.unwind_procs)?,
-        },
-        python: Ok(MapHandle::try_from(&maps.stacks_python)?),
-    })
 }
 
 /// The reading end, and a descriptor that polls readable only after a forced wake-up (the map's own does so at any data).

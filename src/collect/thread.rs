@@ -14,7 +14,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
 use super::details::{self, Question};
 use super::inspect::Inspectors;
-use super::source::{Source, SourceError};
+use super::source::{Ready, Source, SourceError};
 use crate::sample::inspection::Ask;
 use crate::sample::{Command, Domain, Origin, ProcKey, Sample, Update};
 
@@ -143,6 +143,7 @@ impl<S: Source> Loop<S> {
                     }
                     Ok(Command::Want(wants)) => self.source.want(wants),
                     Ok(Command::Watch(watch)) => self.source.watch(watch),
+                    Ok(Command::Prepare(processes)) => self.source.prepare(processes, Ready::new(self.to_screen.clone())),
                     Ok(Command::Details(wanted)) => self.answer(wanted),
                     Ok(Command::Inspect(ask)) => self.inspect(ask),
                     Ok(Command::SampleNow) => next = next.map(|_| Instant::now()),

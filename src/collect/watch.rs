@@ -13,10 +13,12 @@ use libbpf_rs::{MapCore, MapFlags, RingBuffer};
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::time::ClockId;
 
-use super::stacks::fold::Fold;
-use super::stacks::open_ring;
+use super::choice::Choice;
+use super::net::Rung;
+use super::stacks::fold::{Fold, Folded};
+use super::stacks::{WalkMaps, open_ring};
 use crate::sample::{Domain, DomainStatus, Health, Probe, ProcKey, StackCount, Task, Watch, Watched};
-use crate::unwind::{Miss, Sampled, TableMaps};
+use crate::unwind::{Miss, Sampled};
 use away::Away;
 use load::{Attached, Setup};
 
@@ -27,6 +29,8 @@ pub struct Watcher {
     refusal: Option<String>,
     /// Why the user does not want any.
     forbidden: Option<String>,
+    /// The only way to see bytes over sockets that the user wants.
+    net: Option<Rung>,
     /// Of probes that ended.
     lost_before: u64,
 }
@@ -54,21 +58,25 @@ struct Sink {
 }
 
 impl Watcher {
-    /// Without a probe; where they are `forbidden`, for this reason, there will be none.
-    pub fn new(forbidden: Option<String>) -> Watcher {
-        Watcher { forbidden, ..Watcher::default() }
+    /// Without a probe, as was asked for.
+    pub fn new(choice: Choice) -> Watcher {
+        Watcher { forbidden: choice.wants(Domain::Watch).err(), net: choice.net, ..Watcher::default() }
     }
 
-    /// Starts, changes or ends the probe. Its stacks are walked by `tables`, where there are any.
-    pub fn want(&mut self, watch: Option<Watch>, tables: Option<&TableMaps>) {
+    /// Starts, changes or ends the probe. Its stacks are walked by what is in `maps`, where there are any.
+    pub fn want(&mut self, watch: Option<Watch>, maps: Option<&WalkMaps>) {
         self.refusal = None;
         let Some(watch) = watch else { return self.end() };
         if self.forbidden.is_some() {
             self.refusal.clone_from(&self.forbidden);
             return;
         }
-        let setup =
-            Setup { probe: watch.probe, everybody: watch.who == Watched::Everyone, children: matches!(watch.who, Watched::Family(_)) };
+        let setup = Setup {
+            probe: watch.probe,
+            everybody: watch.who == Watched::Everyone,
+            children: matches!(watch.who, Watched::Family(_)),
+            net: self.net,
+        };
         let who: &[ProcKey] = match &watch.who {
             Watched::Everyone => &[],
             Watched::One(key) => std::slice::from_ref(key),
@@ -79,7 +87,7 @@ impl Watcher {
             self.end();
         }
         if self.running.is_none() {
-            match Running::start(setup, tables) {
+            match Running::start(setup, maps) {
                 Ok(running) => self.running = Some(running),
                 Err(reason) => self.refusal = Some(reason),
             }
@@ -89,9 +97,14 @@ impl Watcher {
         }
     }
 
-    /// What was taken since the reading before. `tasks`: the processes alive, ascending by key; whoever is not among them is no
-    /// longer watched.
+    /// What was taken since the reading before, by native frames alone. `tasks`: the processes alive, ascending by key; whoever is not
+    /// among them is no longer watched.
     pub fn read(&mut self, tasks: &[Task]) -> Vec<StackCount> {
+        self.take(tasks).into_iter().map(Folded::native).collect()
+    }
+
+    /// The same with Python frames, not yet named.
+    pub(super) fn take(&mut self, tasks: &[Task]) -> Vec<Folded> {
         let Some(running) = &mut self.running else { return Vec::new() };
         running.drain();
         let counts = running.take();
@@ -153,8 +166,8 @@ fn cost(probe: Probe) -> &'static str {
 }
 
 impl Running {
-    fn start(setup: Setup, tables: Option<&TableMaps>) -> Result<Running, String> {
-        let attached = load::attach(setup, tables)?;
+    fn start(setup: Setup, maps: Option<&WalkMaps>) -> Result<Running, String> {
+        let attached = load::attach(setup, maps)?;
         let sink = Rc::new(RefCell::new(Sink::default()));
         let to = Rc::clone(&sink);
         let add = move |record: &[u8]| {
@@ -178,11 +191,11 @@ impl Running {
         let _ = self.ring.consume();
     }
 
-    fn take(&mut self) -> Vec<StackCount> {
+    fn take(&mut self) -> Vec<Folded> {
         let now = rustix::time::clock_gettime(ClockId::Monotonic);
         let Sink { away, fold } = &mut *self.sink.borrow_mut();
         away.tell(now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64, fold);
-        fold.take().into_iter().map(|folded| folded.count).collect()
+        fold.take()
     }
 
     /// A process that was just born is in the kernel's map, but not yet among `tasks`: only who is missing twice is dead.

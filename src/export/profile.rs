@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::stacks::{Measure, Naming, Stack, Unit, part_of, remark_on};
+use crate::model::stacks::{Measure, Naming, Stack, Unit, part_of, remark_on, remark_on_waker};
 use crate::sample::{ProcKey, StackQuality, Weight, printable};
 use crate::symbols::{Frame, FrameKind};
 
@@ -51,16 +51,14 @@ pub struct ProfileStack {
 }
 
 impl ProfileStack {
-    /// Names the addresses of a stack.
+    /// Names the addresses of a stack. Who ended a wait follows its frames as one more, and then the frames of that.
     pub fn new(stack: &Stack, (count, value): (u64, u64), container: Option<String>, names: &impl Naming) -> ProfileStack {
-        let user = stack.user.iter().rev().map(|&address| (address, names.user(stack.key, address), FrameKind::Native));
-        let kernel = stack.kernel.iter().rev().map(|&address| (address, names.kernel(address), FrameKind::Kernel));
         let mut frames = Vec::new();
-        for (address, found, kind) in user.chain(kernel) {
-            match found.filter(|found| !found.is_empty()) {
-                Some(inlined) => frames.extend(inlined.iter().rev().cloned()),
-                None => frames.push(Frame { function: None, module: "[unknown]".into(), offset: address, kind, source: None }),
-            }
+        add_frames(&mut frames, stack.key, &stack.user, &stack.kernel, names);
+        if let Some(waker) = stack.waker.as_deref() {
+            let remark = Some(remark_on_waker(waker));
+            frames.push(Frame { function: remark, module: String::new(), offset: 0, kind: FrameKind::Native, source: None });
+            add_frames(&mut frames, waker.key, &waker.user, &waker.kernel, names);
         }
         ProfileStack {
             key: stack.key,
@@ -119,6 +117,18 @@ impl Profile {
             *sum = sum.saturating_add(stack.value);
         }
         paths
+    }
+}
+
+/// Adds the frames of a stack, outermost first.
+fn add_frames(frames: &mut Vec<Frame>, key: ProcKey, user: &[u64], kernel: &[u64], names: &impl Naming) {
+    let user = user.iter().rev().map(|&address| (address, names.user(key, address), FrameKind::Native));
+    let kernel = kernel.iter().rev().map(|&address| (address, names.kernel(address), FrameKind::Kernel));
+    for (address, found, kind) in user.chain(kernel) {
+        match found.filter(|found| !found.is_empty()) {
+            Some(inlined) => frames.extend(inlined.iter().rev().cloned()),
+            None => frames.push(Frame { function: None, module: "[unknown]".into(), offset: address, kind, source: None }),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub use frames::Naming;
 pub use history::{Sampled, StackHistory};
 pub use hottest::{HotFunction, Hottest};
 pub use label::Label;
-pub(crate) use label::{part_of, remark_on};
+pub(crate) use label::{part_of, remark_on, remark_on_waker};
 pub use measure::{Measure, Unit};
 pub use node::{Node, NodeId};
 pub use scope::Scope;

@@ -109,12 +109,17 @@ impl Members {
         matches!(self.whose, Whose::Pid(_)).then(|| self.keys.iter().next().copied()).flatten()
     }
 
+    /// Those of them that live; none where all processes are wanted.
+    pub(super) fn living(&self, sample: &Sample) -> Vec<ProcKey> {
+        sample.tasks.iter().map(|task| task.key).filter(|key| self.keys.contains(key)).collect()
+    }
+
     /// Those of them that live, for a probe.
     pub(super) fn watched(&self, sample: &Sample) -> Watched {
         match self.whose {
             Whose::Everyone => Watched::Everyone,
             Whose::Pid(_) => Watched::One(self.only().unwrap_or_default()),
-            _ => Watched::Family(sample.tasks.iter().map(|task| task.key).filter(|key| self.has(*key)).collect::<Arc<[_]>>()),
+            _ => Watched::Family(Arc::from(self.living(sample))),
         }
     }
 

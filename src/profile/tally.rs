@@ -1,12 +1,13 @@
 //! Equal stacks of the whole span, each once.
 
 use std::collections::hash_map::Entry;
-use std::mem::{size_of, size_of_val};
+use std::mem::size_of;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use crate::model::stacks::{Measure, Missing, Naming, Stack};
-use crate::sample::{Comm, ProcKey, Sample, StackCount};
+use crate::sample::{Comm, ProcKey, Sample, StackCount, Waker};
 
 /// Bytes that stacks may take: some hundred thousand distinct ones.
 const BYTES_MAX: usize = 128 << 20;
@@ -21,14 +22,22 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Adds those records of a sample that are of the measure and of a process that `is_wanted`.
-    pub(super) fn add(&mut self, sample: &Sample, measure: Measure, names: &impl Naming, is_wanted: impl Fn(ProcKey) -> bool) {
+    /// Adds those records of a sample that are of the measure and of a process that `is_wanted`, with or without who ended a wait.
+    pub(super) fn add(
+        &mut self,
+        sample: &Sample,
+        measure: Measure,
+        wakers: bool,
+        names: &impl Naming,
+        is_wanted: impl Fn(ProcKey) -> bool,
+    ) {
         for count in sample.stacks.counts.iter().filter(|c| Measure::of(c.weight) == measure && is_wanted(c.key)) {
-            self.add_one(count, process_of(sample, count), names);
+            let waker = count.waker.clone().filter(|_| wakers);
+            self.add_one(count, process_of(sample, count), waker, names);
         }
     }
 
-    fn add_one(&mut self, count: &StackCount, process: Comm, names: &impl Naming) {
+    fn add_one(&mut self, count: &StackCount, process: Comm, waker: Option<Arc<Waker>>, names: &impl Naming) {
         let stack = Stack {
             key: count.key,
             tid: count.tid,
@@ -38,8 +47,10 @@ impl Tally {
             kernel: count.kernel.clone(),
             user: count.user.clone(),
             quality: count.quality,
+            waker,
         };
-        let bytes = size_of::<(Stack, u64, u64)>() + size_of_val(&*stack.user) + size_of_val(&*stack.kernel);
+        let wakers = stack.waker.is_some();
+        let bytes = size_of::<(Stack, u64, u64)>() + stack.bytes();
         let is_full = self.bytes + bytes > BYTES_MAX;
         let sums = match self.stacks.entry(stack) {
             Entry::Occupied(known) => known.into_mut(),
@@ -53,10 +64,13 @@ impl Tally {
             }
         };
         *sums = (sums.0 + u64::from(count.count), sums.1.saturating_add(count.value));
-        let user = count.user.iter().filter(|&&a| names.user(count.key, a).is_none()).map(|&a| (Some(count.key), a));
-        let kernel = count.kernel.iter().filter(|&&a| names.kernel(a).is_none()).map(|&a| (None, a));
-        for place in user.chain(kernel) {
-            *self.unnamed.entry(place).or_default() += u64::from(count.count);
+        let woken = count.waker.iter().filter(|_| wakers).map(|w| (w.key, &w.user, &w.kernel));
+        for (key, user, kernel) in woken.chain([(count.key, &count.user, &count.kernel)]) {
+            let user = user.iter().filter(|&&a| names.user(key, a).is_none()).map(|&a| (Some(key), a));
+            let kernel = kernel.iter().filter(|&&a| names.kernel(a).is_none()).map(|&a| (None, a));
+            for place in user.chain(kernel) {
+                *self.unnamed.entry(place).or_default() += u64::from(count.count).max(1);
+            }
         }
     }
 
@@ -71,7 +85,7 @@ impl Tally {
         missing
     }
 
-    /// Events so far.
+    /// Waits that are over, or other events, so far.
     pub(super) fn count(&self) -> u64 {
         self.stacks.values().map(|(count, _)| count).sum()
     }

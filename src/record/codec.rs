@@ -151,6 +151,7 @@ mod tests {
             kernel: Arc::from([u64::MAX, 1]),
             user: Arc::from([]),
             quality: StackQuality::Deep,
+            waker: Some(Arc::new(Waker { key, comm: task.comm, user: Arc::from([5]), ..Waker::default() })),
         };
         let health = [Health::Live, Health::Standby, Health::Degraded { reason: "a".into() }, Health::Off { reason: "b".into() }];
         let status = Domain::ALL.into_iter().zip(health);

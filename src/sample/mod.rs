@@ -26,7 +26,7 @@ pub use health::{Domain, DomainStatus, Health};
 pub use list::TaskList;
 pub use machine::{CpuTimes, Machine, MachineMemory, Pressure};
 pub use socket::{Protocol, Socket, TcpInfo};
-pub use stack::{INTERPRETED, InterpretedFrame, Origin, StackCount, StackQuality, Stacks, Weight};
+pub use stack::{INTERPRETED, InterpretedFrame, Origin, StackCount, StackQuality, Stacks, Waker, Weight};
 pub use talk::{Command, Details, Probe, Update, Wants, Watch, Watched};
 pub use task::{Exit, Memory, ProcKey, Task, Thread};
 pub use text::{Comm, printable};

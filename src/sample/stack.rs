@@ -77,6 +77,25 @@ pub struct StackCount {
     pub user: Arc<[u64]>,
     /// Whether `user` is whole.
     pub quality: StackQuality,
+    /// Who ended a wait, where that is known.
+    pub waker: Option<Arc<Waker>>,
+}
+
+/// Who woke a thread, and what it was doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Waker {
+    /// Its process; pid 0 for an interrupt that met nobody in a system call.
+    pub key: ProcKey,
+    /// Which thread.
+    pub tid: u32,
+    /// The thread's name.
+    pub comm: Comm,
+    /// An interrupt did it; if there is a thread, during a system call of that, which may have caused it (packets over loopback).
+    pub interrupt: bool,
+    /// As of [`StackCount::kernel`]; of an interrupt its own part alone.
+    pub kernel: Arc<[u64]>,
+    /// As of [`StackCount::user`], without interpreted code.
+    pub user: Arc<[u64]>,
 }
 
 /// No program has code in this half of the address space: a user "address" from here on stands for a line of interpreted code.

@@ -83,6 +83,8 @@ pub enum Command {
     Want(Wants),
     /// The probe that is to be at work; `None` ends it.
     Watch(Option<Watch>),
+    /// Stacks of these are about to be looked at: what their walks need comes before that of others. Answered by [`Update::Ready`].
+    Prepare(Vec<ProcKey>),
     /// Read the details of these; answered by [`Update::Details`] without waiting for the tick. Already known ones are answered again.
     Details(Vec<ProcKey>),
     /// Look at a process closely; answered by [`Update::Inspected`]. `None` = nobody is looked at any more.
@@ -105,6 +107,8 @@ pub enum Update {
     /// What was found about a process; `None` where it is gone, or belongs to another machine or time. It may come in two parts: first
     /// without what has to wait for the lock of its memory.
     Inspected(ProcKey, Option<Arc<Inspection>>),
+    /// What [`Command::Prepare`] asked for is there, or is not to be had.
+    Ready,
     /// The source ended (a replay ran out), or failed for good.
     End(Option<String>),
 }

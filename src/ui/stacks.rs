@@ -65,6 +65,9 @@ fn draw_header(buf: &mut Buffer, area: Rect, view: &StacksView) {
     if view.by_thread() {
         facts.push((1, "by thread".into()));
     }
+    if view.shows_wakers() {
+        facts.push((1, "with wakers".into()));
+    }
     if view.measure() == Measure::OnCpu {
         facts.push((3, format!("{} Hz", summary.hz)));
     }

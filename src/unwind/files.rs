@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::{Duration, Instant};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::arena::{Arena, Words};
 use super::elf::{self, Elf};
@@ -13,8 +13,8 @@ use super::rule::{Arch, Rules};
 use super::table::{self, NoTable, Table};
 use crate::symbols::process::FileId;
 
-/// After this time a table that found no room is tried again.
-const RETRY: Duration = Duration::from_secs(30);
+/// After this time a table that found no room is tried again, if there may be some by then.
+const RETRY: Duration = Duration::from_secs(5);
 /// What was used within this time keeps its place.
 pub(super) const HOT: Duration = Duration::from_secs(10);
 
@@ -56,10 +56,10 @@ impl Files {
         self.numbers.get(&id).copied()
     }
 
-    /// Whether building the table would now be worth while; `large` ones may be built.
-    pub(super) fn wants_table(&self, number: FileNumber, large: bool, now: Instant) -> bool {
+    /// Whether building the table would now be worth while; `large` ones may be built, and others may make room.
+    pub(super) fn wants_table(&self, number: FileNumber, large: bool, may_have_room: impl Fn() -> bool, now: Instant) -> bool {
         self.known.get(&number).is_some_and(|known| match known.table {
-            Err(NoTable::NoRoom) => now.duration_since(known.tried) > RETRY,
+            Err(NoTable::NoRoom) => now.duration_since(known.tried) > RETRY && may_have_room(),
             Err(NoTable::Later) => large,
             Err(NoTable::Nothing) | Ok(_) => false,
         })
@@ -90,15 +90,24 @@ impl Files {
         }
     }
 
+    /// As if these alone were used and tried since then.
+    #[cfg(test)]
+    pub(super) fn age_all_but(&mut self, used: &[FileNumber], since: Instant) {
+        for (_, known) in self.known.iter_mut().filter(|(number, _)| !used.contains(number)) {
+            (known.used, known.tried) = (since, since);
+        }
+    }
+
     /// Whether a table was refused for want of room.
     pub(super) fn lacks_room(&self, number: FileNumber) -> bool {
         self.known.get(&number).is_some_and(|k| matches!(k.table, Err(NoTable::NoRoom)))
     }
 
-    /// The file that was not used for longest, unless all were lately.
-    pub(super) fn coldest(&self, now: Instant) -> Option<FileNumber> {
-        let held = self.known.iter().filter(|(_, k)| k.table.is_ok() && now.duration_since(k.used) > HOT);
-        held.min_by_key(|(_, k)| k.used).map(|(number, _)| *number)
+    /// The file with a table that was not used for longest, of those that are not `mapped` or were not used lately.
+    pub(super) fn coldest(&self, mapped: &FxHashSet<FileNumber>, now: Instant) -> Option<FileNumber> {
+        let is_cold = |number: &FileNumber, known: &Known| !mapped.contains(number) || now.duration_since(known.used) > HOT;
+        let cold = self.known.iter().filter(|(number, known)| known.table.is_ok() && is_cold(number, known));
+        cold.min_by_key(|(number, known)| (mapped.contains(number), known.used)).map(|(number, _)| *number)
     }
 
     /// Files that were not used for so long.

@@ -17,6 +17,9 @@ pub(super) enum Arch {
     Aarch64,
 }
 
+/// Where vfork() of x86_64 keeps its return address, which the kernel half knows of the innermost frame.
+const RDI: Register = Register(5);
+
 impl Arch {
     /// The one this program, and so the kernel, was built for.
     pub(super) const HERE: Arch = if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 };
@@ -80,6 +83,7 @@ fn told(row: &UnwindTableRow<usize>, section: &EhFrame<Reader<'_>>, arch: Arch) 
     let ra = match row.register(arch.ra()) {
         Some(RegisterRule::Offset(at)) => Some(i32::try_from(at).ok()?),
         None | Some(RegisterRule::SameValue) if arch == Arch::Aarch64 => None,
+        Some(RegisterRule::Register(register)) if arch == Arch::X86_64 && register == RDI => None,
         _ => return None,
     };
     Some(Rule { base, fp, ra, add: i16::try_from(add).ok()?, cfa: i32::try_from(cfa).ok()? })

@@ -37,6 +37,10 @@ pub(super) struct Store<K> {
     work_bytes: u64,
     /// Sections of more bytes are left for later, at the moment.
     large_bytes: u64,
+    /// Files of the process that is being looked at, as far as they were.
+    held: Vec<FileNumber>,
+    /// Tables given up to make room.
+    evicted: u64,
 }
 
 /// Sections of more bytes take long: from 100,000 rows on.
@@ -49,6 +53,13 @@ struct Proc {
     /// Start, inode and file of each mapping, so that files need not be opened again.
     files: Vec<(u64, u64, FileNumber)>,
     seen: Instant,
+}
+
+impl Proc {
+    /// It was not sampled lately.
+    fn is_cold(&self, now: Instant) -> bool {
+        now.duration_since(self.seen) > HOT
+    }
 }
 
 /// How a look at a process ended.
@@ -74,6 +85,8 @@ impl<K: Kernel> Store<K> {
             procs: FxHashMap::default(),
             work_bytes: table_bytes,
             large_bytes: LARGE_BYTES,
+            held: Vec::new(),
+            evicted: 0,
         }
     }
 
@@ -95,6 +108,7 @@ impl<K: Kernel> Store<K> {
         if looked == Looked::Failed {
             self.forget(key);
         }
+        self.held.clear();
         self.kernel.rest();
         looked
     }
@@ -126,6 +140,8 @@ impl<K: Kernel> Store<K> {
         let mut files = Vec::new();
         for mapping in mappings {
             if let Some(file) = self.file_of(process, mapping) {
+                self.files.touch(file, Instant::now());
+                self.held.push(file);
                 files.push((mapping.start, mapping.inode, file));
             }
         }
@@ -160,7 +176,14 @@ impl<K: Kernel> Store<K> {
     }
 
     fn wants_table(&self, number: FileNumber, now: Instant) -> bool {
-        self.files.wants_table(number, self.large_bytes > LARGE_BYTES, now)
+        let may_have_room = || self.files.coldest(&self.mapped(), now).is_some();
+        self.files.wants_table(number, self.large_bytes > LARGE_BYTES, may_have_room, now)
+    }
+
+    /// Files that known processes map, and the one that is being looked at.
+    fn mapped(&self) -> FxHashSet<FileNumber> {
+        let known = self.procs.values().flat_map(|known| &known.files).map(|(_, _, file)| *file);
+        known.chain(self.vdso).chain(self.held.iter().copied()).collect()
     }
 
     /// Builds a table, if need be in place of those that were not used for long.
@@ -191,16 +214,17 @@ impl<K: Kernel> Store<K> {
         self.files.add(file, id, &mut site)
     }
 
-    /// Drops processes that were not sampled lately, or else so many of the tables that were not used for longest, and those who use
-    /// them; false where all were lately.
+    /// Drops processes that were not sampled lately, and so many of the tables that were not used for longest, first those that
+    /// nobody maps any more, and those who use them; false where all were used lately.
     fn make_room(&mut self, tables: u32) -> bool {
-        let mut dropped = self.forget_all(|known| known.seen.elapsed() > HOT);
-        let tables = if dropped { 0 } else { tables };
+        let now = Instant::now();
+        let mut dropped = self.forget_all(|known| known.is_cold(now));
         for _ in 0..tables {
-            let Some(file) = self.files.coldest(Instant::now()) else { break };
+            let Some(file) = self.files.coldest(&self.mapped(), now) else { break };
             self.forget_all(|known| known.files.iter().any(|(_, _, f)| *f == file));
             self.vdso.take_if(|vdso| *vdso == file);
             self.files.remove(file, &mut self.arena);
+            self.evicted += 1;
             dropped = true;
         }
         if dropped {
@@ -275,7 +299,7 @@ impl<K: Kernel> Store<K> {
                 self.forget(key);
             }
         }
-        let mapped: FxHashSet<FileNumber> = self.procs.values().flat_map(|p| &p.files).map(|(_, _, file)| *file).chain(self.vdso).collect();
+        let mapped = self.mapped();
         for file in self.files.unused(now, QUIET) {
             if !mapped.contains(&file) {
                 self.files.remove(file, &mut self.arena);
@@ -286,93 +310,10 @@ impl<K: Kernel> Store<K> {
     /// What there is.
     pub(super) fn count(&self) -> Status {
         let (tables, rows, left_out) = self.files.count();
-        Status { processes: self.procs.len(), tables, rows, left_out, table_bytes: self.arena.bytes(), ..Status::default() }
+        let table_bytes = self.arena.bytes();
+        Status { processes: self.procs.len(), tables, rows, left_out, table_bytes, evicted: self.evicted, ..Status::default() }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::arena::tests::Memory;
-    use super::*;
-
-    /// A kernel in ordinary memory.
-    #[derive(Default)]
-    struct Fake {
-        memory: Memory,
-        rules: FxHashMap<u16, Rule>,
-        procs: FxHashMap<u32, Vec<u8>>,
-    }
-
-    impl Words for Fake {
-        fn add_chunk(&mut self, chunk: u32) -> io::Result<()> {
-            self.memory.add_chunk(chunk)
-        }
-
-        fn write(&mut self, at: u32, words: &[u32]) -> io::Result<()> {
-            self.memory.write(at, words)
-        }
-    }
-
-    impl Kernel for Fake {
-        fn set_rule(&mut self, number: u16, rule: &Rule) -> io::Result<()> {
-            self.rules.insert(number, *rule);
-            Ok(())
-        }
-
-        fn set_proc(&mut self, tgid: u32, value: &[u8]) -> io::Result<()> {
-            self.procs.insert(tgid, value.to_vec());
-            Ok(())
-        }
-
-        fn drop_proc(&mut self, tgid: u32) {
-            self.procs.remove(&tgid);
-        }
-
-        fn rest(&mut self) {}
-    }
-
-    fn own_key() -> ProcKey {
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-        let ticks: u64 = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap();
-        ProcKey { pid: std::process::id(), start_ns: ticks * 10_000_000 }
-    }
-
-    #[test]
-    fn a_process_is_known_with_its_code_until_it_is_forgotten() {
-        let mut store = Store::new(Fake::default(), 64 << 20);
-        let key = own_key();
-        assert_eq!(store.look(key, false), Looked::Changed);
-        while store.has_more(key) {
-            assert_eq!(store.look(key, true), Looked::Changed);
-        }
-        assert_eq!(store.look(key, false), Looked::Same);
-        let here = own_key as fn() -> ProcKey as usize as u64;
-        let entry = store.procs[&key].entries.iter().find(|e| (e.start..e.end).contains(&here)).unwrap();
-        assert_eq!(entry.kind, Kind::Table);
-        let page = entry.pages_at as usize + ((here - entry.bias) / 2048 * 2) as usize;
-        assert!(store.kernel.memory.0[page + 1] > 0, "the page of a function has rows");
-        assert!(store.kernel.procs[&key.pid].starts_with(&key.start_ns.to_ne_bytes()));
-        let status = store.count();
-        assert!(status.processes == 1 && status.tables > 2 && status.rows > 10_000 && status.left_out == 0, "{status:?}");
-        store.forget(key);
-        assert!(store.kernel.procs.is_empty());
-        store.sweep(Instant::now() + Duration::from_secs(100));
-        assert_eq!(store.count().tables, 1, "all but the vDSO's");
-    }
-
-    #[test]
-    fn what_finds_no_room_is_told() {
-        let mut store = Store::new(Fake::default(), 256 << 10);
-        let key = own_key();
-        store.look(key, true);
-        let status = store.count();
-        assert!(status.left_out > 0 && status.table_bytes == 256 << 10, "{status:?}");
-    }
-
-    #[test]
-    fn the_dead_are_not_known() {
-        let mut store = Store::new(Fake::default(), 1 << 20);
-        assert_eq!(store.look(ProcKey { pid: u32::MAX, start_ns: 1 }, false), Looked::Failed);
-        assert_eq!(store.count().processes, 0);
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! The thread that keeps the tables: the hottest process first, never more often than it is worth.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,8 @@ pub struct Status {
     pub table_bytes: u64,
     /// Files whose table found no room.
     pub left_out: usize,
+    /// Tables given up since the start to make room for others.
+    pub evicted: u64,
     /// CPU time that it took, ns.
     pub cpu_ns: u64,
 }
@@ -59,6 +62,13 @@ pub struct Status {
 enum Message {
     Sampled(Vec<Sampled>),
     Gone(Vec<ProcKey>),
+    Prepare(Awaited),
+}
+
+/// Processes whose tables somebody waits for, and what is dropped once they are there.
+struct Awaited {
+    keys: Vec<ProcKey>,
+    _done: Box<dyn Send>,
 }
 
 /// The thread's handle; it ends when the last is dropped.
@@ -93,6 +103,13 @@ impl Unwinder {
         }
     }
 
+    /// Makes the tables of these before those of others, the last first; then `done` is dropped. Never waits; what the thread cannot
+    /// take now is dropped at once, and will be made when the processes are sampled.
+    pub fn prepare(&self, mut processes: Vec<ProcKey>, done: impl Send + 'static) {
+        processes.truncate(AWAITED_MAX);
+        let _ = self.messages.try_send(Message::Prepare(Awaited { keys: processes, _done: Box::new(done) }));
+    }
+
     /// Tells which processes exited; those it misses it finds out by itself.
     pub fn gone(&self, processes: Vec<ProcKey>) {
         if !processes.is_empty() {
@@ -106,6 +123,10 @@ impl Unwinder {
     }
 }
 
+/// Processes that one wait may be for.
+const AWAITED_MAX: usize = 1024;
+/// Looks at one process until all its tables are there: each look builds one of those that take long.
+const AWAITED_LOOKS: u32 = 64;
 /// Looks at processes in this time; more wait.
 const SPAN: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 32;
@@ -113,7 +134,7 @@ const LOOKS: u32 = 32;
 const WAIT_MIN: Duration = Duration::from_millis(100);
 const WAIT_MAX: Duration = Duration::from_secs(60);
 /// At most so long where walks say what they lack: it may have come only now, however often there was nothing new before.
-const WAIT_LACK: Duration = Duration::from_secs(2);
+const WAIT_LACK: Duration = Duration::from_secs(1);
 /// A process whose walks end early for no known reason may have other mappings now.
 const WAIT_CUT: Duration = Duration::from_secs(5);
 /// How often exited processes are looked for.
@@ -125,6 +146,7 @@ struct Worker<K> {
     /// Processes that lack large tables, and their samples since.
     large: FxHashMap<ProcKey, u32>,
     looked: FxHashMap<ProcKey, (Instant, Duration)>,
+    awaited: VecDeque<Awaited>,
     swept: Instant,
     span: (Instant, u32),
     status: Arc<Mutex<Status>>,
@@ -138,6 +160,7 @@ impl<K: Kernel> Worker<K> {
             wanted: FxHashMap::default(),
             large: FxHashMap::default(),
             looked: FxHashMap::default(),
+            awaited: VecDeque::new(),
             swept: now,
             span: (now, 0),
             status,
@@ -147,6 +170,7 @@ impl<K: Kernel> Worker<K> {
     fn run(mut self, inbox: &Receiver<Message>) {
         loop {
             let next = match (self.wanted.is_empty(), self.large.is_empty()) {
+                _ if !self.awaited.is_empty() => inbox.recv_timeout(Duration::ZERO),
                 (true, true) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 (true, false) => inbox.recv_timeout(Duration::ZERO),
                 (false, _) => inbox.recv_timeout(Duration::from_millis(20)),
@@ -159,12 +183,31 @@ impl<K: Kernel> Worker<K> {
             while let Ok(message) = inbox.try_recv() {
                 self.hear(message);
             }
-            self.work(Instant::now());
+            match self.awaited.pop_front() {
+                Some(awaited) => self.prepare(awaited),
+                None => self.work(Instant::now()),
+            }
         }
+    }
+
+    /// Makes the tables of one process that is waited for, and puts the rest in line again, so that news are heard between two.
+    fn prepare(&mut self, mut awaited: Awaited) {
+        let Some(key) = awaited.keys.pop() else { return };
+        self.wanted.remove(&key);
+        self.look(key, false);
+        for _ in 0..AWAITED_LOOKS {
+            if !self.store.has_more(key) {
+                break;
+            }
+            self.look(key, true);
+        }
+        self.tell();
+        self.awaited.push_front(awaited);
     }
 
     fn hear(&mut self, message: Message) {
         match message {
+            Message::Prepare(awaited) => self.awaited.push_back(awaited),
             Message::Sampled(processes) => processes.into_iter().for_each(|sampled| self.want(sampled)),
             Message::Gone(keys) => keys.into_iter().for_each(|key| {
                 self.store.forget(key);
@@ -220,7 +263,7 @@ impl<K: Kernel> Worker<K> {
     fn look(&mut self, key: ProcKey, large: bool) {
         let before = self.looked.get(&key).map_or(WAIT_MIN, |(_, wait)| *wait);
         let wait = match self.store.look(key, large) {
-            Looked::Changed => (before / 2).max(WAIT_MIN),
+            Looked::Changed => WAIT_MIN,
             Looked::Same | Looked::Failed => (before * 2).min(WAIT_MAX),
         };
         self.looked.insert(key, (Instant::now(), wait));

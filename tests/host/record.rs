@@ -30,6 +30,7 @@ fn what_the_host_said_plays_again_through_the_collector() {
             Update::Sample(played) => seen.0 = Some(played),
             Update::Details(answer) => seen.1 = Some(answer),
             Update::Inspected(..) => panic!("nobody asked"),
+            Update::Ready => {}
             Update::End(error) => {
                 assert_eq!(error, None);
                 break;

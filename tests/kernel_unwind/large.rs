@@ -1,5 +1,7 @@
 //! Large programs as Debian ships them, which script/bootstrap does not install: `script/test` leaves them out but with `EBTOP_LONG` set.
 
+mod evict;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -52,6 +54,32 @@ fn nginx() {
     let asker = std::thread::spawn(move || ask_until_closed(port));
     watch_child(child, SECONDS).assert_complete("nginx");
     assert!(asker.join().unwrap() > 1000, "requests answered");
+}
+
+/// A backend by itself, which the server would fork for a connection.
+#[test]
+#[ignore = "root"]
+fn postgres() {
+    const QUERY: &str = "SELECT count(*), sum(a * b % 7) FROM generate_series(1, 3000) a, generate_series(1, 100000) b GROUP BY a % 10;\n";
+    let folder = std::fs::read_dir("/usr/lib/postgresql").unwrap().map(|version| version.unwrap().path().join("bin")).max().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let as_postgres = |program: &str, args: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(folder.join(program)).args(args);
+        command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    assert!(Command::new("chown").arg("postgres:").arg(dir.path()).status().unwrap().success());
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    assert!(as_postgres("initdb", &["-N", "-A", "trust", "-D", data]).status().unwrap().success());
+    // What LLVM writes at run time has neither tables that others can read nor frame pointers.
+    let mut backend = as_postgres("postgres", &["--single", "-c", "jit=off", "-D", data, "postgres"]);
+    let mut child = backend.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.as_ref().unwrap().write_all(QUERY.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "the backend ended");
+    watch_child(child, SECONDS).assert_complete("postgres");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ebtop::collect::stacks::Stacks;
-use ebtop::sample::{Origin, ProcKey, StackCount, StackQuality};
+use ebtop::collect::watch::Watcher;
+use ebtop::sample::{INTERPRETED, Origin, Probe, ProcKey, StackCount, StackQuality, Task, Watch, Watched as Who};
 use ebtop::symbols::{Request, spawn};
 
 /// Two seconds of samples are enough to tell 98 % from 97, three to know a share within 3 points.
@@ -17,6 +18,8 @@ const WARM: Duration = Duration::from_secs(60);
 pub struct Watched {
     pub counts: Vec<StackCount>,
     pub names: HashMap<u64, String>,
+    /// Module of addresses that no symbol covers.
+    pub nameless: HashMap<u64, String>,
     pub printed: String,
 }
 
@@ -45,7 +48,7 @@ pub fn watch_child(mut child: Child, seconds: f64) -> Watched {
     let since_first = |at: Option<Instant>| at.zip(first).map(|(at, first)| at - first);
     println!("{:?} from the first sample to a whole stack, {:?} to all", since_first(whole), since_first(Some(Instant::now())));
     let (requests, answers) = spawn(Origin::Here);
-    let (mut counts, mut names) = (Vec::<StackCount>::new(), HashMap::new());
+    let (mut counts, mut names, mut nameless) = (Vec::<StackCount>::new(), HashMap::new(), HashMap::new());
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     let mut exited = false;
     while !exited && Instant::now() < end {
@@ -55,12 +58,15 @@ pub fn watch_child(mut child: Child, seconds: f64) -> Watched {
         let mut request =
             Request { key: new.first().map_or(ProcKey::default(), |c| c.key), user: vec![], kernel: vec![], ..Request::default() };
         for stack in &new {
-            request.user.extend(stack.user.iter().filter(|a| !names.contains_key(*a)));
+            request.user.extend(stack.user.iter().filter(|a| **a < INTERPRETED && !names.contains_key(*a)));
         }
         requests.send(request).unwrap();
         for (address, frames) in answers.recv().unwrap().user {
-            if let Some(name) = frames.iter().find_map(|f| f.function.clone()) {
-                names.insert(address, name);
+            match frames.iter().find_map(|f| f.function.clone()) {
+                Some(name) => drop(names.insert(address, name)),
+                None => {
+                    drop(nameless.insert(address, frames.first().map_or("nowhere".into(), |f| format!("{}+{:#x}", f.module, f.offset))))
+                }
             }
         }
         counts.extend(new);
@@ -69,7 +75,42 @@ pub fn watch_child(mut child: Child, seconds: f64) -> Watched {
         child.kill().unwrap();
     }
     let printed = String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned();
-    Watched { counts, names, printed }
+    Watched { counts, names, nameless, printed }
+}
+
+/// What a running process waits for, in two seconds.
+pub fn off_cpu(pid: u32) -> Watched {
+    let mut stacks = Stacks::open(HZ).unwrap();
+    let key = ProcKey { pid, start_ns: start_ns(pid) };
+    let (done, is_done) = crossbeam_channel::bounded::<()>(0);
+    stacks.prepare(vec![key], done);
+    assert!(is_done.recv_timeout(WARM).is_err(), "it is dropped, nothing is sent");
+    let mut watcher = Watcher::default();
+    watcher.want(Some(Watch { probe: Probe::OffCpu, who: Who::One(key) }), Some(stacks.walk_maps()));
+    let mut counts = Vec::new();
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(100));
+        counts.extend(watcher.read(&[Task { key, ..Task::default() }]));
+    }
+    let (requests, answers) = spawn(Origin::Here);
+    let user = counts.iter().flat_map(|c| c.user.iter().copied()).collect();
+    requests.send(Request { key, user, ..Request::default() }).unwrap();
+    let named = answers.recv().unwrap().user.into_iter();
+    let names = named.filter_map(|(address, frames)| Some((address, frames.into_iter().find_map(|f| f.function)?))).collect();
+    Watched { counts, names, nameless: HashMap::new(), printed: String::new() }
+}
+
+/// As exact as the kernel knows it.
+fn start_ns(pid: u32) -> u64 {
+    let mut stacks = Stacks::open(HZ).unwrap();
+    let begin = Instant::now();
+    loop {
+        assert!(begin.elapsed() < WARM, "it was never met");
+        std::thread::sleep(Duration::from_millis(50));
+        if let Some(count) = stacks.read().counts.iter().find(|count| count.key.pid == pid) {
+            return count.key.start_ns;
+        }
+    }
 }
 
 impl Watched {
@@ -102,6 +143,26 @@ impl Watched {
         stack.user.iter().map(|a| self.names.get(a).map_or("", String::as_str)).collect()
     }
 
+    /// Percent of the frames of whole stacks that lie nowhere, and of those in a module but in no symbol; the latter by place, most
+    /// first.
+    pub fn nameless(&self) -> (f64, f64, Vec<(usize, &str)>) {
+        let whole = || self.in_user_mode().filter(|c| c.quality == StackQuality::Complete);
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for count in whole() {
+            for place in count.user.iter().filter_map(|a| self.nameless.get(a)) {
+                *places.entry(place).or_default() += count.count as usize;
+            }
+        }
+        let all: usize = whole().map(|c| c.user.len() * c.count as usize).sum();
+        let pct = |frames: usize| frames as f64 * 100.0 / all.max(1) as f64;
+        let nowhere: usize = places.iter().filter(|(place, _)| place.starts_with("[unknown]")).map(|(_, n)| n).sum();
+        let total: usize = places.values().sum();
+        let mut places: Vec<_> = places.into_iter().map(|(place, n)| (n, place)).collect();
+        places.sort_unstable_by(|a, b| b.cmp(a));
+        places.truncate(12);
+        (pct(nowhere), pct(total - nowhere), places)
+    }
+
     /// How the stacks ended, for a failed test.
     pub fn report(&self) -> String {
         let mut by_quality: HashMap<StackQuality, (u32, &StackCount)> = HashMap::new();
@@ -123,6 +184,9 @@ impl Watched {
         if complete < 100.0 {
             println!("{}", self.report());
         }
+        let (nowhere, without_symbol, places) = self.nameless();
+        println!("{what}: {nowhere:.2} % of frames lie nowhere, {without_symbol:.2} % in no symbol: {places:?}");
+        assert!(nowhere < 1.0, "{what}: {nowhere} % of frames lie nowhere");
         assert!(self.samples() > 80, "{what}: only {} samples", self.samples());
         assert!(complete >= 98.0, "{what}: {complete} % complete");
     }

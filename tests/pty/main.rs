@@ -4,6 +4,7 @@ mod actions;
 mod config;
 mod first_minutes;
 mod hostile;
+mod naming;
 mod restore;
 mod rights;
 mod session;

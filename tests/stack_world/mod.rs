@@ -7,13 +7,14 @@ use std::sync::Arc;
 use ebtop::app::names::Names;
 use ebtop::app::stacks::StacksView;
 use ebtop::model::stacks::{Scope, StackHistory};
-use ebtop::sample::{Comm, Domain, DomainStatus, Health, ProcKey, Sample, StackCount, StackQuality, Stacks, Task};
+use ebtop::sample::{Comm, Domain, DomainStatus, Health, ProcKey, Sample, StackCount, StackQuality, Stacks, Task, Waker, Weight};
 use ebtop::symbols::{Answer, Frame, FrameKind, Request};
 
 /// Bytes of one made-up function.
 const FUNCTION: u64 = 0x1000;
 
 pub const NGINX: ProcKey = ProcKey { pid: 4112, start_ns: 7 };
+const OTHER: ProcKey = ProcKey { pid: 977, start_ns: 3 };
 
 /// One process and the functions it can be in. `K:` marks kernel functions, `J:` those written at run time, `P:` those of Python, `?` nameless ones;
 /// `outer>inner` is one address in `inner`, inlined into `outer`.
@@ -58,6 +59,26 @@ impl World {
             ..StackCount::default()
         });
         self.stacks.last_mut().unwrap()
+    }
+
+    /// Waits of `NGINX` in `main;poll`: half a second that a thread ends in `main;answer`, 0.3 s that a timer ends, 0.1 s that go on.
+    pub fn add_waits(&mut self) {
+        let ends = [
+            Some((OTHER, "backend", false, "main;answer;K:wake_up", 500_000_000)),
+            Some((ProcKey::default(), "", true, "K:timer", 300_000_000)),
+            None,
+        ];
+        for end in ends {
+            let waker = end.map(|(key, comm, interrupt, stack, _)| {
+                self.add(key, stack, 0);
+                let StackCount { tid, kernel, user, .. } = self.stacks.pop().unwrap();
+                Arc::new(Waker { key, tid, comm: Comm::new(comm.as_bytes()), interrupt, kernel, user })
+            });
+            let wait = self.add(NGINX, "main;poll;K:schedule", u32::from(waker.is_some()));
+            wait.weight = Weight::Sleeping;
+            wait.value = end.map_or(100_000_000, |(.., value)| value);
+            wait.waker = waker;
+        }
     }
 
     /// The same in every world, so that worlds can follow each other in one history.

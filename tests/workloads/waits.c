@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Spends known times off the CPU, takes known faults, moves known bytes: "waits off|faults|net|family".
+ * Spends known times off the CPU, takes known faults, moves known bytes, is woken by somebody known:
+ * "waits off|faults|net|family|wakers".
  * Prints "NAME NUMBER" lines: what it measured itself, ns, faults or bytes by the function it was in.
  * Waits for a line on standard input before it begins, and for the end of input before it ends.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -251,6 +254,95 @@ static void family(void)
 	printf("wait_sleep %lld\n", slept);
 }
 
+static NOINLINE int give(int fd)
+{
+	return syscall(SYS_write, fd, "x", 1) + 1;
+}
+
+static NOINLINE int wake_pipe(int fd)
+{
+	return give(fd) + 1;
+}
+
+static NOINLINE int wait_pipe(int fd)
+{
+	return take(fd) + 1;
+}
+
+static volatile int turn;
+
+static NOINLINE int futex(int what, int value)
+{
+	return syscall(SYS_futex, &turn, what, value, NULL, NULL, 0) + 1;
+}
+
+static NOINLINE int wake_futex(int next)
+{
+	turn = next;
+	return futex(FUTEX_WAKE_PRIVATE, 1) + 1;
+}
+
+static NOINLINE int wait_futex(int before)
+{
+	return futex(FUTEX_WAIT_PRIVATE, before) + 1;
+}
+
+static volatile pid_t futex_waker;
+
+static void *turn_on(void *unused)
+{
+	prctl(PR_SET_NAME, "futex-waker");
+	futex_waker = syscall(SYS_gettid);
+	for (int i = 1; i <= ROUNDS; i++) {
+		nap(2000000);
+		sink += wake_futex(i);
+	}
+	return unused;
+}
+
+/* How often this thread let go of the CPU by itself. */
+static long waits(void)
+{
+	struct rusage used;
+
+	getrusage(RUSAGE_THREAD, &used);
+	return used.ru_nvcsw;
+}
+
+/* Woken by another process through a pipe, then by another thread through a futex; both stay until the end. */
+static void wakers(void)
+{
+	long by_pipe, by_futex;
+	pthread_t thread;
+	pid_t child;
+	int fds[2];
+
+	if (pipe(fds))
+		exit(1);
+	child = fork();
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, "pipe-waker");
+		for (int i = 0; i < ROUNDS; i++) {
+			nap(2000000);
+			sink += wake_pipe(fds[1]);
+		}
+		for (;;)
+			pause();
+	}
+	by_pipe = waits();
+	for (int i = 0; i < ROUNDS; i++)
+		sink += wait_pipe(fds[0]);
+	by_pipe = waits() - by_pipe;
+	if (pthread_create(&thread, NULL, turn_on, NULL))
+		exit(1);
+	by_futex = waits();
+	for (int i = 0; turn < ROUNDS; i = turn)
+		sink += wait_futex(i);
+	by_futex = waits() - by_futex;
+	printf("pipe_waker %d\nfutex_waker %d\nwait_pipe %ld\nwait_futex %ld\n", child, futex_waker, by_pipe, by_futex);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -264,6 +356,8 @@ int main(int argc, char **argv)
 		net();
 	else if (!strcmp(what, "family"))
 		family();
+	else if (!strcmp(what, "wakers"))
+		wakers();
 	else
 		return 2;
 	fflush(stdout);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::compare::Compare;
-use super::{StackMode, StacksView, shape_of};
-use crate::model::stacks::{Label, Measure, NodeId, StackTree};
+use super::{StackMode, StacksView};
+use crate::model::stacks::{Label, Measure, NodeId};
 
 /// Rows of a page step.
 const PAGE: usize = 10;
@@ -40,6 +40,8 @@ pub enum StackAction {
     Callers,
     /// Threads apart, or together.
     Threads,
+    /// Below each wait off the CPU, who ended it; or no longer.
+    Wakers,
     /// Compare with what was sampled before the span; again, no longer.
     Compare,
     /// Compare with what is shown now, from now on.
@@ -85,8 +87,14 @@ impl StacksView {
             StackAction::Callers => self.toggle_callers(),
             StackAction::Threads => {
                 self.by_thread = !self.by_thread;
-                self.tree = StackTree::new(shape_of(&self.scope, self.by_thread));
-                self.stale = true;
+                self.reshape();
+            }
+            StackAction::Wakers => {
+                self.wakers = !self.shows_wakers();
+                if self.wakers {
+                    self.set_measure(Measure::OffCpu);
+                }
+                self.reshape();
             }
             StackAction::Compare => {
                 self.compare = match self.compare {

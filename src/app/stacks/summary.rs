@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::compare::Compare;
 use super::{Names, StacksView};
 use crate::export::profile::{Profile, ProfileStack};
-use crate::model::stacks::{Measure, Scope, StackHistory, StackUse, Window};
+use crate::model::stacks::{Measure, Scope, Stack, StackHistory, StackUse, Window};
 use crate::sample::{Comm, Health, ProcKey, StackQuality};
 
 /// Facts about the samples shown.
@@ -80,7 +80,10 @@ impl StacksView {
     /// The samples in view, with the names known by now; `now_ms`: Unix time of the newest.
     pub fn profile(&self, history: &StackHistory, names: &Names, now_ms: u64) -> Profile {
         let window = history.window(&self.scope, self.measure, self.span.ns());
-        let named = |used: &StackUse<'_>| ProfileStack::new(used.stack, (used.count, used.value), None, names);
+        let named = |used: &StackUse<'_>| {
+            let waker = used.stack.waker.clone().filter(|_| self.shows_wakers());
+            ProfileStack::new(&Stack { waker, ..(**used.stack).clone() }, (used.count, used.value), None, names)
+        };
         let mut stacks: Vec<_> = window.stacks.iter().map(named).collect();
         stacks.sort_by_key(|stack| (stack.key, stack.tid, std::cmp::Reverse(stack.value)));
         Profile {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::python;
-use crate::sample::{Comm, ProcKey, StackCount, StackQuality, Weight};
+use crate::sample::{Comm, ProcKey, StackCount, StackQuality, Waker, Weight};
 use crate::unwind::{Miss, Sampled};
 
 /// Bytes of a record before its frames.
@@ -23,7 +23,8 @@ const SAMPLED_MAX: usize = 4096;
 /// Bookkeeping of one entry, about: the map's slot and the allocation.
 const ENTRY: usize = 64;
 
-/// Samples since the last [`Fold::take`], equal ones together. The key is the record itself from the thread-group id on.
+/// Samples since the last [`Fold::take`], equal ones together. The key is the record itself from the thread-group id on, and that of
+/// who woke the thread behind it.
 #[derive(Default)]
 pub(in crate::collect) struct Fold {
     stacks: FxHashMap<Box<[u8]>, Seen>,
@@ -51,30 +52,46 @@ pub(super) struct PythonFrame {
     pub(super) instruction: u64,
 }
 
+impl Folded {
+    /// With native frames alone.
+    pub(in crate::collect) fn native(self) -> StackCount {
+        self.count
+    }
+}
+
 struct Seen {
     count: u32,
     value: u64,
     comm: Comm,
+    /// Of who woke it.
+    waker: Comm,
     quality: StackQuality,
 }
 
 impl Fold {
     /// Counts one record. One that is malformed, or finds the fold full, is lost.
     pub(in crate::collect) fn add(&mut self, record: &[u8]) {
-        self.add_times(record, 1);
+        self.add_woken(record, 1, None);
     }
 
-    /// Adds the value of a record that stands for so many events; 0 = more of one that was counted before.
-    pub(in crate::collect) fn add_times(&mut self, record: &[u8], times: u32) {
+    /// Adds the value of a record that stands for so many events (0 = for a part of one), and who ended them.
+    pub(in crate::collect) fn add_woken(&mut self, record: &[u8], times: u32, waker: Option<&[u8]>) {
         let Some((comm, value, quality)) = check(record) else {
             self.lost += 1;
             return;
         };
-        let key = &record[UNKEYED..];
+        let (key, waker) = (&record[UNKEYED..], waker.filter(|waker| has_its_length(waker)));
         self.note(key, miss_of(record, quality));
+        let Some(waker) = waker else { return self.count(key, Seen { count: times, value, comm, waker: Comm::default(), quality }) };
+        self.note(&waker[UNKEYED..], miss_of(waker, quality_of(waker)));
+        let both = [key, &waker[UNKEYED..]].concat();
+        self.count(&both, Seen { count: times, value, comm, waker: comm_of(waker), quality });
+    }
+
+    fn count(&mut self, key: &[u8], new: Seen) {
         if let Some(seen) = self.stacks.get_mut(key) {
-            seen.count = seen.count.saturating_add(times);
-            seen.value = seen.value.saturating_add(value);
+            seen.count = seen.count.saturating_add(new.count);
+            seen.value = seen.value.saturating_add(new.value);
             return;
         }
         if self.bytes + key.len() + ENTRY > BYTES_MAX {
@@ -82,7 +99,7 @@ impl Fold {
             return;
         }
         self.bytes += key.len() + ENTRY;
-        self.stacks.insert(key.into(), Seen { count: times, value, comm, quality });
+        self.stacks.insert(key.into(), new);
     }
 
     /// The processes of the records since the last call, and what their walks lacked; none of those without a user stack.
@@ -119,20 +136,33 @@ impl Fold {
 
 /// Name, value and quality of a record whose length is what its counts say.
 fn check(record: &[u8]) -> Option<(Comm, u64, StackQuality)> {
-    let [kernel, user, python] = frame_counts(record.get(UNKEYED..HEADER)?);
-    if kernel > DEPTH || user > DEPTH || python > python::DEPTH || record.len() != HEADER + 8 * (kernel + user + 2 * python) {
+    if !has_its_length(record) {
         return None;
     }
     weight_of(record.get(UNKEYED..)?)?;
-    let quality = match *record.get(24)? {
-        0 => StackQuality::Complete,
-        2 => StackQuality::Deep,
-        3 => StackQuality::NoTable,
-        4 => StackQuality::Unreadable,
-        5 => StackQuality::Jit,
+    Some((comm_of(record), u64::from_ne_bytes(*record[16..].first_chunk()?), quality_of(record)))
+}
+
+/// Whether a record is as long as its counts say.
+fn has_its_length(record: &[u8]) -> bool {
+    let Some(header) = record.get(UNKEYED..HEADER) else { return false };
+    let counts @ [kernel, user, python] = frame_counts(header);
+    kernel <= DEPTH && user <= DEPTH && python <= python::DEPTH && record.len() == HEADER + frame_bytes(counts)
+}
+
+fn comm_of(record: &[u8]) -> Comm {
+    record.first_chunk().copied().map(Comm).unwrap_or_default()
+}
+
+fn quality_of(record: &[u8]) -> StackQuality {
+    match record.get(24) {
+        Some(0) => StackQuality::Complete,
+        Some(2) => StackQuality::Deep,
+        Some(3) => StackQuality::NoTable,
+        Some(4) => StackQuality::Unreadable,
+        Some(5) => StackQuality::Jit,
         _ => StackQuality::Cut,
-    };
-    Some((Comm(*record.first_chunk()?), u64::from_ne_bytes(*record[16..].first_chunk()?), quality))
+    }
 }
 
 /// `enum eb_miss`, or that the walk ended early without one.
@@ -163,10 +193,15 @@ fn weight_of(key: &[u8]) -> Option<Weight> {
 }
 
 /// Kernel, user and Python frames, of the keyed part of a header: tgid (4), start (8), tid (4), counts (2 + 2), weight (1), count of
-/// Python frames (1), padding (6).
+/// Python frames (1), of a waker whether it was an interrupt (1), padding (1), of a waker whom it woke (4).
 fn frame_counts(key: &[u8]) -> [usize; 3] {
     let count = |at: usize| usize::from(u16::from_ne_bytes([key[at], key[at + 1]]));
     [count(16), count(18), usize::from(key[21])]
+}
+
+/// Bytes of the frames behind a header; a Python frame takes two words.
+fn frame_bytes([kernel, user, python]: [usize; 3]) -> usize {
+    8 * (kernel + user + 2 * python)
 }
 
 fn number(key: &[u8], at: usize) -> u32 {
@@ -182,13 +217,29 @@ fn key_of(key: &[u8]) -> ProcKey {
     ProcKey { pid: number(key, 0), start_ns: long(&key[4..12]) }
 }
 
+/// Kernel, user and Python frames, and what comes behind them, of a keyed part.
+fn parts(key: &[u8]) -> [&[u8]; 4] {
+    let [kernel, user, python] = frame_counts(key);
+    let (kernel, rest) = key[HEADER - UNKEYED..].split_at(8 * kernel);
+    let (user, rest) = rest.split_at(8 * user);
+    let (python, rest) = rest.split_at(16 * python);
+    [kernel, user, python, rest]
+}
+
+/// All but the innermost are return addresses, and those may already belong to the next function or line: the byte before is the call's.
+fn addresses(bytes: &[u8]) -> Arc<[u64]> {
+    bytes.chunks_exact(8).enumerate().map(|(i, b)| long(b).saturating_sub(u64::from(i > 0))).collect()
+}
+
+/// Who woke a thread, of the keyed part of its record.
+fn waker_of(key: &[u8], comm: Comm) -> Waker {
+    let [kernel, user, ..] = parts(key);
+    let interrupt = key[22] != 0;
+    Waker { key: key_of(key), tid: number(key, 12), comm, interrupt, kernel: addresses(kernel), user: addresses(user) }
+}
+
 fn unpack(key: &[u8], seen: &Seen) -> Folded {
-    let [kernel, user_count, _] = frame_counts(key);
-    let (kernel, user) = key[HEADER - UNKEYED..].split_at(8 * kernel);
-    let (user, python) = user.split_at(8 * user_count);
-    // All but the innermost are return addresses, and those may already belong to the next function or line: the byte before is the call's.
-    let frames =
-        |bytes: &[u8]| -> Arc<[u64]> { bytes.chunks_exact(8).enumerate().map(|(i, b)| long(b).saturating_sub(u64::from(i > 0))).collect() };
+    let [kernel, user, python, waker] = parts(key);
     let count = StackCount {
         key: key_of(key),
         tid: number(key, 12),
@@ -196,9 +247,10 @@ fn unpack(key: &[u8], seen: &Seen) -> Folded {
         weight: weight_of(key).unwrap_or_default(),
         count: seen.count,
         value: seen.value,
-        kernel: frames(kernel),
-        user: frames(user),
+        kernel: addresses(kernel),
+        user: addresses(user),
         quality: seen.quality,
+        waker: (!waker.is_empty()).then(|| Arc::new(waker_of(waker, seen.waker))),
     };
     let frame = |words: &[u8]| PythonFrame {
         code: long(words) & !PYTHON_ENTRY,
@@ -265,6 +317,25 @@ mod tests {
         bytes[49] = 1;
         fold.add(&bytes);
         assert_eq!(fold.lost(), 1);
+    }
+
+    #[test]
+    fn equal_waits_are_told_apart_by_who_ended_them() {
+        let wait = record(8, "a", 0, &[u64::MAX], &[10, 20]);
+        let mut interrupt = record(0, "", 0, &[5], &[]);
+        interrupt[50] = 1;
+        let mut fold = Fold::default();
+        for waker in [Some(record(9, "b", 3, &[7], &[30, 40])), Some(interrupt), None, Some(vec![1, 2, 3])] {
+            fold.add_woken(&wait, 2, waker.as_deref());
+        }
+        let sampled = fold.take_sampled();
+        assert!(sampled.len() == 1 && sampled[0].samples == 5 && sampled[0].miss == Miss::Cut, "{sampled:?}");
+        let mut found: Vec<_> = fold.take().into_iter().map(|f| (f.count.waker, f.count.count, f.count.user.len())).collect();
+        found.sort();
+        let [none, (Some(first), ..), (Some(second), 2, 2)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(*none, (None, 4, 2), "a waker that cannot be read is none");
+        assert!(first.interrupt && first.tid == 0 && *first.kernel == [5], "{first:?}");
+        assert_eq!((second.tid, second.comm, &*second.user, second.interrupt), (9, Comm::new(b"b"), &[30, 39][..], false));
     }
 
     #[test]

@@ -103,6 +103,16 @@ impl Python {
         (counts, interpreted)
     }
 
+    /// Has these looked at before they are sampled; what is asked already comes first.
+    pub(super) fn prepare(&mut self, keys: &[ProcKey]) {
+        let now = Instant::now();
+        let new: Vec<ProcKey> = keys.iter().copied().filter(|key| !self.processes.contains_key(key)).collect();
+        self.asked += 1;
+        if !new.is_empty() && self.asks.try_send(Ask { number: self.asked, look: new.clone(), ..Ask::default() }).is_ok() {
+            self.processes.extend(new.into_iter().map(|key| (key, Known { look_at: now + LOOK_AGAIN, ..Known::new(now) })));
+        }
+    }
+
     /// Whose samples these are; gives back who is of no interest any more.
     fn note(&mut self, folded: &[Folded], now: Instant) -> Vec<ProcKey> {
         for Folded { count, .. } in folded {
@@ -259,8 +269,8 @@ fn unite(folded: Vec<Folded>, mut merged: impl FnMut(&Folded) -> Option<Vec<u64>
             continue;
         };
         stack.count.user = user.into();
-        let StackCount { key, tid, weight, quality, .. } = stack.count;
-        let same = (key, tid, weight, quality, Arc::clone(&stack.count.kernel), Arc::clone(&stack.count.user));
+        let StackCount { key, tid, weight, quality, ref waker, .. } = stack.count;
+        let same = (key, tid, weight, quality, Arc::clone(&stack.count.kernel), Arc::clone(&stack.count.user), waker.clone());
         let place = *places.entry(same).or_insert(counts.len());
         match counts.get_mut(place) {
             Some(StackCount { count, value, .. }) => {

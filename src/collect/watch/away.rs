@@ -1,4 +1,6 @@
-//! Joins the two records of a thread's time off the CPU: the stack when it left, and when it was back.
+//! Joins the records of a thread's time off the CPU: the stack when it left, who woke it, and when it was back.
+//!
+//! A wait counts once it is over; until then its time is told as it passes, and nobody knows yet who will end it.
 
 use rustc_hash::FxHashMap;
 
@@ -10,9 +12,12 @@ const BACK: usize = 32;
 const VALUE: usize = 16;
 const TID: usize = 40;
 const WEIGHT: usize = 48;
+/// Where that of a waker has the thread that it woke.
+const WOKEN: usize = 52;
 /// `enum eb_weight`.
 const SLEEPING: u8 = 1;
 const RUNNABLE: u8 = 3;
+const WAKER: u8 = 9;
 /// Bytes of stacks held for threads that are away: with 16 frames each, as many threads as the kernel half follows.
 const BYTES_MAX: usize = 4 << 20;
 
@@ -26,6 +31,8 @@ pub(super) struct Away {
 
 struct Left {
     record: Box<[u8]>,
+    /// The sample of who woke it.
+    waker: Option<Box<[u8]>>,
     left_ns: u64,
     /// Of its time, ns that were told already.
     told_ns: u64,
@@ -37,6 +44,7 @@ impl Away {
         match (record.len(), record.get(WEIGHT)) {
             (BACK, _) => self.back(record, fold),
             (_, Some(SLEEPING..=RUNNABLE)) => self.leaves(record),
+            (_, Some(&WAKER)) => self.wakes(record),
             _ => fold.add(record),
         }
     }
@@ -46,8 +54,8 @@ impl Away {
         for left in self.threads.values_mut() {
             let new = now_ns.saturating_sub(left.left_ns).saturating_sub(left.told_ns);
             if new > 0 {
-                let weight = left.record[WEIGHT];
-                left.tell(weight, new, fold);
+                left.told_ns = left.told_ns.saturating_add(new);
+                left.tell(left.record[WEIGHT], new, 0, fold);
             }
         }
     }
@@ -58,15 +66,24 @@ impl Away {
     }
 
     fn leaves(&mut self, record: &[u8]) {
-        let left = Left { record: record.into(), left_ns: long(record, VALUE), told_ns: 0 };
+        let left = Left { record: record.into(), waker: None, left_ns: long(record, VALUE), told_ns: 0 };
         if self.bytes + record.len() > BYTES_MAX {
             self.lost += 1;
             return;
         }
         self.bytes += record.len();
         if let Some(unfinished) = self.threads.insert(tid(record, TID), left) {
-            self.bytes -= unfinished.record.len();
+            self.bytes -= unfinished.bytes();
             self.lost += 1;
+        }
+    }
+
+    /// Without room for it nobody will know who it was.
+    fn wakes(&mut self, record: &[u8]) {
+        let Some(left) = self.threads.get_mut(&tid(record, WOKEN)).filter(|left| left.left_ns == long(record, VALUE)) else { return };
+        if left.waker.is_none() && self.bytes + record.len() <= BYTES_MAX {
+            self.bytes += record.len();
+            left.waker = Some(record.into());
         }
     }
 
@@ -74,16 +91,17 @@ impl Away {
     fn back(&mut self, record: &[u8], fold: &mut Fold) {
         let (left_ns, woken_ns, back_ns) = (long(record, 0), long(record, 8), long(record, 16));
         let thread = tid(record, 24);
-        let Some(mut left) = self.threads.remove(&thread) else {
+        let Some(left) = self.threads.remove(&thread) else {
             self.lost += 1;
             return;
         };
-        self.bytes -= left.record.len();
+        self.bytes -= left.bytes();
         if left.left_ns != left_ns {
             self.lost += 1;
             return;
         }
-        let woken_ns = match left.record[WEIGHT] {
+        let weight = left.record[WEIGHT];
+        let woken_ns = match weight {
             RUNNABLE => left_ns,
             _ if woken_ns == 0 => back_ns,
             _ => woken_ns.clamp(left_ns, back_ns.max(left_ns)),
@@ -91,26 +109,27 @@ impl Away {
         let asleep = woken_ns - left_ns;
         let waiting = back_ns.saturating_sub(woken_ns);
         let (told_asleep, told_beyond) = (left.told_ns.min(asleep), left.told_ns.saturating_sub(asleep));
-        let weight = left.record[WEIGHT];
-        if asleep > told_asleep {
-            left.tell(weight, asleep - told_asleep, fold);
+        if asleep > 0 {
+            left.tell(weight, asleep - told_asleep, 1, fold);
         }
-        if waiting > told_beyond {
-            if weight != RUNNABLE {
-                left.told_ns = 0;
-            }
-            left.tell(RUNNABLE, waiting - told_beyond, fold);
+        if waiting > 0 {
+            left.tell(RUNNABLE, waiting.saturating_sub(told_beyond), 1, fold);
         }
     }
 }
 
 impl Left {
-    /// Adds `ns` of `weight`; an event is counted when it is first told.
-    fn tell(&mut self, weight: u8, ns: u64, fold: &mut Fold) {
-        self.record[VALUE..VALUE + 8].copy_from_slice(&ns.to_ne_bytes());
-        self.record[WEIGHT] = weight;
-        fold.add_times(&self.record, u32::from(self.told_ns == 0));
-        self.told_ns = self.told_ns.saturating_add(ns);
+    fn bytes(&self) -> usize {
+        self.record.len() + self.waker.as_ref().map_or(0, |waker| waker.len())
+    }
+
+    /// Adds `ns` of `weight`, and so many waits that are over. Who ended one has no part in the wait for a CPU after it.
+    fn tell(&self, weight: u8, ns: u64, times: u32, fold: &mut Fold) {
+        let mut record = self.record.clone();
+        record[VALUE..VALUE + 8].copy_from_slice(&ns.to_ne_bytes());
+        record[WEIGHT] = weight;
+        let waker = self.waker.as_deref().filter(|_| times > 0 && weight != RUNNABLE);
+        fold.add_woken(&record, times, waker);
     }
 }
 
@@ -166,11 +185,36 @@ mod tests {
         let (mut away, mut fold) = (Away::default(), Fold::default());
         away.add(&sample(7, 1, 100), &mut fold);
         away.tell(300, &mut fold);
-        assert_eq!(told(&mut fold), [(Weight::Sleeping, 200, 1)]);
+        assert_eq!(told(&mut fold), [(Weight::Sleeping, 200, 0)]);
         away.tell(500, &mut fold);
         assert_eq!(told(&mut fold), [(Weight::Sleeping, 200, 0)]);
         away.add(&back(7, 100, 450, 1100), &mut fold);
-        assert_eq!(told(&mut fold), [(Weight::Runnable, 600, 1)], "50 ns after it was woken were told as sleep already");
+        let rest = [(Weight::Sleeping, 0, 1), (Weight::Runnable, 600, 1)];
+        assert_eq!(told(&mut fold), rest, "50 ns after it was woken were told as sleep already");
+    }
+
+    #[test]
+    fn who_ended_a_wait_is_known_of_that_wait_alone() {
+        let (mut away, mut fold) = (Away::default(), Fold::default());
+        let waker = |woken: u32, left_ns| {
+            let mut bytes = sample(9, WAKER, left_ns);
+            bytes[WOKEN..WOKEN + 4].copy_from_slice(&woken.to_ne_bytes());
+            bytes
+        };
+        away.add(&waker(7, 100), &mut fold);
+        away.add(&sample(7, 1, 100), &mut fold);
+        away.add(&waker(7, 50), &mut fold);
+        away.add(&waker(8, 100), &mut fold);
+        away.tell(300, &mut fold);
+        away.add(&back(7, 100, 450, 1100), &mut fold);
+        assert!(fold.take().into_iter().all(|folded| folded.count.waker.is_none()), "of another wait, or another thread");
+        away.add(&sample(7, 1, 2000), &mut fold);
+        away.add(&waker(7, 2000), &mut fold);
+        away.add(&back(7, 2000, 2400, 2500), &mut fold);
+        let mut told: Vec<_> = fold.take().into_iter().map(|f| (f.count.weight, f.count.value, f.count.waker.map(|w| w.tid))).collect();
+        told.sort();
+        assert_eq!(told, [(Weight::Sleeping, 400, Some(9)), (Weight::Runnable, 100, None)]);
+        assert_eq!((away.lost(), away.bytes), (0, 0));
     }
 
     #[test]
@@ -202,7 +246,7 @@ mod tests {
                 away.add(record, &mut fold);
                 away.tell(now, &mut fold);
             }
-            let held: usize = away.threads.values().map(|left| left.record.len()).sum();
+            let held: usize = away.threads.values().map(Left::bytes).sum();
             prop_assert_eq!(held, away.bytes);
         }
     }

@@ -193,7 +193,8 @@ impl StackHistory {
         }
         let counts_itself = matches!(measure.unit(), Unit::Samples | Unit::Faults);
         for (at, (slot, (count, value))) in slots.iter().zip(sums).enumerate() {
-            let Some(slot) = slot.as_ref().filter(|_| count > 0) else { continue };
+            // Of a wait that is not over there is time, but no event yet.
+            let Some(slot) = slot.as_ref().filter(|_| count > 0 || value > 0) else { continue };
             if Measure::of(slot.weight) != measure || !scope.covers(slot.key, slot.cgroup_id) {
                 continue;
             }
@@ -243,6 +244,7 @@ impl StackHistory {
             kernel: Arc::clone(&count.kernel),
             user: Arc::clone(&count.user),
             quality: count.quality,
+            waker: count.waker.clone(),
         };
         self.slots.refer(stack, task.map_or(0, |task| task.cgroup_id))
     }

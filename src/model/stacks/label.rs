@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::sample::{StackQuality, Weight, printable};
+use crate::sample::{StackQuality, Waker, Weight, printable};
 use crate::symbols::{Frame, FrameKind};
 
 /// What frames merge by. All text is fit for a terminal.
@@ -41,7 +41,7 @@ impl Label {
     /// Stands for why a stack begins too late or what was waited for, not for code, a process or a thread.
     pub fn is_remark(&self) -> bool {
         let mut remarks = CUT.iter().flatten().chain(PARTS.iter().map(|(_, text)| text));
-        self.kind.is_none() && remarks.any(|text| *text == self.name)
+        self.kind.is_none() && (self.name.starts_with(WOKEN) || remarks.any(|text| *text == self.name))
     }
 }
 
@@ -74,6 +74,19 @@ pub(crate) fn remark_on(quality: StackQuality) -> Option<&'static str> {
 /// Tells a weight from the others of its measure; `None` where it is the only one.
 pub(crate) fn part_of(weight: Weight) -> Option<&'static str> {
     PARTS.iter().find(|(of, _)| *of == weight).map(|(_, text)| *text)
+}
+
+/// How what is said of a waker begins.
+const WOKEN: &str = "[woken by ";
+
+/// Says who ended a wait, above the frames of that.
+pub(crate) fn remark_on_waker(waker: &Waker) -> String {
+    let Waker { key, comm, interrupt, .. } = waker;
+    match (key.pid, interrupt) {
+        (0, _) => format!("{WOKEN}an interrupt]"),
+        (pid, true) => format!("{WOKEN}an interrupt during {comm} ({pid})]"),
+        (pid, false) => format!("{WOKEN}{comm} ({pid})]"),
+    }
 }
 
 /// All labels of a tree, by number.

@@ -10,6 +10,8 @@ pub struct Shape {
     pub processes: ByProcess,
     /// Threads, below their process.
     pub threads: bool,
+    /// Below the frames of a wait, who ended it, with the frames of that.
+    pub wakers: bool,
 }
 
 /// How processes are told apart.

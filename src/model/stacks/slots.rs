@@ -88,5 +88,5 @@ impl Slots {
 }
 
 fn bytes_of(stack: &Stack) -> usize {
-    STACK_BYTES + (stack.kernel.len() + stack.user.len()) * size_of::<u64>()
+    STACK_BYTES + stack.bytes()
 }

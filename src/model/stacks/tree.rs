@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::compare::Compared;
 use super::frames::{FrameCache, Naming};
-use super::label::{Label, Labels};
+use super::label::{Label, Labels, remark_on_waker};
 use super::node::{NONE, Node, NodeId};
 use super::shape::Shape;
 use super::window::{Baseline, Stack, Window};
@@ -230,21 +230,31 @@ impl StackTree {
             let label = self.labels.id(Label::plain(&text));
             leaf.node = self.child(leaf.node, label, false);
         }
-        for (key, addresses) in [(Some(stack.key), &stack.user), (None, &stack.kernel)] {
-            for &address in addresses.iter().rev() {
-                let frames = self.frames.frames(key, address, names, &mut self.labels);
-                if !frames.named {
-                    leaf.named = false;
-                    *self.missing.entry((key, address)).or_default() += count;
-                }
-                for at in 0..self.frames.labels(frames).len() {
-                    let label = self.frames.labels(frames)[at];
-                    leaf.node = self.child(leaf.node, label, at > 0);
-                }
-                leaf.source = frames.source;
-            }
+        self.grow_frames(&mut leaf, Some(stack.key), &stack.user, count, names);
+        self.grow_frames(&mut leaf, None, &stack.kernel, count, names);
+        if let Some(waker) = stack.waker.as_deref().filter(|_| self.shape.wakers) {
+            let label = self.labels.id(Label::plain(&remark_on_waker(waker)));
+            leaf.node = self.child(leaf.node, label, false);
+            self.grow_frames(&mut leaf, Some(waker.key), &waker.user, count, names);
+            self.grow_frames(&mut leaf, None, &waker.kernel, count, names);
         }
         leaf
+    }
+
+    /// Walks on through frames of a process, or of the kernel.
+    fn grow_frames(&mut self, leaf: &mut Leaf, key: Option<ProcKey>, addresses: &[u64], count: u64, names: &impl Naming) {
+        for &address in addresses.iter().rev() {
+            let frames = self.frames.frames(key, address, names, &mut self.labels);
+            if !frames.named {
+                leaf.named = false;
+                *self.missing.entry((key, address)).or_default() += count;
+            }
+            for at in 0..self.frames.labels(frames).len() {
+                let label = self.frames.labels(frames)[at];
+                leaf.node = self.child(leaf.node, label, at > 0);
+            }
+            leaf.source = frames.source;
+        }
     }
 
     /// The callee of that label, made where it is new. It is inlined only as long as all that was asked for is.

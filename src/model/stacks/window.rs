@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::sample::{Comm, ProcKey, StackQuality, Weight};
+use crate::sample::{Comm, ProcKey, StackQuality, Waker, Weight};
 
 /// A distinct stack of one thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +23,16 @@ pub struct Stack {
     pub user: Arc<[u64]>,
     /// Whether `user` is whole.
     pub quality: StackQuality,
+    /// Who ended the wait, where it is one and that is known.
+    pub waker: Option<Arc<Waker>>,
+}
+
+impl Stack {
+    /// Memory that its parts take.
+    pub(crate) fn bytes(&self) -> usize {
+        let of_waker = |waker: &Waker| size_of::<Waker>() + size_of_val(&*waker.kernel) + size_of_val(&*waker.user);
+        size_of_val(&*self.kernel) + size_of_val(&*self.user) + self.waker.as_deref().map_or(0, of_waker)
+    }
 }
 
 /// A stack within a [`Window`].

@@ -130,6 +130,10 @@ pub fn total(measure: Measure, value: u64, count: u64) -> String {
         Measure::Net => ("call", "calls"),
     };
     let counted = format!("{} {}", grouped(count), if count == 1 { one } else { many });
+    if count == 0 && measure == Measure::OffCpu {
+        // A wait counts once it is over.
+        return format!("{} so far", amount(measure.unit(), value, 8));
+    }
     match measure.unit() {
         Unit::Samples | Unit::Faults => counted,
         Unit::Ns | Unit::Bytes => format!("{} in {counted}", amount(measure.unit(), value, 8)),
@@ -294,6 +298,7 @@ mod tests {
             Measure::ALL.map(|measure| total(measure, 2_000_000, 1)),
             ["1 sample", "2.0ms in 1 wait", "1 fault", "1.9M in 1 allocation", "1.9M in 1 call"]
         );
+        assert_eq!(total(Measure::OffCpu, 2_000_000, 0), "2.0ms so far");
         assert_eq!(
             [Unit::Samples, Unit::Faults, Unit::Ns, Unit::Bytes].map(|unit| rate(unit, 1.5e6, 8)),
             ["1500000%", "1.5M/s", "1.5ms/s", "1.4M/s"]

@@ -1,12 +1,15 @@
 //! Each rung of the ladders is as true as the best, where this kernel has it; and what is left of ebtop without the kernel's own types.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use libbpf_rs::query::ProgInfoIter;
 use serde_json::Value;
 
 use super::{assert_short_lives, assert_socket_bytes, health, hooks, own};
 use crate::program::{Batch, EBTOP, rows};
+use crate::workload::Workload;
 
 fn forced(force: &str, args: &[&str]) -> Batch {
     Batch::start_by(Command::new(EBTOP).env("EBTOP_FORCE", force).args(["-b", "-o", "json", "-d", "0.5", "--hz", "0"]).args(args))
@@ -25,6 +28,42 @@ fn each_way_to_see_socket_bytes_is_true() {
             assert_socket_bytes(&mut ebtop);
         }
         ebtop.stop();
+    }
+}
+
+/// What `waits net` sends, and receives of itself.
+const MOVED: f64 = 400.0 * 16384.0;
+
+/// Bytes by stack: of the function that sent them, and of the one that received them.
+#[test]
+#[ignore = "root"]
+fn each_way_to_see_bytes_by_stack_is_true() {
+    let check = hooks::check();
+    for (rung, program) in [("tracepoints", "watch_send"), ("functions", "watch_x_"), ("probes", "watch_k")] {
+        if !hooks::work(&check, program) {
+            println!("{rung}: not here");
+            continue;
+        }
+        let load = Workload::start("waits", &["net"]);
+        let pid = load.pid().to_string();
+        let mut ebtop = Command::new(EBTOP);
+        ebtop.env("EBTOP_FORCE", format!("net={rung}")).args(["stacks", "-p", &pid, "-w", "net", "--for", "10m", "-f"]);
+        let ebtop = ebtop.stdout(Stdio::piped()).spawn().unwrap();
+        // It moves nothing before it is told to.
+        let is_watched = || ProgInfoIter::default().any(|program| program.name.to_string_lossy().starts_with("watch_"));
+        while !is_watched() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        std::thread::sleep(Duration::from_secs(3));
+        load.end();
+        let folded = String::from_utf8(ebtop.wait_with_output().unwrap().stdout).unwrap();
+        let sum = |part: &str, function: &str| -> f64 {
+            let of_it = folded.lines().filter(|line| line.contains(part) && line.contains(function));
+            of_it.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        };
+        let seen = [sum("[sent]", ";net_send;"), sum("[received]", ";net_receive;")];
+        println!("{rung}: {seen:?} of {MOVED} each");
+        assert_eq!(seen, [MOVED; 2], "{rung}: {folded}");
     }
 }
 

@@ -1,0 +1,88 @@
+//! The store over a kernel in ordinary memory.
+
+#[cfg(target_arch = "x86_64")]
+mod room;
+
+use super::*;
+use crate::unwind::arena::tests::Memory;
+
+/// A kernel in ordinary memory.
+#[derive(Default)]
+struct Fake {
+    memory: Memory,
+    rules: FxHashMap<u16, Rule>,
+    procs: FxHashMap<u32, Vec<u8>>,
+}
+
+impl Words for Fake {
+    fn add_chunk(&mut self, chunk: u32) -> io::Result<()> {
+        self.memory.add_chunk(chunk)
+    }
+
+    fn write(&mut self, at: u32, words: &[u32]) -> io::Result<()> {
+        self.memory.write(at, words)
+    }
+}
+
+impl Kernel for Fake {
+    fn set_rule(&mut self, number: u16, rule: &Rule) -> io::Result<()> {
+        self.rules.insert(number, *rule);
+        Ok(())
+    }
+
+    fn set_proc(&mut self, tgid: u32, value: &[u8]) -> io::Result<()> {
+        self.procs.insert(tgid, value.to_vec());
+        Ok(())
+    }
+
+    fn drop_proc(&mut self, tgid: u32) {
+        self.procs.remove(&tgid);
+    }
+
+    fn rest(&mut self) {}
+}
+
+fn own_key() -> ProcKey {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let ticks: u64 = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap();
+    ProcKey { pid: std::process::id(), start_ns: ticks * 10_000_000 }
+}
+
+#[test]
+fn a_process_is_known_with_its_code_until_it_is_forgotten() {
+    let mut store = Store::new(Fake::default(), 64 << 20);
+    let key = own_key();
+    assert_eq!(store.look(key, false), Looked::Changed);
+    while store.has_more(key) {
+        assert_eq!(store.look(key, true), Looked::Changed);
+    }
+    assert_eq!(store.look(key, false), Looked::Same);
+    let here = own_key as fn() -> ProcKey as usize as u64;
+    let entry = store.procs[&key].entries.iter().find(|e| (e.start..e.end).contains(&here)).unwrap();
+    assert_eq!(entry.kind, Kind::Table);
+    let page = entry.pages_at as usize + ((here - entry.bias) / 2048 * 2) as usize;
+    assert!(store.kernel.memory.0[page + 1] > 0, "the page of a function has rows");
+    assert!(store.kernel.procs[&key.pid].starts_with(&key.start_ns.to_ne_bytes()));
+    let status = store.count();
+    assert!(status.processes == 1 && status.tables > 2 && status.rows > 10_000 && status.left_out == 0, "{status:?}");
+    store.forget(key);
+    assert!(store.kernel.procs.is_empty());
+    store.sweep(Instant::now() + Duration::from_secs(100));
+    assert_eq!(store.count().tables, 1, "all but the vDSO's");
+}
+
+#[test]
+fn what_finds_no_room_is_told() {
+    let mut store = Store::new(Fake::default(), 256 << 10);
+    let key = own_key();
+    store.look(key, true);
+    let status = store.count();
+    assert!(status.left_out > 0 && status.table_bytes == 256 << 10, "{status:?}");
+}
+
+#[test]
+fn the_dead_are_not_known() {
+    let mut store = Store::new(Fake::default(), 1 << 20);
+    assert_eq!(store.look(ProcKey { pid: u32::MAX, start_ns: 1 }, false), Looked::Failed);
+    assert_eq!(store.count().processes, 0);
+}
