@@ -69,7 +69,8 @@ impl Tasks {
         Ok(tasks)
     }
 
-    /// Reads every process once, and the exits since the last time. Where the walk fails, the reading is empty and counted as lost.
+    /// Reads every process once, and the exits since the last time. Where the walk fails ([`Tasks::fault`]), there are exits alone, and the
+    /// reading counts as lost.
     pub fn read(&mut self) -> TaskReading {
         self.kernel.make_room();
         let rows = self.kernel.walk.rows();
@@ -94,6 +95,11 @@ impl Tasks {
             }
         };
         TaskReading { at_ns, tasks, exits, threads }
+    }
+
+    /// Why the last walk failed, if it did: then nothing is known of any process.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 
     /// Whether to tell of threads one by one.

@@ -24,7 +24,7 @@ impl Session<'_> {
                 Update::Ready => break,
                 Update::Sample(sample) => self.look(&sample),
                 Update::Details(found) => self.members.learn(found),
-                Update::Inspected(..) => {}
+                Update::Inspected(..) | Update::Missed(_) => {}
                 Update::End(reason) => return Err(reason.map_or_else(super::ended, ProfileError::Source)),
             }
         }

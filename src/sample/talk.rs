@@ -74,6 +74,25 @@ pub struct Watch {
     pub who: Watched,
 }
 
+impl Watch {
+    /// Whether these were not watched for the same before, so that nothing older is known of them.
+    pub fn starts_anew(&self, before: Option<&Watch>) -> bool {
+        let Some(before) = before.filter(|before| before.probe == self.probe) else { return true };
+        before.who != Watched::Everyone && !self.who.keys().iter().any(|key| before.who.keys().contains(key))
+    }
+}
+
+impl Watched {
+    /// Those that are named.
+    pub fn keys(&self) -> &[ProcKey] {
+        match self {
+            Watched::Everyone => &[],
+            Watched::One(key) => std::slice::from_ref(key),
+            Watched::Family(keys) => keys,
+        }
+    }
+}
+
 /// From the screen to the collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -109,6 +128,8 @@ pub enum Update {
     Inspected(ProcKey, Option<Arc<Inspection>>),
     /// What [`Command::Prepare`] asked for is there, or is not to be had.
     Ready,
+    /// There is no sample this time, and why; the next tells of the time since the last.
+    Missed(String),
     /// The source ended (a replay ran out), or failed for good.
     End(Option<String>),
 }

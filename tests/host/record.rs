@@ -31,6 +31,7 @@ fn what_the_host_said_plays_again_through_the_collector() {
             Update::Details(answer) => seen.1 = Some(answer),
             Update::Inspected(..) => panic!("nobody asked"),
             Update::Ready => {}
+            Update::Missed(why) => panic!("{why}"),
             Update::End(error) => {
                 assert_eq!(error, None);
                 break;
