@@ -6,14 +6,15 @@
 pub(super) mod fold;
 mod load;
 mod python;
+mod timers;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
+use std::time::Instant;
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle, ProgramHandle, RingBuffer, RingBufferBuilder};
 use rustix::event::epoll;
@@ -24,6 +25,7 @@ use crate::unwind::{Status, Unwinder};
 use fold::{Fold, Folded};
 use load::{Loaded, load};
 use python::Python;
+use timers::Timers;
 
 pub use load::WalkMaps;
 
@@ -38,10 +40,8 @@ pub struct Stacks {
     hz: u32,
     /// Why it runs slower than asked.
     slowed: Option<String>,
-    /// CPUs without a timer, by error text.
-    refused: BTreeMap<u32, String>,
     program: ProgramHandle,
-    timers: BTreeMap<u32, OwnedFd>,
+    timers: Timers,
     online: File,
     ring: RingBuffer<'static>,
     wake: OwnedFd,
@@ -82,12 +82,12 @@ impl Stacks {
         let sink = Rc::clone(&fold);
         let (ring, wake) =
             open_ring(&ring_map, move |record| sink.borrow_mut().add(record)).map_err(|e| format!("cannot map the stack ring: {e}"))?;
-        let (refused, timers) = (BTreeMap::new(), BTreeMap::new());
-        let mut stacks = Stacks { hz, slowed, refused, program, timers, online, ring, wake, fold, lost, maps, unwinder, python };
+        let timers = Timers::new(Instant::now());
+        let mut stacks = Stacks { hz, slowed, program, timers, online, ring, wake, fold, lost, maps, unwinder, python };
         stacks.follow_cpus();
-        match stacks.refused.values().next() {
-            Some(reason) if stacks.timers.is_empty() => Err(reason.clone()),
-            _ => Ok(stacks),
+        match stacks.timers.why_none() {
+            Some(reason) => Err(reason.to_owned()),
+            None => Ok(stacks),
         }
     }
 
@@ -153,10 +153,7 @@ impl Stacks {
 
     /// Health, and samples lost since `open`.
     pub fn status(&self) -> DomainStatus {
-        let refused = self.refused.iter().next().map(|(cpu, why)| match self.refused.len() {
-            1 => format!("no stacks from CPU {cpu}: {why}"),
-            n => format!("no stacks from {n} CPUs: {why}"),
-        });
+        let refused = self.timers.why_fewer();
         DomainStatus {
             domain: Domain::Stacks,
             health: match refused.or_else(|| self.slowed.clone()).or_else(|| self.why_cut()).or_else(|| self.python.as_ref().err().cloned())
@@ -193,20 +190,10 @@ impl Stacks {
         by_cpu.iter().filter_map(|bytes| Some(u64::from_ne_bytes(*bytes.first_chunk()?))).sum()
     }
 
-    /// A CPU that goes offline kills its timer for good: it needs a new one when it comes back.
     fn follow_cpus(&mut self) {
         let online = parse_cpu_list(&read_again(&self.online));
-        self.timers.retain(|cpu, _| online.binary_search(cpu).is_ok());
-        self.refused.retain(|cpu, _| online.binary_search(cpu).is_ok());
-        for cpu in online {
-            if self.timers.contains_key(&cpu) || self.refused.contains_key(&cpu) {
-                continue;
-            }
-            match perf_event::tick_on_cpu(cpu, self.hz, self.program.as_fd()) {
-                Ok(timer) => drop(self.timers.insert(cpu, timer)),
-                Err(error) => drop(self.refused.insert(cpu, refusal(&error))),
-            }
-        }
+        let (hz, program) = (self.hz, self.program.as_fd());
+        self.timers.follow(&online, Instant::now(), |cpu| perf_event::tick_on_cpu(cpu, hz, program));
     }
 }
 
