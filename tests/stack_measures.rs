@@ -100,7 +100,7 @@ fn who_ended_a_wait_stands_below_it_when_asked_for() {
     // What goes on has time and no end: it is no wait yet.
     assert_eq!((view.summary().samples, view.summary().value), (2, 900_000_000));
     let own = |view: &StacksView, name: &str| view.functions().iter().find(|f| f.label.name == name).map(|f| f.own);
-    assert_eq!((own(&view, "wake_up"), own(&view, "schedule")), (Some(500_000_000), Some(100_000_000)));
+    assert_eq!((own(&view, "wake_up"), own(&view, "poll")), (Some(500_000_000), Some(100_000_000)));
     let with = view.profile(&history, &names, 0);
     let _ = view.act(StackAction::Wakers);
     refresh(&mut view, &history, &mut names, &world);
