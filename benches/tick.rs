@@ -3,55 +3,23 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+mod cpu_time;
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
 use common::*;
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use cpu_time::CpuTime;
+use criterion::measurement::WallTime;
 use criterion::{Criterion, criterion_group, criterion_main};
 use ebtop::app::column::{Column, RowView, sort};
 use ebtop::app::filter::parse;
+use ebtop::app::trends::Trends;
 use ebtop::batch::{BatchOptions, Format, View};
 use ebtop::export::Report;
 use ebtop::model::Model;
 use ebtop::sample::Counter::*;
 use ebtop::sample::*;
-use rustix::time::{ClockId, clock_gettime};
-
-/// CPU time of this thread.
-struct CpuTime(WallTime);
-
-impl Measurement for CpuTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        let now = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
-    }
-
-    fn end(&self, start: Duration) -> Duration {
-        self.start() - start
-    }
-
-    fn add(&self, a: &Duration, b: &Duration) -> Duration {
-        *a + *b
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        self.0.to_f64(value)
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        self.0.formatter()
-    }
-}
 
 const PROCESSES: u32 = 10_000;
 
@@ -73,6 +41,8 @@ fn benches(c: &mut Criterion<CpuTime>) {
     c.bench_function("between_10000", |b| b.iter(|| Model::between(Some(black_box(&prev)), Arc::clone(black_box(&next)))));
 
     let model = Model::between(Some(&prev), next);
+    let mut trends = Trends::default();
+    c.bench_function("trends_10000", |b| b.iter(|| trends.push(black_box(&model))));
     let live = || -> Vec<_> { model.rows.iter().map(|row| RowView::live(&model, row, None)).collect() };
     for column in [Column::CpuPct, Column::Command] {
         c.bench_function(&format!("sort_10000_by_{column:?}"), |b| {

@@ -1,6 +1,7 @@
 //! `ebtop -b`: the same model without a terminal, tick by tick, until enough were written or somebody says stop.
 
 mod names;
+mod net;
 mod options;
 
 use std::collections::VecDeque;
@@ -11,17 +12,17 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, never, select};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::app::column::{self, RowView, SocketView};
+use crate::app::column::{self, RowView};
 use crate::app::details::hold_until_ns;
 use crate::collect::Collector;
 use crate::export::stack::NamedStack;
 use crate::export::{Report, Writer};
 use crate::interrupt::Interrupt;
 use crate::model::exited::Exited;
-use crate::model::sockets::SocketRow;
 use crate::model::{Departed, Model, Row};
 use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants, Weight, printable};
 use crate::symbols::{self, Symbols};
+pub use net::NetSort;
 pub use options::{BatchOptions, Format, OptionsError, View, known_names};
 
 /// How long a tick waits for details; a process that hangs must not hold up the others.
@@ -214,19 +215,8 @@ impl<'a> Batch<'a> {
         for rows in [&mut report.live, &mut report.exited, &mut report.mixed] {
             column::sort(rows, by, descending);
         }
-        report.sockets = (self.options.view == View::Sockets).then(|| self.sockets(model));
+        self.add_net(model, &mut report);
         report
-    }
-
-    fn sockets<'m>(&'m self, model: &'m Model) -> Vec<SocketView<'m>> {
-        let options = self.options;
-        let view = |row: &'m SocketRow| {
-            let owner = model.sample.sockets.get(row.socket as usize).and_then(|s| s.owner);
-            SocketView::new(model, row, owner.and_then(|key| self.details_of(key)))
-        };
-        let mut views: Vec<_> = model.sockets.iter().map(view).filter(|v| options.filter.matches_socket(v)).collect();
-        column::sort(&mut views, options.socket_sort.0, options.socket_sort.1);
-        views
     }
 
     /// Stacks of the processes shown, named; `None` where the view has none.

@@ -327,9 +327,13 @@ pub struct Show {
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Preset::ALL.map(Preset::name)))]
     pub keys: Option<String>,
 
-    /// Draw with ASCII only
+    /// Draw with ASCII only (also where the locale is not UTF-8, and on the Linux console)
     #[arg(long)]
     pub ascii: bool,
+
+    /// For slow lines, down to 9,600 baud: ASCII without colours, a small header, no mouse, and nothing waits behind a refresh
+    #[arg(long)]
+    pub low_bandwidth: bool,
 
     /// Leave the mouse to the terminal
     #[arg(short = 'M', long)]

@@ -11,7 +11,7 @@ use clap::{CommandFactory, Parser};
 use ebtop::app::Start;
 use ebtop::app::filter::{Filter, FilterError, parse};
 use ebtop::app::keymap::{KeyMap, Preset};
-use ebtop::app::look::{Look, Palette, Units};
+use ebtop::app::look::{Header, Look, Palette, Units};
 use ebtop::app::view::View as Screen;
 use ebtop::batch::{self, BatchOptions, View};
 use ebtop::bpf::{self, trial::Trial};
@@ -28,6 +28,9 @@ use ebtop::rights::{Work, files_as_invoker, narrow};
 use ebtop::run::{self, RunOptions};
 use ebtop::sample::{Command, Update, printable};
 use ebtop::symbols;
+use ebtop::ui::crash;
+use ebtop::ui::pace::{self, SlowLine, Written};
+use ebtop::ui::terminal;
 use ebtop::ui::theme::Theme;
 use ebtop::users;
 
@@ -43,6 +46,7 @@ const PARTIAL: u8 = 4;
 
 fn main() -> ExitCode {
     bpf::memory::one_heap();
+    crash::catch();
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
@@ -214,7 +218,7 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     let start = Start {
         interval: pace.delay,
         view: screen_of(options.view),
-        sockets: options.view == View::Sockets,
+        net: options.view.net(),
         tree: options.tree,
         threads: options.threads,
         sort: options.sort.is_some().then_some(batch.sort.0),
@@ -228,13 +232,15 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     if source.is_empty() {
         collector.send(Command::SampleSoon(FIRST_RATES));
     }
+    let slow = options.low_bandwidth;
     let theme = Theme {
-        colour: std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
-        ascii: options.ascii || loaded.config.ascii,
+        colour: std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && (!slow || options.theme.is_some()),
+        ascii: slow || options.ascii || loaded.config.ascii || !terminal::takes_utf8(|name| std::env::var(name).ok()),
         ..Theme::default()
     };
-    let mouse = !options.no_mouse && !loaded.config.no_mouse;
-    run::run(&collector, names, RunOptions { start, mouse, theme, config: loaded.save_to, iterations: options.iterations })?;
+    let mouse = !slow && !options.no_mouse && !loaded.config.no_mouse;
+    let slow_line = slow.then(|| SlowLine { bytes_per_sec: pace::BYTES_PER_SEC, written: Written::default() });
+    run::run(&collector, names, RunOptions { start, mouse, theme, config: loaded.save_to, iterations: options.iterations, slow_line })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -242,7 +248,8 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
 fn look(options: &Show, config: &Config) -> Look {
     let palette = options.theme.as_deref().and_then(Palette::named).unwrap_or(config.look.palette);
     let units = options.units.as_deref().and_then(Units::named).unwrap_or(config.look.units);
-    Look { palette, units, ..config.look.clone() }
+    let header = if options.low_bandwidth { Header::Small } else { config.look.header };
+    Look { palette, units, header, ..config.look.clone() }
 }
 
 /// One line for the screen; `ebtop config` tells all.
@@ -268,7 +275,7 @@ fn screen_of(view: View) -> Screen {
         View::Processes | View::Disk => Screen::Processes,
         View::Cpu => Screen::Cpu,
         View::Memory => Screen::Memory,
-        View::Network | View::Sockets => Screen::Network,
+        View::Network | View::Sockets | View::Listeners | View::Remotes | View::Interfaces => Screen::Network,
         View::Stacks => Screen::Stacks,
     }
 }
@@ -309,7 +316,7 @@ fn who(source: &str, readonly: bool) -> String {
         return source.to_owned();
     }
     let uid = rustix::process::geteuid().as_raw();
-    let name = users::name_of(uid).unwrap_or(uid.to_string());
+    let name = users::name_soon(uid).unwrap_or(uid.to_string());
     if readonly { name + ", read-only" } else { name }
 }
 
@@ -320,6 +327,8 @@ fn report(json: bool, log: Option<&Path>, collect: &Collect) -> anyhow::Result<E
         Update::Sample(sample) => sample.status.clone(),
         _ => Vec::new(),
     };
+    // Samples of this machine, and the tables that their stacks ask for, are not what is wanted.
+    drop(collector);
     let host = check::gather();
     let trials = bpf::try_every_program();
     let (findings, hooks) = (check::findings(&host), check::hooks(&trials, &host));

@@ -1,5 +1,6 @@
 //! `ebtop stacks`: stacks of some processes over a span of time, named while the processes live, written for other tools.
 
+mod known;
 mod members;
 mod output;
 mod prepare;
@@ -28,6 +29,8 @@ pub use output::{Form, Output, save};
 pub const INTERVAL: Duration = Duration::from_millis(200);
 /// How long the kernel half may take to answer at the start and at the end.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take to load a probe: a slow machine's verifier takes seconds for each of its programs.
+const LOAD_PATIENCE: Duration = Duration::from_secs(60);
 /// How long names are waited for once all is sampled; what has none by then is written as an address.
 const NAMES_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -52,6 +55,9 @@ pub enum ProfileError {
     /// The output cannot be written.
     #[error("cannot write {0}: {1}")]
     Output(String, #[source] io::Error),
+    /// Something else has that name already.
+    #[error("{0} exists and is not a profile of yours: give another name, or remove it first")]
+    NotOurs(String),
     /// Signals cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signals(io::Error),
@@ -137,8 +143,20 @@ impl Session<'_> {
         let Some(probe) = self.options.measure.probe() else { return self.working(sample) };
         self.collector.send(Command::Watch(Some(Watch { probe, who: self.members.watched(&sample) })));
         self.collector.send(Command::SampleNow);
-        let started = self.next_sample(PATIENCE)?;
-        self.working(started)
+        let deadline = Instant::now() + LOAD_PATIENCE;
+        loop {
+            let started = self.next_sample(deadline.saturating_duration_since(Instant::now()))?;
+            // Samples from before the probe was there may still be under way.
+            if !self.is_standby(&started) || !self.is_there(&started) {
+                return self.working(started);
+            }
+        }
+    }
+
+    /// Whether what is wanted has not begun yet.
+    fn is_standby(&self, sample: &Sample) -> bool {
+        let mut status = sample.status.iter().filter(|status| status.domain == self.options.measure.domain());
+        status.any(|status| status.health == Health::Standby)
     }
 
     /// The sample, if what is wanted works.

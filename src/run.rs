@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use crossbeam_channel::{Receiver, TryRecvError, TrySendError, never, select};
+use crossbeam_channel::{Receiver, TryRecvError, TrySendError, after, never, select};
 use crossterm::event::{Event as TerminalEvent, KeyEventKind};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
@@ -22,6 +23,7 @@ use crate::symbols::{Answer, Symbols};
 use crate::ui;
 use crate::ui::backend::Screen;
 use crate::ui::input::{self, Input};
+use crate::ui::pace::{BYTES_AT_ONCE, Pace, SlowLine};
 use crate::ui::terminal::{FrameWriter, Guard, panicked};
 use crate::ui::theme::Theme;
 
@@ -41,6 +43,8 @@ pub struct RunOptions {
     pub config: Option<PathBuf>,
     /// End after so many samples.
     pub iterations: Option<u64>,
+    /// The terminal is at the end of a line as slow as that.
+    pub slow_line: Option<SlowLine>,
 }
 
 /// Stops the job and continues it.
@@ -68,7 +72,12 @@ impl Job for Guard {
 pub fn run(collector: &Collector, symbols: Symbols, options: RunOptions) -> anyhow::Result<()> {
     let guard = Guard::enter(options.mouse).context("cannot take the terminal")?;
     let inputs = input::spawn().context("cannot read the terminal")?;
-    let mut terminal = Terminal::new(Screen::new(FrameWriter::new(io::stdout())))?;
+    let writer = FrameWriter::new(io::stdout());
+    let screen = match &options.slow_line {
+        Some(line) => Screen::new(writer.for_slow_line(line.written.clone())).in_pieces(BYTES_AT_ONCE, line.written.clone()),
+        None => Screen::new(writer),
+    };
+    let mut terminal = Terminal::new(screen)?;
     match run_on(&mut terminal, collector, symbols, &inputs, options, &guard) {
         Err(error) if is_gone(&error) => Ok(()),
         result => result,
@@ -94,18 +103,27 @@ where
     let mut app = App::new(options.start, (size.width, size.height));
     let mut sources = Sources { inputs, updates: collector.updates.clone(), answers };
     let mut samples_left = options.iterations.unwrap_or(u64::MAX);
+    let mut pace = Pace::new(options.slow_line, Instant::now());
+    let mut by_key = true;
     loop {
         if panicked() {
             anyhow::bail!("ended by a fault of its own: please report the lines above");
         }
-        terminal.draw(|frame| ui::draw(frame, &app, options.theme))?;
+        let wait = pace.wait(by_key, Instant::now()).filter(|_| samples_left > 0);
+        if wait.is_none() {
+            terminal.draw(|frame| ui::draw(frame, &app, options.theme))?;
+            pace.drew(Instant::now());
+            by_key = false;
+        }
+        let wait = wait.or_else(|| pace.rest(Instant::now()));
         if samples_left == 0 {
             return Ok(());
         }
-        let mut next = Some(sources.wait());
+        let mut next = Some(sources.wait(wait));
         let mut room = EVENTS_PER_FRAME;
         while let Some(woken) = next {
             samples_left -= u64::from(matches!(woken, Woken::Happened(Event::Update(Update::Sample(_)))));
+            by_key |= woken.is_by_user();
             let effects = match woken {
                 Woken::Happened(event) => app.update(event),
                 Woken::Continued => {
@@ -178,9 +196,22 @@ enum Woken {
     Nothing,
 }
 
+impl Woken {
+    /// Somebody waits for what comes of it.
+    fn is_by_user(&self) -> bool {
+        match self {
+            Woken::Happened(event) => !matches!(event, Event::Update(_) | Event::Names(_) | Event::NamesNotSent(_)),
+            Woken::Continued => true,
+            Woken::Nothing => false,
+        }
+    }
+}
+
 impl Sources<'_> {
-    fn wait(&mut self) -> Woken {
+    /// Waits for whatever comes first, or no longer than that.
+    fn wait(&mut self, at_most: Option<Duration>) -> Woken {
         select! {
+            recv(at_most.map_or_else(never, after)) -> _ => Woken::Nothing,
             recv(self.inputs) -> input => input.map_or(Woken::Happened(Event::End), of_input),
             recv(self.updates) -> update => self.of_update(update.ok()),
             recv(self.answers) -> answer => self.of_answer(answer.ok()),

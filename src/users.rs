@@ -5,10 +5,37 @@
 
 #[cfg(target_feature = "crt-static")]
 mod getent;
-#[cfg_attr(not(target_feature = "crt-static"), cfg(test))]
 mod passwd;
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use crate::sample::printable;
+
+/// How long somebody who looks at an empty screen waits for a directory on a network.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// As [`name_of`], but waits for a directory no longer than a moment: /etc/passwd first.
+pub fn name_soon(uid: u32) -> Option<String> {
+    let known = passwd::users(&passwd::read()).find(|user| user.uid == uid).map(|user| printable(user.name.as_bytes()));
+    known.or_else(|| soon(move || name_of(uid)))
+}
+
+/// The home directory of a user, by /etc/passwd or else by what the directory says within a moment.
+pub fn home_soon(uid: u32) -> Option<PathBuf> {
+    let known = passwd::users(&passwd::read()).find(|user| user.uid == uid).map(|user| user.home.into());
+    known.or_else(|| soon(move || home_of(uid)))
+}
+
+/// The answer of something that may hang; then its thread is left behind.
+fn soon<T: Send + 'static>(ask: impl FnOnce() -> Option<T> + Send + 'static) -> Option<T> {
+    let (tell, told) = crossbeam_channel::bounded(1);
+    let work = move || {
+        let _ = tell.send(ask());
+    };
+    std::thread::Builder::new().name("users".into()).spawn(work).ok()?;
+    told.recv_timeout(PATIENCE).ok().flatten()
+}
 
 /// The name of a user, fit for a terminal; `None` where nobody has that number, or nobody knows. May wait for a directory on a network.
 pub fn name_of(uid: u32) -> Option<String> {
@@ -21,9 +48,8 @@ fn raw_name_of(uid: u32) -> Option<String> {
     User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
 }
 
-/// The home directory of a user; `None` where nobody has that number, or nobody knows.
 #[cfg(not(target_feature = "crt-static"))]
-pub fn home_of(uid: u32) -> Option<std::path::PathBuf> {
+fn home_of(uid: u32) -> Option<PathBuf> {
     use nix::unistd::{Uid, User};
     User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.dir)
 }
@@ -34,11 +60,10 @@ pub fn uid_of(name: &str) -> Option<u32> {
     nix::unistd::User::from_name(name).ok().flatten().map(|user| user.uid.as_raw())
 }
 
-/// The home directory of a user; `None` where nobody has that number, or nobody knows.
+/// What /etc/passwd does not have.
 #[cfg(target_feature = "crt-static")]
-pub fn home_of(uid: u32) -> Option<std::path::PathBuf> {
-    let find = |file: &[u8]| passwd::users(file).find(|user| user.uid == uid).map(|user| user.home.into());
-    find(&passwd::read()).or_else(|| find(&getent::passwd(&uid.to_string())))
+fn home_of(uid: u32) -> Option<PathBuf> {
+    passwd::users(&getent::passwd(&uid.to_string())).find(|user| user.uid == uid).map(|user| user.home.into())
 }
 
 #[cfg(target_feature = "crt-static")]
@@ -57,6 +82,17 @@ pub fn uid_of(name: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_that_hangs_is_not_waited_for() {
+        let (_never, release) = crossbeam_channel::bounded::<()>(0);
+        let start = std::time::Instant::now();
+        assert_eq!(soon(move || Some(release.recv())), None);
+        assert!(start.elapsed() < 20 * PATIENCE);
+        assert_eq!(soon(|| Some(7)), Some(7));
+        assert_eq!((name_soon(0).as_deref(), home_soon(0)), (Some("root"), Some("/root".into())));
+        assert_eq!(name_soon(3_999_999_999), None);
+    }
 
     #[test]
     fn root_is_zero_and_nobody_is_unknown() {

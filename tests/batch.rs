@@ -35,6 +35,11 @@ fn samples() -> Vec<Sample> {
                 Socket { tx_bytes: MIB * i, ..socket(7, Some(key), "10.0.0.1:443", "10.0.0.9:51000") },
                 Socket { state: 10, owner: None, ..socket(8, None, "[::]:22", "[::]:0") },
             ];
+            let backlog = Some(Backlog { waiting: 3, most: 128, dropped: 1 });
+            let tcp = Some(TcpInfo { receive_queue_bytes: 3, backlog, ..TcpInfo::default() });
+            s.sockets.push(Socket { state: 10, tcp, ..socket(9, Some(key), "0.0.0.0:443", "0.0.0.0:0") });
+            let counters = InterfaceCounters { rx_bytes: 5 * MIB * i, rx_packets: 4000 * i, tx_errors: 2, ..InterfaceCounters::default() };
+            s.machine.interfaces = vec![Interface { name: "eth0".into(), state: "up".into(), speed_mbit: Some(1000), counters }];
             s.stacks = Stacks { hz: 49, counts: vec![], interpreted: Vec::new() };
             s
         })
@@ -99,6 +104,33 @@ fn csv_has_one_heading_and_quotes_what_needs_it() {
 #[test]
 fn csv_of_sockets() {
     insta::assert_snapshot!(once(options(Format::Csv, View::Sockets, &["cookie", "pid", "local", "remote", "state", "tx_bytes", "rtt"])));
+}
+
+#[test]
+fn what_the_network_consists_of_in_every_format() {
+    for (view, name) in [(View::Listeners, "listeners"), (View::Remotes, "remotes"), (View::Interfaces, "interfaces")] {
+        let value: serde_json::Value = serde_json::from_str(&once(options(Format::Json, view, &[]))).expect("JSON");
+        let text = once(options(Format::Text, view, &[]));
+        let table: Vec<&str> = text.lines().skip(3).collect();
+        let csv = once(options(Format::Csv, view, &[]));
+        let json = serde_json::to_string_pretty(&value[name]).expect("JSON");
+        insta::assert_snapshot!(format!("network_{name}"), format!("{}\n\n{csv}\n{json}", table.join("\n")));
+    }
+}
+
+#[test]
+fn tables_of_the_network_are_sorted_and_filtered_by_columns_of_their_own() {
+    let with = |view, sort, text: &str| {
+        let options = BatchOptions::new(Format::Json, view, &[], Some(sort)).expect("a column");
+        let filter = ebtop::app::filter::parse(text).expect("a filter");
+        let value: serde_json::Value = serde_json::from_str(&once(BatchOptions { filter, ..options })).expect("JSON");
+        let name = ["listeners", "remotes", "interfaces"].into_iter().find(|name| value[name].is_array()).expect("a list");
+        value[name].as_array().map(Vec::len)
+    };
+    assert_eq!((with(View::Listeners, "waiting", "full>2"), with(View::Listeners, "max", "waiting>3")), (Some(1), Some(0)));
+    assert_eq!((with(View::Remotes, "rtt", "remote:10.0"), with(View::Remotes, "conn", "conn>1")), (Some(1), Some(0)));
+    assert_eq!((with(View::Interfaces, "speed", "rx>1M"), with(View::Interfaces, "err", "state=down")), (Some(1), Some(0)));
+    assert!(BatchOptions::new(Format::Text, View::Remotes, &[], Some("cpu")).is_err());
 }
 
 #[test]
@@ -206,13 +238,20 @@ fn unknown_names_list_the_known() {
 
 #[test]
 fn every_column_is_made_from_fields_that_exist() {
-    use ebtop::app::column::{Column, Columns, SocketColumn};
+    use ebtop::app::column::{Column, Columns, InterfaceColumn, RemoteColumn, SocketColumn};
     use ebtop::export::field::{PROCESS, SOCKET};
+    use ebtop::export::net_field::{INTERFACE, REMOTE, listener};
     for spec in Column::all().iter().map(|c| c.spec()) {
         for field in spec.fields {
             assert!(PROCESS.iter().any(|(name, _)| name == field), "{} of {}", field, spec.title);
         }
     }
+    let of_remotes = RemoteColumn::all().iter().map(|c| (c.spec(), REMOTE.iter().map(|(name, _)| *name).collect::<Vec<_>>()));
+    let of_interfaces = InterfaceColumn::all().iter().map(|c| (c.spec(), INTERFACE.iter().map(|(name, _)| *name).collect()));
+    for (spec, fields) in of_remotes.chain(of_interfaces) {
+        assert!(spec.fields.iter().all(|field| fields.contains(field)), "{}", spec.title);
+    }
+    assert_eq!(listener().len(), 13, "all fields of listeners are fields of sockets");
     for spec in SocketColumn::all().iter().map(|c| c.spec()) {
         for field in spec.fields {
             assert!(SOCKET.iter().any(|(name, _)| name == field), "{} of {}", field, spec.title);

@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::*;
-use ebtop::app::column::{Cell, Column, Columns, RowView, Set, SocketColumn, Tone, fit, sets, sort, wants};
+use ebtop::app::column::{Cell, Column, Columns, InterfaceColumn, RemoteColumn, RowView, Set, SocketColumn, Tone, fit, sets, sort, wants};
 use ebtop::model::Model;
 use ebtop::sample::Counter::*;
 use ebtop::sample::*;
@@ -35,6 +35,8 @@ fn names_are_unique<C: Columns>() {
 fn every_column_has_names_of_its_own_and_help() {
     names_are_unique::<Column>();
     names_are_unique::<SocketColumn>();
+    names_are_unique::<RemoteColumn>();
+    names_are_unique::<InterfaceColumn>();
     assert_eq!(Column::named("cpu_ns"), Some(Column::CpuPct));
     assert_eq!(Column::named("tx_bytes"), Some(Column::Tx));
     assert_eq!((Column::named("RX"), Column::named("rx")), (Some(Column::RxTotal), Some(Column::Rx)));
@@ -68,7 +70,7 @@ fn eighty_columns_show_what_a_view_is_for() {
     assert_eq!(titles(&fit(sets::PROCESSES.first, sets::PROCESSES.more, 60)), "PID USER S CPU% WAIT% RSS NET/s COMMAND");
     assert_eq!(
         titles(&fit(sets::PROCESSES.first, sets::PROCESSES.more, 100)),
-        "PID USER S CPU% WAIT% RSS FLT/s NET/s IO/s TIME+ PPID THR NI COMMAND"
+        "PID USER S CPU% WAIT% RSS FLT/s NET/s IO/s TIME+ CPU-TREND PPID COMMAND"
     );
     assert_eq!(titles(&fit(sets::SOCKETS.first, sets::SOCKETS.more, 80)), "LOCAL REMOTE RX/s TX/s PID COMMAND");
 }

@@ -140,6 +140,44 @@ fn kernel_threads_and_the_exited_have_words_of_their_own() {
 }
 
 #[test]
+fn processes_and_their_sockets_by_where_they_run() {
+    let (model, id) = (model(), "0123456789abcdef".repeat(4));
+    let container = Container {
+        id: id.clone(),
+        name: Some("web".into()),
+        pod: Some("cart-0".into()),
+        namespace: Some("shop".into()),
+        ..Container::default()
+    };
+    let cgroup = Some(format!("/kubepods.slice/cri-containerd-{id}.scope/cron.service"));
+    let told = Details { cgroup, container: Some(container.into()), inner_pid: Some(7), ..details("nginx", "www-data") };
+    let process = RowView::live(&model, &model.rows[1], Some(&told));
+    let socket = SocketView::new(&model, &model.sockets[0], Some(&told));
+    for (text, holds) in [
+        ("container:web", true),
+        ("container=we", false),
+        ("container:0123456789ab", true),
+        ("container!=web", false),
+        ("container!=db", true),
+        ("pod:shop/*", true),
+        ("pod:cart", true),
+        ("unit=cron.service", true),
+        ("unit:kubepods", false),
+        ("cgroup:kubepods", true),
+    ] {
+        assert_eq!(reads(text).matches(&process), holds, "{text}");
+        assert_eq!(reads(text).matches_socket(&socket), holds, "{text} of its socket");
+    }
+    for (text, holds) in [("nspid=7", true), ("nspid=80", false), ("nspid!=7", false), ("nspid:7", true)] {
+        assert_eq!(reads(text).matches(&process), holds, "{text}");
+    }
+    for text in ["container:web", "container!=web", "pod:x", "nspid=7"] {
+        assert!(!matches_nginx(text), "{text} of one that is in no container");
+    }
+    assert!(reads("container:web").needs_details() && reads("nspid=7").needs_details());
+}
+
+#[test]
 fn sockets_by_port_address_and_state() {
     let model = model();
     let view = SocketView::new(&model, &model.sockets[0], None);

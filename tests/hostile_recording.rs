@@ -59,6 +59,7 @@ prop_compose! {
             rtt_us: Some(n[3] as u32),
             send_queue_bytes: n[4] as u32,
             receive_queue_bytes: n[5] as u32,
+            backlog: udp.then_some(Backlog { waiting: n[0] as u32, most: n[1] as u32, dropped: n[2] as u32 }),
         };
         Socket {
             cookie,
@@ -125,6 +126,12 @@ prop_compose! {
                 swap_total_bytes: n[6],
                 swap_free_bytes: n[7],
             },
+            interfaces: vec![Interface {
+                name: EVIL.into(),
+                state: EVIL.into(),
+                speed_mbit: Some(n[0] as u32),
+                counters: InterfaceCounters { rx_bytes: n[1], tx_bytes: n[2], rx_errors: n[3], tx_errors: n[4], ..InterfaceCounters::default() },
+            }],
             load: [load, f32::MAX, f32::MIN],
             uptime_ns: n[0],
             running: n[1] as u32,
@@ -200,7 +207,7 @@ fn check_screen(mut replay: Replay) {
             let found = keys.into_iter().filter_map(|key| Some((key, replay.details(key)?))).collect();
             app.update(Event::Update(Update::Details(found)));
         }
-        for view in ["1", "2", "3", "4", "4s", "5"] {
+        for view in ["1", "2", "3", "4", "4s", "4l", "4r", "4w", "5", "e"] {
             keys(&mut app, view);
             assert!(is_plain(&screen(&app)), "view {view}");
         }
@@ -208,8 +215,9 @@ fn check_screen(mut replay: Replay) {
 }
 
 fn check_batch(path: &std::path::Path) {
-    let views = [View::Processes, View::Cpu, View::Memory, View::Network, View::Disk, View::Sockets];
-    for (format, view) in [Format::Text, Format::Json, Format::Csv].into_iter().flat_map(|f| views.map(|v| (f, v))) {
+    let of_processes = [View::Processes, View::Cpu, View::Memory, View::Network, View::Disk];
+    let views = || of_processes.into_iter().chain([View::Sockets, View::Listeners, View::Remotes, View::Interfaces]);
+    for (format, view) in [Format::Text, Format::Json, Format::Csv].into_iter().flat_map(|f| views().map(move |v| (f, v))) {
         let path = path.to_owned();
         let collector = Collector::start(Duration::from_millis(1), move || Ok(Replay::open(&path)?)).unwrap();
         let mut out = Vec::new();

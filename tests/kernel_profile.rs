@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use libbpf_rs::query::ProgInfoIter;
 use rustix::process::{Pid, Signal, kill_process};
 
 const EBTOP: &str = env!("CARGO_BIN_EXE_ebtop");
@@ -39,6 +40,16 @@ fn folded(bytes: &[u8]) -> Vec<(String, f64)> {
 
 fn sum(lines: &[(String, f64)], frame: &str) -> f64 {
     lines.iter().filter(|(path, _)| path.split(';').any(|f| f == frame)).map(|(_, value)| value).sum()
+}
+
+/// Until the programs of the probe are in the kernel, and a moment longer, until they are attached.
+fn until_watched() {
+    let begin = Instant::now();
+    while !ProgInfoIter::default().any(|program| program.name.to_string_lossy().starts_with("watch_waking")) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no probe");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    std::thread::sleep(Duration::from_secs(3));
 }
 
 struct Running(Child);
@@ -78,7 +89,7 @@ fn time_off_the_cpu_is_that_of_its_own_clock() {
     let pid = waits.0.id().to_string();
     let ebtop = Command::new(EBTOP).args(["stacks", "-p", &pid, "-w", "off", "--for", "1m", "-f"]).stdout(Stdio::piped()).spawn().unwrap();
     // It sleeps until its first line, so that what it measures begins after the watch.
-    std::thread::sleep(Duration::from_secs(3));
+    until_watched();
     writeln!(waits.0.stdin.as_ref().unwrap()).unwrap();
     let truth: Vec<String> = BufReader::new(waits.0.stdout.take().unwrap()).lines().take(4).map(Result::unwrap).collect();
     drop(waits.0.stdin.take());
@@ -211,7 +222,7 @@ fn wakers_stand_below_the_waits_they_ended() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_secs(3));
+    until_watched();
     writeln!(waits.0.stdin.as_ref().unwrap()).unwrap();
     let printed: Vec<String> = BufReader::new(waits.0.stdout.take().unwrap()).lines().take(4).map(Result::unwrap).collect();
     std::thread::sleep(Duration::from_secs(1));

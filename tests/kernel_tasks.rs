@@ -1,7 +1,10 @@
 //! The tasks domain against truth that the tests make themselves, on every way of walking the task list.
 //! Needs root: `cargo test --test kernel_tasks -- --ignored --test-threads=1`.
 
-use std::collections::BTreeMap;
+#[path = "kernel_tasks/burst.rs"]
+mod burst;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -97,6 +100,7 @@ fn wait_for(child: &Child) -> libc::rusage {
 struct Watch {
     tasks: Tasks,
     exits: Vec<Exit>,
+    exited: BTreeSet<ProcKey>,
     last: Vec<Task>,
     seen_totals: BTreeMap<ProcKey, Counters>,
 }
@@ -105,7 +109,7 @@ impl Watch {
     fn on(rung: Rung) -> Watch {
         let tasks = Tasks::open_with(&[rung]).unwrap();
         assert_eq!(tasks.status().health, Health::Live);
-        let mut watch = Watch { tasks, exits: Vec::new(), last: Vec::new(), seen_totals: BTreeMap::new() };
+        let mut watch = Watch { tasks, exits: Vec::new(), exited: BTreeSet::new(), last: Vec::new(), seen_totals: BTreeMap::new() };
         watch.read();
         watch
     }
@@ -124,10 +128,10 @@ impl Watch {
         for exit in &exits {
             let key = exit.task.key;
             assert!(tasks.binary_search_by_key(&key, |t| t.key).is_err(), "{key:?} is both alive and gone");
-            assert!(!self.exits.iter().any(|e| e.task.key == key), "{key:?} exited twice");
+            assert!(self.exited.insert(key), "{key:?} exited twice");
         }
         self.exits.extend(exits);
-        assert!(tasks.iter().all(|t| !self.exits.iter().any(|e| e.task.key == t.key)), "back from the dead");
+        assert!(tasks.iter().all(|t| !self.exited.contains(&t.key)), "back from the dead");
         self.tasks.remember(tasks.clone().into());
         self.last = tasks;
     }

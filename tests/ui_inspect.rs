@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crossterm::event::KeyCode;
 use ebtop::app::lines::LineKey;
+use ebtop::app::net::SocketScope;
 use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event};
 use ebtop::sample::inspection::*;
@@ -250,7 +251,7 @@ fn from_details_to_stacks_sockets_and_signals() {
     keys(&mut app, "i");
     assert_eq!(app.pane().map(|pane| pane.key), Some(key(NGINX)), "and back, from its stacks");
     keys(&mut app, "s");
-    assert_eq!((app.shows_sockets(), app.socket_owner()), (true, Some(key(NGINX))));
+    assert_eq!((app.shows_sockets(), app.socket_scope()), (true, SocketScope::Of(key(NGINX))));
 }
 
 #[test]

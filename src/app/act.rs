@@ -4,13 +4,13 @@ use super::column::{Column, Columns};
 use super::help::Help;
 use super::keys::Action;
 use super::lines::{Line, LineKey};
+use super::net::{NetTable, SocketScope};
 use super::prompt::{Prompt, Purpose};
 use super::shape::Shape;
 use super::stacks::{After, StackAction};
 use super::view::View;
 use super::{App, Effect, title};
 use crate::model::stacks::{Measure, Scope};
-use crate::sample::ProcKey;
 
 impl App {
     /// Does what a key, a click or a hint asks for.
@@ -50,6 +50,7 @@ impl App {
             Action::Why(measure) => self.why(measure),
             Action::Export => self.ask(Purpose::Export),
             Action::Sockets => self.toggle_sockets(),
+            Action::Net(table) => self.show_net(table),
             Action::Sort(column) => self.sort(column),
             Action::SortMenu => self.ask_sort(),
             Action::Shift(right) => self.with_list(|list, _| list.shift_by(right)),
@@ -64,6 +65,7 @@ impl App {
             Action::Paths => self.program_paths = !self.program_paths,
             Action::Pause => self.pause(),
             Action::Delay => self.ask(Purpose::Delay),
+            Action::Header => self.next_header(),
             Action::Setup => self.ask_setup(),
             Action::Signal => self.ask_signal(),
             Action::Nice(step) => self.ask_nice(step),
@@ -96,16 +98,26 @@ impl App {
         if self.search.take().is_some() {
             return;
         }
+        if self.shows_sockets() && self.net.scope.origin() != NetTable::Processes {
+            return self.leave_net();
+        }
         if !self.trail.is_empty() {
             return self.leave_view();
         }
         if !self.filter_text.is_empty() {
             return self.clear_filter();
         }
-        match self.shows_sockets() {
-            true => self.toggle_sockets(),
-            false => self.say("Nothing to go back to; q quits".into()),
+        match self.net_table() {
+            NetTable::Processes => self.say("Nothing to go back to; q quits".into()),
+            _ => self.leave_net(),
         }
+    }
+
+    /// Shows a view that one step back leads out of again.
+    pub(super) fn enter_view(&mut self, view: View) {
+        let from = self.view;
+        self.change_view(view);
+        self.trail.push(from);
     }
 
     fn leave_view(&mut self) {
@@ -125,8 +137,8 @@ impl App {
 
     pub(super) fn change_view(&mut self, view: View) {
         let chosen = self.processes.get(self.view as usize).and_then(|t| t.selected());
-        if self.view != view && self.shows_sockets() {
-            self.socket_owner = None;
+        if self.view != view {
+            self.net.scope = SocketScope::All;
         }
         if view != View::Stacks {
             self.stacks.set_search("");
@@ -143,52 +155,18 @@ impl App {
     /// From a row to its cause.
     fn enter(&mut self) {
         match self.current_line() {
-            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if self.view == View::Network => self.show_sockets(Some(key)),
+            Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if self.view == View::Network => {
+                self.show_sockets(SocketScope::Of(key));
+            }
             Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if !self.is_tagged(key) => self.show_stacks(key, Measure::OnCpu),
             Some((LineKey::Exited, _)) => self.fold(),
             Some(_) => self.why(Measure::OnCpu),
-            None => {}
+            None => self.enter_net(),
         }
     }
 
     pub(super) fn current_line(&self) -> Option<(LineKey, Line)> {
         self.process_table().and_then(|t| t.current())
-    }
-
-    /// From processes to sockets and back, keeping to the selected process; in Network to those of all.
-    fn toggle_sockets(&mut self) {
-        if self.shows_sockets() {
-            let owner = self.sockets.current().and_then(|(key, _)| key.owner).or(self.socket_owner);
-            self.shows_sockets = false;
-            self.socket_owner = None;
-            if let (Some(owner), Some(table)) = (owner, self.processes.get_mut(View::Network as usize)) {
-                table.select(Some(LineKey::Process(owner)));
-            }
-            self.arrange();
-            return;
-        }
-        let owner = match self.current_line() {
-            _ if self.view == View::Network => None,
-            Some((LineKey::Process(key), _)) => Some(key),
-            _ if self.view == View::Stacks => self.stacks.whose(),
-            _ => None,
-        };
-        self.show_sockets(owner);
-    }
-
-    /// The sockets of one process, or of all.
-    pub(super) fn show_sockets(&mut self, owner: Option<ProcKey>) {
-        if self.view != View::Network {
-            let from = self.view;
-            self.change_view(View::Network);
-            self.trail.push(from);
-        }
-        self.shows_sockets = true;
-        self.socket_owner = owner;
-        self.search = None;
-        self.sockets.select(None);
-        self.sockets.offset = 0;
-        self.arrange();
     }
 
     fn sort(&mut self, column: Column) {

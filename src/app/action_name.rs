@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::column::Columns;
 use super::keys::Action;
+use super::net::NetTable;
 use super::stacks::StackAction;
 use crate::control::Question;
 use crate::model::stacks::Measure;
@@ -49,7 +50,11 @@ impl Action {
             Action::Why(Measure::Allocs) => "allocations",
             Action::Why(Measure::Net) => "network-bytes",
             Action::Export => "export",
-            Action::Sockets => "sockets",
+            Action::Sockets | Action::Net(NetTable::Sockets) => "sockets",
+            Action::Net(NetTable::Processes) => "talkers",
+            Action::Net(NetTable::Listeners) => "listeners",
+            Action::Net(NetTable::Remotes) => "remotes",
+            Action::Net(NetTable::Interfaces) => "interfaces",
             Action::SortMenu => "sort",
             Action::Shift(false) => "shift-left",
             Action::Shift(true) => "shift-right",
@@ -62,6 +67,7 @@ impl Action {
             Action::Paths => "paths",
             Action::Pause => "pause",
             Action::Delay => "delay",
+            Action::Header => "header",
             Action::Setup => "setup",
             Action::Signal => "signal",
             Action::Nice(step) if step < 0 => "nice-lower",

@@ -91,9 +91,10 @@ impl<'a> Reader<'a> {
     fn tree(&self, exited: Option<Value<'a>>) -> Forest<'a> {
         let mut node_of = vec![None; self.model.rows.len()];
         let mut forest = Forest::default();
+        let pids: Vec<u32> = self.model.sample.tasks.iter().map(|task| task.key.pid).collect();
         for found in self.processes() {
             node_of[found.process as usize] = Some(forest.nodes.len() as u32);
-            let parent = self.parent_of(&self.model.rows[found.process as usize]);
+            let parent = self.parent_of(&pids, &self.model.rows[found.process as usize]);
             forest.push(found, parent);
         }
         for node in &mut forest.nodes {
@@ -108,9 +109,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Index of the parent in the model. Whoever started later is not a parent, so that no links of a hostile recording make a circle.
-    fn parent_of(&self, row: &Row) -> Option<u32> {
+    /// `pids` are those of all tasks: to search among the tasks themselves is to wait for memory.
+    fn parent_of(&self, pids: &[u32], row: &Row) -> Option<u32> {
         let (tasks, task) = (&self.model.sample.tasks, self.model.task(row));
-        let index = tasks.partition_point(|t| t.key.pid <= task.ppid).checked_sub(1)?;
+        let index = pids.partition_point(|pid| *pid <= task.ppid).checked_sub(1)?;
         let age = |key: ProcKey| (key.start_ns, key.pid);
         (tasks[index].key.pid == task.ppid && age(tasks[index].key) < age(task.key)).then_some(index as u32)
     }

@@ -36,6 +36,8 @@ pub enum Topic {
     Theme(Look),
     /// Units; with what was chosen before.
     Units(Look),
+    /// Size of the header; with what was chosen before.
+    Header(Look),
     /// Columns, in the order of the items; with what was chosen before.
     Columns(Look, Vec<Column>),
 }
@@ -175,6 +177,7 @@ impl App {
             | Topic::Setup
             | Topic::Theme(_)
             | Topic::Units(_)
+            | Topic::Header(_)
             | Topic::Columns(..) => return,
         };
         if let Some(change) = change {

@@ -3,13 +3,17 @@
 //! A [`Columns`] enum says what its columns are called, what they mean and how to read a [`Value`] off a row; text, order
 //! and filters all come from that value. [`fit`] decides which of them a width has room for.
 
+pub mod interface;
 pub mod process;
+pub mod remote;
 pub mod row;
 pub mod sets;
 pub mod socket;
 pub mod value;
 
+pub use interface::{InterfaceColumn, InterfaceView};
 pub use process::Column;
+pub use remote::{RemoteColumn, RemoteView};
 pub use row::{RowView, SocketView, Subject};
 pub use socket::SocketColumn;
 pub use value::{Cell, Tone, Value};

@@ -13,6 +13,7 @@
 //! [`Filter`]'s `Display` writes what [`parse`] reads back as the same filter.
 
 mod complete;
+mod net;
 mod operand;
 mod parse;
 mod term;
@@ -23,7 +24,7 @@ pub use complete::{Completion, complete};
 pub use parse::{FilterError, parse};
 use term::{Subject, Term};
 
-use super::column::{RowView, SocketView};
+use super::column::{InterfaceView, RemoteView, RowView, SocketView};
 
 /// A filter; the default one lets everything pass.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,6 +48,16 @@ impl Filter {
 
     /// Whether a socket passes. A column that sockets do not have holds for none, but for where their owner runs.
     pub fn matches_socket(&self, row: &SocketView<'_>) -> bool {
+        self.0.as_ref().is_none_or(|e| e.holds(row))
+    }
+
+    /// Whether a remote address passes. A column that remotes do not have holds for none.
+    pub fn matches_remote(&self, row: &RemoteView<'_>) -> bool {
+        self.0.as_ref().is_none_or(|e| e.holds(row))
+    }
+
+    /// Whether a network interface passes. A column that interfaces do not have holds for none.
+    pub fn matches_interface(&self, row: &InterfaceView<'_>) -> bool {
         self.0.as_ref().is_none_or(|e| e.holds(row))
     }
 

@@ -144,12 +144,12 @@ impl App {
         (0..count).map(at).find(|&line| match (self.process_table(), self.socket_table()) {
             (Some(table), _) => self.row(table.lines[line].1).is_some_and(|row| search.finds_process(&row)),
             (_, Some(table)) => self.socket(table.lines[line].1).is_some_and(|row| search.finds_socket(&row)),
-            _ => false,
+            _ => self.net_names(line).iter().any(|name| search.finds(name)),
         })
     }
 
     fn cursor(&self) -> usize {
-        self.process_table().map(|t| t.cursor()).or(self.socket_table().map(|t| t.cursor())).unwrap_or(0)
+        self.process_table().map(|t| t.cursor()).or(self.net_lines().map(|(_, cursor)| cursor)).unwrap_or(0)
     }
 
     fn go_to_line(&mut self, line: usize) {

@@ -77,7 +77,13 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
         part(format!("Columns of {view}"), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
     if let Some(table) = app.socket_table() {
-        part("Columns of sockets".into(), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
+        part(format!("Columns of {}", app.net_table().name()), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
+    }
+    if let Some(table) = app.remote_table() {
+        part("Columns of remotes".into(), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
+    }
+    if let Some(table) = app.interface_table() {
+        part("Columns of interfaces".into(), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
     part("Filters".into(), FILTERS.iter().map(|(what, text)| (what.to_string(), text.to_string())).collect());
     part("What works".into(), Domain::ALL.into_iter().filter_map(|d| domain_entry(app, d)).collect());

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::keys::{Action, Place};
 use super::lines::LineKey;
+use super::net::SocketScope;
 use super::{App, Effect};
 use crate::sample::inspection::{Ask, Inspection};
 use crate::sample::{Command, Exit, ProcKey};
@@ -149,7 +150,7 @@ impl App {
             Action::Sockets => {
                 let key = pane.key;
                 self.pane = None;
-                self.show_sockets(Some(key));
+                self.show_sockets(SocketScope::Of(key));
             }
             Action::View(_) | Action::NextView | Action::PreviousView => {
                 self.pane = None;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::column::Column;
+use super::net::NetTable;
 use super::stacks::StackAction;
 use super::view::View;
 use crate::control::Question;
@@ -73,6 +74,8 @@ pub enum Action {
     Back,
     /// The sockets of the selected process; in the sockets, back to processes.
     Sockets,
+    /// Another table of the Network view.
+    Net(NetTable),
     /// Sort by a column.
     Sort(Column),
     /// Choose the column to sort by.
@@ -95,6 +98,8 @@ pub enum Action {
     Pause,
     /// Ask for the time between samples.
     Delay,
+    /// A header with more in it, or with less.
+    Header,
     /// Choose columns, colours, units.
     Setup,
     /// Choose a signal for the process.
@@ -236,8 +241,16 @@ pub enum Place {
     Searching,
     /// In tables of processes.
     Processes,
+    /// In the Network view, whatever it shows.
+    Network,
     /// In the table of sockets.
     Sockets,
+    /// In the table of listeners.
+    Listeners,
+    /// In the table of remote addresses.
+    Remotes,
+    /// In the table of interfaces.
+    Interfaces,
     /// In the stacks.
     Stacks,
     /// In the details of a process.
@@ -250,6 +263,10 @@ impl Place {
         match other {
             Place::Anywhere => true,
             Place::Tables => !matches!(self, Place::Stacks | Place::Details | Place::Anywhere),
+            Place::Network => {
+                matches!(self, Place::Network | Place::Searching | Place::Sockets | Place::Listeners | Place::Remotes | Place::Interfaces)
+            }
+            Place::Processes => matches!(self, Place::Processes | Place::Network | Place::Searching),
             _ => self == other || self == Place::Searching,
         }
     }
@@ -260,10 +277,12 @@ impl Place {
         match (view, sockets, searching) {
             (View::Stacks, _, false) => &[Stacks, Anywhere],
             (View::Stacks, _, true) => &[Searching, Stacks, Anywhere],
+            (View::Network, false, false) => &[Network, Processes, Tables, Anywhere],
+            (View::Network, false, true) => &[Searching, Network, Processes, Tables, Anywhere],
             (_, false, false) => &[Processes, Tables, Anywhere],
             (_, false, true) => &[Searching, Processes, Tables, Anywhere],
-            (_, true, false) => &[Sockets, Tables, Anywhere],
-            (_, true, true) => &[Searching, Sockets, Tables, Anywhere],
+            (_, true, false) => &[Sockets, Network, Tables, Anywhere],
+            (_, true, true) => &[Searching, Sockets, Network, Tables, Anywhere],
         }
     }
 }
@@ -327,6 +346,32 @@ pub static BINDINGS: &[Binding] = {
             "processes",
             "From sockets back to processes, at the owner of the selected one",
         ),
+        bind(&[key(K::Enter)], Enter, Place::Listeners, "connections", "The connections to the listener; Esc leads back"),
+        bind(&[key(K::Enter)], Enter, Place::Remotes, "sockets", "The sockets to the address; Esc leads back"),
+        bind(
+            &[letter('l'), letter('L')],
+            Action::Net(NetTable::Listeners),
+            Place::Network,
+            "listeners",
+            "TCP listeners, and how many connections wait to be accepted; again: processes",
+        ),
+        bind(
+            &[letter('r'), letter('f')],
+            Action::Net(NetTable::Remotes),
+            Place::Network,
+            "remotes",
+            "Sockets grouped by the address at the other end; again: processes",
+        ),
+        bind(
+            &[letter('w')],
+            Action::Net(NetTable::Interfaces),
+            Place::Network,
+            "interfaces",
+            "Network interfaces: bytes, packets, errors, drops; again: processes",
+        ),
+        bind(&[letter('s')], Action::Sockets, Place::Listeners, "sockets", "Sockets of all"),
+        bind(&[letter('s')], Action::Sockets, Place::Remotes, "", "Sockets of all"),
+        bind(&[letter('s')], Action::Sockets, Place::Interfaces, "sockets", "Sockets of all"),
         bind(
             &[key(K::Enter)],
             Stack(S::ZoomIn),
@@ -416,6 +461,7 @@ pub static BINDINGS: &[Binding] = {
             "",
             "Setup: columns of the view, colours, units; saved in the configuration",
         ),
+        bind(&[letter('e')], Action::Header, Anywhere, "", "Header: with graphs of the last minutes, on one line, as before"),
         bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),
         bind(&[letter('d')], Delay, Anywhere, "delay", "Set the time between samples: 1, 0.5, 500ms, 5s"),
         bind(&[letter('p')], Action::Paths, Tables, "", "Show programs with or without the directories they are in"),
@@ -482,7 +528,13 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter('1')], Action::View(View::Processes), Anywhere, "", "Processes: who uses the machine"),
         bind(&[letter('2')], Action::View(View::Cpu), Anywhere, "", "CPU: where its time goes, who waits for it"),
         bind(&[letter('3')], Action::View(View::Memory), Anywhere, "", "Memory: who holds it, who touches it"),
-        bind(&[letter('4')], Action::View(View::Network), Anywhere, "", "Network: who talks, by process or by socket"),
+        bind(
+            &[letter('4')],
+            Action::View(View::Network),
+            Anywhere,
+            "",
+            "Network: who talks, by process, socket, listener, remote address or interface",
+        ),
         bind(&[letter('5')], Action::View(View::Stacks), Anywhere, "", "Stacks: the hottest functions"),
         bind(&[letter('P')], Sort(Column::CpuPct), Processes, "", "Sort by CPU%"),
         bind(&[letter('M')], Sort(Column::Rss), Processes, "", "Sort by resident memory"),

@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use super::App;
 use super::keymap::KeyMap;
 use super::keys::{Action, Place};
+use super::look::Header;
 use super::view::View;
 use crate::format::cut;
 use crate::sample::{Domain, Health};
@@ -15,6 +16,10 @@ pub const MIN_WIDTH: u16 = 60;
 /// The least that shows anything useful.
 pub const MIN_HEIGHT: u16 = 15;
 
+/// A screen with fewer rows has one bar for all CPUs and no ledger.
+const FOLDED_BELOW: u16 = 20;
+/// Cells of a graph, at the least.
+const GRAPH_WIDTH: u16 = 28;
 /// Cells of a CPU's bar with its number, brackets and percentage, at the least.
 const CPU_BAR_WIDTH: u16 = 18;
 
@@ -29,6 +34,8 @@ pub struct Layout {
     pub totals: Rect,
     /// Where the CPU time went.
     pub ledger: Rect,
+    /// Graphs of the last minutes.
+    pub graphs: Rect,
     /// Names of the views.
     pub tabs: Rect,
     /// Headings of the columns.
@@ -42,6 +49,8 @@ pub struct Layout {
 /// How CPUs are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CpuMeters {
+    /// One bar for all.
+    Folded,
     /// A bar for each, in so many columns.
     Each {
         /// Columns of bars.
@@ -56,11 +65,11 @@ pub enum CpuMeters {
 
 impl Layout {
     /// `None` where the screen is too small.
-    pub fn of(width: u16, height: u16, cpus: usize) -> Option<Layout> {
+    pub fn of(width: u16, height: u16, cpus: usize, header: Header) -> Option<Layout> {
         if width < MIN_WIDTH || height < MIN_HEIGHT {
             return None;
         }
-        let meters = meter_rows(width, height, cpus);
+        let rows = HeaderRows::of(width, height, cpus, header);
         let mut y = 0;
         let mut take = |rows: u16| {
             let rect = Rect::new(0, y, width, rows);
@@ -69,12 +78,13 @@ impl Layout {
         };
         Some(Layout {
             title: take(1),
-            meters: take(meters),
+            meters: take(rows.meters),
             totals: take(1),
-            ledger: take(1),
+            ledger: take(rows.ledger),
+            graphs: take(rows.graphs),
             tabs: take(1),
             headings: take(1),
-            body: take(height - meters - 6),
+            body: take(height - rows.meters - rows.ledger - rows.graphs - 5),
             footer: take(1),
         })
     }
@@ -86,8 +96,11 @@ impl Layout {
 
     /// How that many CPUs fit into the meters.
     pub fn cpu_meters(&self, cpus: usize) -> CpuMeters {
+        if self.meters.height <= 1 {
+            return CpuMeters::Folded;
+        }
         let area = self.cpu_area();
-        let rows = usize::from(self.meters.height.max(1));
+        let rows = usize::from(self.meters.height);
         let columns = cpus.div_ceil(rows).max(1);
         if columns * usize::from(CPU_BAR_WIDTH) <= usize::from(area.width) {
             return CpuMeters::Each { columns: columns as u16 };
@@ -101,6 +114,16 @@ impl Layout {
         Rect { width: self.meters.width - memory_width(self.meters.width), ..self.meters }
     }
 
+    /// The graphs side by side, as many as there is room for.
+    pub fn graph_areas(&self, most: u16) -> Vec<Rect> {
+        if self.graphs.height == 0 {
+            return Vec::new();
+        }
+        let count = (self.graphs.width / GRAPH_WIDTH).clamp(1, most);
+        let width = self.graphs.width / count;
+        (0..count).map(|i| Rect { x: self.graphs.x + i * width, width, ..self.graphs }).collect()
+    }
+
     /// The part of the meters that shows memory.
     pub fn memory_area(&self) -> Rect {
         let width = memory_width(self.meters.width);
@@ -110,6 +133,25 @@ impl Layout {
 
 fn memory_width(width: u16) -> u16 {
     (width * 2 / 5).clamp(28, 60)
+}
+
+/// Rows of the parts of the header that fold.
+struct HeaderRows {
+    meters: u16,
+    ledger: u16,
+    graphs: u16,
+}
+
+impl HeaderRows {
+    /// On a low screen the header folds by itself; graphs take no more than they leave the table.
+    fn of(width: u16, height: u16, cpus: usize, header: Header) -> HeaderRows {
+        match header {
+            Header::Small => HeaderRows { meters: 1, ledger: 0, graphs: 0 },
+            _ if height < FOLDED_BELOW => HeaderRows { meters: 1, ledger: 0, graphs: 0 },
+            Header::Auto => HeaderRows { meters: meter_rows(width, height, cpus), ledger: 1, graphs: 0 },
+            Header::Large => HeaderRows { meters: meter_rows(width, height, cpus), ledger: 1, graphs: (height / 6).clamp(3, 8) },
+        }
+    }
 }
 
 /// Memory and swap need two rows; CPUs may have as many as leave the table most of the screen.
@@ -185,7 +227,7 @@ impl App {
     fn chip_text(&self) -> Option<String> {
         let here = match self.view() {
             View::Stacks if !self.trail().is_empty() => Some(self.stacks().title().to_string()),
-            View::Network if self.shows_sockets() => Some(self.sockets_title()),
+            View::Network => self.net_title(),
             _ => None,
         };
         let path = here.map(|here| self.trail().iter().map(|v| v.title()).chain([here.as_str()]).collect::<Vec<_>>().join(" › "));
@@ -200,14 +242,6 @@ impl App {
         let status = self.model().sample.status.iter().find(|s| s.domain == Domain::Mem)?;
         let cost = status.cost.as_ref().filter(|_| self.wants.page_allocs && status.health == Health::Live)?;
         Some(format!("PGALLOC costs {cost}"))
-    }
-
-    fn sockets_title(&self) -> String {
-        let Some(key) = self.socket_owner() else { return "sockets of all".into() };
-        match self.model().find(key) {
-            Some(row) => format!("sockets of {} ({})", self.model().task(row).comm, key.pid),
-            None => format!("sockets of {}", key.pid),
-        }
     }
 }
 
@@ -242,28 +276,51 @@ mod tests {
 
     #[test]
     fn parts_cover_the_screen_without_overlap() {
-        for (width, height, cpus) in [(60, 15, 2), (80, 24, 8), (120, 40, 64), (200, 50, 256)] {
-            let l = Layout::of(width, height, cpus).unwrap();
-            let parts = [l.title, l.meters, l.totals, l.ledger, l.tabs, l.headings, l.body, l.footer];
+        let sizes = [(60, 15, 2), (80, 24, 8), (120, 40, 64), (200, 50, 256)];
+        for ((width, height, cpus), header) in sizes.into_iter().flat_map(|size| Header::ALL.map(|header| (size, header))) {
+            let l = Layout::of(width, height, cpus, header).unwrap();
+            let parts = [l.title, l.meters, l.totals, l.ledger, l.graphs, l.tabs, l.headings, l.body, l.footer];
             let mut y = 0;
             for part in parts {
                 assert_eq!((part.y, part.width), (y, width));
                 y += part.height;
             }
             assert_eq!(y, height);
-            assert!(l.body.height * 2 >= height - 3, "{width}×{height} leaves {}", l.body.height);
+            let rows_for_header = if header == Header::Large { height / 6 + 4 } else { 3 };
+            assert!(l.body.height * 2 >= height - rows_for_header, "{width}×{height} leaves {}", l.body.height);
         }
-        assert_eq!(Layout::of(59, 15, 2), None);
-        assert_eq!(Layout::of(60, 14, 2), None);
+        assert_eq!(Layout::of(59, 15, 2, Header::Auto), None);
+        assert_eq!(Layout::of(60, 14, 2, Header::Auto), None);
     }
 
     #[test]
     fn many_cpus_are_shown_together() {
-        let layout = |cpus| Layout::of(80, 24, cpus).unwrap();
+        let layout = |cpus| Layout::of(80, 24, cpus, Header::Auto).unwrap();
         assert_eq!(layout(2).cpu_meters(2), CpuMeters::Each { columns: 1 });
         assert_eq!(layout(8).cpu_meters(8), CpuMeters::Each { columns: 2 });
         assert_eq!(layout(64).cpu_meters(64), CpuMeters::Together { per_block: 1 });
         assert_eq!(layout(512).cpu_meters(512), CpuMeters::Together { per_block: 4 });
+    }
+
+    #[test]
+    fn a_low_screen_folds_the_header_and_so_does_a_wish() {
+        for cpus in [1, 64, 256] {
+            for layout in [Layout::of(60, 15, cpus, Header::Large), Layout::of(200, 50, cpus, Header::Small)] {
+                let layout = layout.unwrap();
+                assert_eq!((layout.meters.height, layout.ledger.height, layout.graphs.height), (1, 0, 0));
+                assert_eq!(layout.cpu_meters(cpus), CpuMeters::Folded);
+                assert!(layout.graph_areas(4).is_empty());
+            }
+        }
+        assert_eq!(Layout::of(60, 15, 2, Header::Auto).unwrap().body.height, 9);
+    }
+
+    #[test]
+    fn graphs_stand_side_by_side() {
+        let graphs = |width, height| Layout::of(width, height, 2, Header::Large).unwrap().graph_areas(4);
+        assert_eq!([60, 80, 120, 200].map(|width| graphs(width, 24).len()), [2, 2, 4, 4]);
+        let areas = graphs(120, 40);
+        assert!(areas.windows(2).all(|two| two[0].right() == two[1].x && two[0].height == 6), "{areas:?}");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What the lines of tables are, and what each of them shows.
 
-use super::column::{Columns, RowView, SocketView};
+use super::column::{Columns, RowView};
 use super::details::DetailsBook;
 use super::find::Search;
 use super::forest::Branch;
-use super::order::Entry;
+use super::net::NetTable;
 use super::shape::Shape;
 use super::view::View;
 use super::{App, List};
@@ -115,13 +115,6 @@ impl App {
         view_of(&self.model, &self.lines, &self.details, line).map(|view| view.with_paths(self.program_paths))
     }
 
-    /// What a line of the socket table shows.
-    pub fn socket(&self, line: u32) -> Option<SocketView<'_>> {
-        let row = self.model.sockets.get(line as usize)?;
-        let owner = self.model.sample.sockets.get(row.socket as usize)?.owner;
-        Some(SocketView::new(&self.model, row, owner.and_then(|key| self.details.get(key))).with_paths(self.program_paths))
-    }
-
     /// The commands of the exited row are shown below it.
     pub fn unfolded(&self) -> bool {
         self.toggled.contains(&LineKey::Exited)
@@ -134,10 +127,8 @@ impl App {
 
     /// Lines on this view.
     pub fn line_count(&self) -> usize {
-        match self.process_table() {
-            Some(table) => table.lines.len(),
-            None => self.sockets.lines.len(),
-        }
+        let of_processes = || self.process_table().map_or(0, |table| table.lines.len());
+        self.net_lines().map_or_else(of_processes, |(count, _)| count)
     }
 
     /// Lines that there would be without the filter.
@@ -145,17 +136,12 @@ impl App {
         self.unfiltered
     }
 
-    /// The sockets that were asked for have come.
-    pub fn knows_sockets(&self) -> bool {
-        !self.model.sample.sockets.is_empty()
-    }
-
     /// Sorts and filters the view on screen anew. Returns the selected process if it has no line any more.
     pub(super) fn arrange(&mut self) -> Option<ProcKey> {
         match self.view {
             View::Stacks => None,
-            View::Network if self.shows_sockets => {
-                self.arrange_sockets();
+            _ if self.net_table() != NetTable::Processes => {
+                self.arrange_net();
                 None
             }
             view => match self.arrange_processes(view as usize) {
@@ -165,36 +151,11 @@ impl App {
         }
     }
 
-    fn arrange_sockets(&mut self) {
-        let model = &self.model;
-        let sockets = &model.sample.sockets;
-        let table = &mut self.sockets;
-        let mut of_owner: Vec<(SocketKey, u32)> = model
-            .sockets
-            .iter()
-            .enumerate()
-            .filter_map(|(i, row)| sockets.get(row.socket as usize).map(|s| (SocketKey { cookie: s.cookie, owner: s.owner }, i as u32)))
-            .filter(|(key, _)| self.socket_owner.is_none() || key.owner == self.socket_owner)
-            .collect();
-        of_owner.sort_unstable_by_key(|(key, _)| *key);
-        of_owner.dedup_by_key(|(key, _)| *key);
-        self.unfiltered = of_owner.len();
-        let entries: Vec<_> = of_owner
-            .into_iter()
-            .filter_map(|(key, line)| {
-                let details = key.owner.and_then(|owner| self.details.get(owner));
-                let view = SocketView::new(model, &model.sockets[line as usize], details);
-                self.filter.matches_socket(&view).then(|| Entry { key, line, value: table.sort.value(&view) })
-            })
-            .collect();
-        table.arrange(&entries);
-    }
-
     /// Order, filter or search read command lines or users of every process.
     pub(super) fn order_needs_details(&self) -> bool {
         let sorts_words = match self.process_table() {
             Some(table) => !table.sort.descends(),
-            None => self.shows_sockets() && !self.sockets.sort.descends(),
+            None => self.socket_table().is_some_and(|table| !table.sort.descends()),
         };
         let groups = matches!(self.shape, Shape::Groups(by) if by.needs_details());
         sorts_words || groups || self.filter.needs_details()
@@ -204,11 +165,10 @@ impl App {
     pub(super) fn missing_details(&mut self, height: usize) -> Vec<ProcKey> {
         let model = &self.model;
         let task = |key: ProcKey| model.find(key).map(|row| model.task(row));
-        let visible: Vec<&Task> = match (self.view, self.shows_sockets) {
-            (View::Stacks, _) => Vec::new(),
-            (View::Network, true) => self.sockets.visible(height).1.iter().filter_map(|(key, _)| task(key.owner?)).collect(),
-            (view, _) => {
-                let lines = self.processes.get(view as usize).map_or(&[][..], |t| t.visible(height).1);
+        let visible: Vec<&Task> = match self.socket_table() {
+            Some(sockets) => sockets.visible(height).1.iter().filter_map(|(key, _)| task(key.owner?)).collect(),
+            None => {
+                let lines = self.process_table().map_or(&[][..], |t| t.visible(height).1);
                 let process = |(key, _): &(LineKey, Line)| match key {
                     LineKey::Process(key) | LineKey::Thread(key, _) => task(*key),
                     _ => None,

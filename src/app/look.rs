@@ -75,6 +75,44 @@ impl Units {
     }
 }
 
+/// How much of the screen the header takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Header {
+    /// Bars and totals, as far as the screen has room.
+    #[default]
+    Auto,
+    /// One bar for all CPUs, and totals.
+    Small,
+    /// Graphs of the last minutes below the bars, too.
+    Large,
+}
+
+impl Header {
+    /// All there are, in the order of the key.
+    pub const ALL: [Header; 3] = [Header::Auto, Header::Large, Header::Small];
+
+    /// Its name in the configuration and on the command line.
+    pub fn name(self) -> &'static str {
+        ["auto", "small", "large"][self as usize]
+    }
+
+    /// What is said about it in the list.
+    pub fn note(self) -> &'static str {
+        ["bars and totals, as far as there is room", "one bar for all CPUs", "with graphs of the last minutes"][self as usize]
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Header> {
+        Header::ALL.into_iter().find(|header| header.name() == name)
+    }
+
+    /// The next one, round the end.
+    pub fn next(self) -> Header {
+        let at = Header::ALL.iter().position(|header| *header == self).unwrap_or(0);
+        Header::ALL[(at + 1) % Header::ALL.len()]
+    }
+}
+
 /// All that can be chosen on the screen and kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Look {
@@ -82,6 +120,8 @@ pub struct Look {
     pub palette: Palette,
     /// How bytes are counted.
     pub units: Units,
+    /// How much of the screen the header takes.
+    pub header: Header,
     /// Columns of views, in order, where somebody chose them.
     pub columns: Vec<(View, Vec<Column>)>,
 }

@@ -13,12 +13,14 @@ pub mod lines;
 pub mod look;
 pub mod menu;
 pub mod names;
+pub mod net;
 pub mod order;
 pub mod prompt;
 pub mod shape;
 pub mod stacks;
 pub mod status;
 pub mod table;
+pub mod trends;
 pub mod view;
 
 mod act;
@@ -50,7 +52,7 @@ use crate::model::stacks::{Scope, StackHistory};
 use crate::sample::inspection::Ask;
 use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants, Watch, Watched, printable};
 use crate::symbols::{Answer, Request};
-use column::{Column, Columns, SocketColumn, sets};
+use column::{Column, Columns, SocketColumn};
 use details::DetailsBook;
 use filter::Filter;
 use find::Search;
@@ -63,10 +65,12 @@ use lines::{Line, LineKey, Lines, SocketKey};
 use look::Look;
 use menu::{Menu, Pressed, Topic};
 use names::Names;
+use net::{NetTable, NetView};
 use prompt::Prompt;
 use shape::Shape;
 use stacks::StacksView;
 use table::{List, Table};
+use trends::Trends;
 use view::View;
 
 /// Ticks that a message stays, unless a key comes first.
@@ -138,8 +142,8 @@ pub struct Start {
     pub interval: Duration,
     /// View to begin with.
     pub view: View,
-    /// Show sockets in the network view.
-    pub sockets: bool,
+    /// What the network view shows.
+    pub net: NetTable,
     /// Children below their parents.
     pub tree: bool,
     /// Threads one by one.
@@ -193,10 +197,7 @@ pub struct App {
     end: Option<Option<String>>,
     /// One for each view but the stacks.
     processes: Vec<ProcessTable>,
-    sockets: SocketTable,
-    shows_sockets: bool,
-    /// The only process whose sockets are shown.
-    socket_owner: Option<ProcKey>,
+    net: NetView,
     /// What the lines on screen are made from.
     lines: Lines,
     shape: Shape,
@@ -221,6 +222,7 @@ pub struct App {
     menu: Option<Menu>,
     message: Option<Message>,
     details: DetailsBook,
+    trends: Trends,
     /// What the collector was last told.
     wants: Wants,
     watch: Option<Watch>,
@@ -255,9 +257,7 @@ impl App {
             held: None,
             end: None,
             processes: View::ALL.into_iter().filter_map(table).collect(),
-            sockets: SocketTable::new(sets::SOCKETS, SocketColumn::Rx),
-            shows_sockets: start.sockets,
-            socket_owner: None,
+            net: NetView::new(start.net),
             lines: Lines::default(),
             shape: if start.tree { Shape::Tree } else { Shape::Flat },
             toggled: FxHashSet::default(),
@@ -276,6 +276,7 @@ impl App {
             menu: None,
             message: start.notice.map(|text| Message { text, ticks: 0 }),
             details: DetailsBook::default(),
+            trends: Trends::default(),
             wants: Wants::default(),
             watch: None,
             prepared: Vec::new(),
@@ -335,6 +336,7 @@ impl App {
         // The old rows go first: with very many processes, both at once would show in the resident size.
         self.model = Model::default();
         self.model = Model::between(self.base.as_deref(), Arc::clone(&sample));
+        self.trends.push(&self.model);
         self.details.tick(&sample);
         self.forget_gone();
         self.tick_pane();
@@ -408,7 +410,7 @@ impl App {
             Topic::User(_) => self.filter_by_chosen(menu),
             Topic::Palette(_) => self.do_chosen(menu, effects),
             Topic::Setup => self.open_setup(menu.chosen()),
-            Topic::Theme(_) | Topic::Units(_) | Topic::Columns(..) => self.keep_look(effects),
+            Topic::Theme(_) | Topic::Units(_) | Topic::Header(_) | Topic::Columns(..) => self.keep_look(effects),
             _ => self.accept_change(menu, effects),
         }
     }
@@ -440,12 +442,12 @@ impl App {
             self.watch.clone_from(&watch);
             effects.push(Effect::Command(Command::Watch(watch)));
         }
-        self.ask_for_pane(effects);
         let looked_at = self.looked_at();
         if looked_at.iter().any(|key| !self.prepared.contains(key)) {
             effects.push(Effect::Command(Command::Prepare(looked_at.clone())));
         }
         self.prepared = looked_at;
+        self.ask_for_pane(effects);
         let missing = self.missing_details(height);
         if !missing.is_empty() {
             effects.push(Effect::Command(Command::Details(missing)));
@@ -455,7 +457,7 @@ impl App {
     fn wants_now(&self) -> Wants {
         match self.layout().zip(self.process_table()) {
             Some((layout, table)) => Wants { threads: self.shows_threads, ..column::wants(&table.columns(table_width(&layout))) },
-            None => Wants { sockets: self.shows_sockets(), ..Wants::NONE },
+            None => self.net_table().wants(),
         }
     }
 
@@ -479,24 +481,14 @@ impl App {
     fn list(&mut self) -> Option<&mut dyn List> {
         match self.view {
             View::Stacks => None,
-            _ if self.shows_sockets() => Some(&mut self.sockets),
+            View::Network if self.net.shows != NetTable::Processes => self.net.list(),
             view => self.processes.get_mut(view as usize).map(|t| t as &mut dyn List),
         }
     }
 
     /// The table of processes on screen.
     pub fn process_table(&self) -> Option<&ProcessTable> {
-        if self.shows_sockets() { None } else { self.processes.get(self.view as usize) }
-    }
-
-    /// The table of sockets, if it is on screen.
-    pub fn socket_table(&self) -> Option<&SocketTable> {
-        self.shows_sockets().then_some(&self.sockets)
-    }
-
-    /// Sockets stand in place of processes.
-    pub fn shows_sockets(&self) -> bool {
-        self.view == View::Network && self.shows_sockets
+        if self.net_table() == NetTable::Processes { self.processes.get(self.view as usize) } else { None }
     }
 
     /// The places whose keys hold now.
@@ -504,12 +496,12 @@ impl App {
         if self.pane.is_some() {
             return self.places_in_pane();
         }
-        Place::of(self.view, self.shows_sockets(), self.search.is_some())
+        self.net_places().unwrap_or_else(|| Place::of(self.view, self.shows_sockets(), self.search.is_some()))
     }
 
     /// Where things stand; `None` = too small for anything.
     pub fn layout(&self) -> Option<Layout> {
-        Layout::of(self.size.0, self.size.1, self.machine().cpus.len())
+        Layout::of(self.size.0, self.size.1, self.machine().cpus.len(), self.look.header)
     }
 
     /// Columns and rows.
@@ -525,6 +517,11 @@ impl App {
     /// What belongs to no process.
     pub fn machine(&self) -> &Machine {
         &self.model.sample.machine
+    }
+
+    /// What the machine and its processes did over the last ticks.
+    pub fn trends(&self) -> &Trends {
+        &self.trends
     }
 
     /// The view on screen.
@@ -590,11 +587,6 @@ impl App {
     /// The filter in force; empty = none.
     pub fn filter_text(&self) -> &str {
         &self.filter_text
-    }
-
-    /// The process whose sockets are shown alone.
-    pub fn socket_owner(&self) -> Option<ProcKey> {
-        self.socket_owner
     }
 
     /// The views that Esc goes back through, outermost first.

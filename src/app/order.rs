@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use super::column::Value;
 
+/// Rows that fell idle and keep their order, at most.
+const RECENT: usize = 256;
 /// How far a row may rise in one go against rows that it hardly exceeds; bounds the work.
 const MAX_STEPS: usize = 64;
 
@@ -18,7 +20,7 @@ pub struct Entry<'a, K, L> {
     pub value: Value<'a>,
 }
 
-/// Where each key with a number other than 0 stood after the last sorting, ascending by key.
+/// Where each key that is not idle, or was not lately, stood after the last sorting, ascending by key.
 #[derive(Clone, Debug)]
 pub struct Ranks<K>(Vec<(K, u32)>);
 
@@ -31,27 +33,45 @@ impl<K> Default for Ranks<K> {
 /// Sorts `entries`, which come ascending by key: equal ones stay so. Remembers the order in `ranks`.
 pub fn sort<K: Copy + Ord, L: Copy>(entries: &[Entry<'_, K, L>], descending: bool, ranks: &mut Ranks<K>) -> Vec<(K, L)> {
     let value = |i: u32| &entries[i as usize].value;
-    let mut order = by_value(entries, descending);
-    keep_close_ones(&mut order, &before(entries, ranks), value, descending);
+    let before = before(entries, ranks);
+    let mut order = by_value(entries, &before, descending);
+    keep_close_ones(&mut order, &before, value, descending);
 
     let mut rank_of = vec![0; entries.len()];
     for (rank, &entry) in order.iter().enumerate() {
         rank_of[entry as usize] = rank as u32;
     }
-    let known = entries.iter().zip(rank_of).filter(|(e, _)| e.value.number().is_some_and(|n| n != 0.0));
-    ranks.0 = known.map(|(e, rank)| (e.key, rank)).collect();
+    let busy = entries.iter().filter(|e| e.value.number().is_some() && !is_idle(&e.value)).count();
+    let is_known = |at: usize, rank: u32| match &entries[at].value {
+        value if value.number().is_none() => false,
+        value if is_idle(value) => descending && before[at].is_some() && (rank as usize) < busy + RECENT,
+        _ => true,
+    };
+    let known = rank_of.into_iter().enumerate().filter(|&(at, rank)| is_known(at, rank));
+    ranks.0 = known.map(|(at, rank)| (entries[at].key, rank)).collect();
     order.iter().map(|&i| (entries[i as usize].key, entries[i as usize].line)).collect()
 }
 
-/// Equal ones by key. Nearly all rows of a large machine do nothing, so those are set apart and not sorted.
-fn by_value<K, L>(entries: &[Entry<'_, K, L>], descending: bool) -> Vec<u32> {
+/// Shown as nothing.
+fn is_idle(value: &Value<'_>) -> bool {
+    match value {
+        Value::Percent(percent) => percent.abs() < 0.05,
+        value => value.number() == Some(0.0),
+    }
+}
+
+/// Equal ones by key. Nearly all rows of a large machine do nothing, so those are set apart and not sorted. Where the largest come
+/// first, those that did something lately stand above them as they stood: else each that falls idle would shift half the screen.
+fn by_value<K, L>(entries: &[Entry<'_, K, L>], before: &[Option<u32>], descending: bool) -> Vec<u32> {
     let all = 0..entries.len() as u32;
     let value = |i: u32| &entries[i as usize].value;
-    let (idle, mut order): (Vec<u32>, Vec<u32>) = all.partition(|&i| value(i).number() == Some(0.0));
+    let (idle, mut order): (Vec<u32>, Vec<u32>) = all.partition(|&i| is_idle(value(i)));
+    let (mut recent, idle): (Vec<u32>, Vec<u32>) = idle.into_iter().partition(|&i| descending && before[i as usize].is_some());
+    recent.sort_by_key(|&i| before[i as usize]);
     order.sort_by(|&a, &b| value(a).compare(value(b), descending));
-    if let Some(&first) = idle.first() {
+    if let Some(&first) = recent.first().or(idle.first()) {
         let at = order.partition_point(|&i| value(i).compare(value(first), descending) == Ordering::Less);
-        order.splice(at..at, idle);
+        order.splice(at..at, recent.into_iter().chain(idle));
     }
     order
 }
@@ -93,11 +113,11 @@ fn tolerance(a: &Value<'_>, b: &Value<'_>) -> Option<(f64, f64)> {
         Value::Bytes(_) => (0.01, 65_536.0),
         _ => return None,
     };
-    let (a, b) = (a.number()?, b.number()?);
     // Whoever does something stands above whoever does nothing.
-    if a == 0.0 || b == 0.0 {
+    if is_idle(a) || is_idle(b) {
         return None;
     }
+    let (a, b) = (a.number()?, b.number()?);
     Some(((a - b).abs(), f64::max(share * f64::max(a.abs(), b.abs()), least)))
 }
 
@@ -136,10 +156,23 @@ mod tests {
     }
 
     #[test]
-    fn idle_rows_go_by_key() {
+    fn idle_rows_go_by_key_and_those_that_fell_idle_stay() {
         let mut ranks = Ranks::default();
         assert_eq!(sorted(&[(1, 0.0), (2, 0.0), (3, 9.0)], &mut ranks), [3, 1, 2]);
-        assert_eq!(sorted(&[(1, 0.0), (2, 0.0), (3, 0.0)], &mut ranks), [1, 2, 3]);
+        assert_eq!(sorted(&[(1, 0.0), (2, 0.0), (3, 0.0)], &mut ranks), [3, 1, 2]);
+        assert_eq!(sorted(&[(1, 0.04), (2, 0.0), (3, 0.0)], &mut ranks), [3, 1, 2], "0.04 is shown as nothing");
+        assert_eq!(sorted(&[(1, 0.0), (2, 0.06), (3, 0.0)], &mut ranks), [2, 3, 1]);
+        assert_eq!(sorted(&[(1, 0.0), (2, 0.0), (3, 0.0)], &mut ranks), [2, 3, 1]);
+        assert_eq!(sorted(&[(1, 0.0), (2, 0.0)], &mut ranks), [2, 1]);
+    }
+
+    #[test]
+    fn of_those_that_fell_idle_not_too_many_are_remembered() {
+        let mut ranks = Ranks::default();
+        let all = |value: f64| (0..RECENT as u32 + 50).map(|key| (key, value + f64::from(key) * value)).collect::<Vec<_>>();
+        sorted(&all(1.0), &mut ranks);
+        sorted(&all(0.0), &mut ranks);
+        assert_eq!(ranks.0.len(), RECENT);
     }
 
     #[test]

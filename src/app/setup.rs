@@ -1,19 +1,30 @@
 //! Setup: columns of the view, colours, units. What is chosen shows at once behind the list; Enter keeps it and saves it, Esc takes it back.
 
 use super::column::{Column, Columns};
-use super::look::{Look, Palette, Units};
+use super::look::{Header, Look, Palette, Units};
 use super::menu::{Item, Menu, Topic};
+use super::net::NetTable;
 use super::view::View;
 use super::{App, Effect};
 
 /// The parts of the setup, in the order of its list.
-const PARTS: [(&str, &str); 3] =
-    [("columns", "which columns this view has, and their order"), ("theme", "colours"), ("units", "how bytes are counted")];
+const PARTS: [(&str, &str); 4] = [
+    ("columns", "which columns this view has, and their order"),
+    ("theme", "colours"),
+    ("units", "how bytes are counted"),
+    ("header", "how much of the screen the header takes"),
+];
 
 impl App {
     /// What somebody chose about the looks.
     pub fn look(&self) -> &Look {
         &self.look
+    }
+
+    /// The next form of the header. On a low screen all are one.
+    pub(super) fn next_header(&mut self) {
+        self.look.header = self.look.header.next();
+        self.say(format!("Header: {}; F2 keeps it", self.look.header.note()));
     }
 
     /// Opens the setup.
@@ -33,9 +44,14 @@ impl App {
                 let items = Palette::ALL.map(|p| Item::new(p.name(), p.note())).to_vec();
                 Menu::new(Topic::Theme(before), "Theme", items, self.look.palette as usize)
             }
-            Some(_) => {
+            Some(2) => {
                 let items = Units::ALL.map(|u| Item::new(u.name(), u.note())).to_vec();
                 Menu::new(Topic::Units(before), "Units of bytes", items, self.look.units as usize)
+            }
+            Some(_) => {
+                let items = Header::ALL.map(|h| Item::new(h.name(), h.note())).to_vec();
+                let now = Header::ALL.iter().position(|h| *h == self.look.header).unwrap_or(0);
+                Menu::new(Topic::Header(before), "Header", items, now)
             }
             None => return self.ask_setup(),
         };
@@ -48,7 +64,7 @@ impl App {
     }
 
     fn ask_columns(&mut self, before: Look) {
-        let Some(set) = self.view.columns().filter(|_| !self.shows_sockets()) else {
+        let Some(set) = self.view.columns().filter(|_| self.net_table() == NetTable::Processes) else {
             return self.say("Columns are chosen in the tables of processes: 1 to 4".into());
         };
         let chosen = before.columns.iter().find(|(view, _)| *view == self.view);
@@ -74,6 +90,7 @@ impl App {
         match &menu.topic {
             Topic::Theme(_) => self.look.palette = chosen.and_then(|i| Palette::ALL.get(i)).copied().unwrap_or(self.look.palette),
             Topic::Units(_) => self.look.units = chosen.and_then(|i| Units::ALL.get(i)).copied().unwrap_or(self.look.units),
+            Topic::Header(_) => self.look.header = chosen.and_then(|i| Header::ALL.get(i)).copied().unwrap_or(self.look.header),
             Topic::Columns(_, columns) => {
                 let checked = menu.in_order().filter(|(_, item)| item.is_checked).filter_map(|(index, _)| columns.get(index).copied());
                 let columns: Vec<Column> = checked.chain([Column::Command]).collect();
@@ -88,7 +105,7 @@ impl App {
 
     /// The list was closed without Enter.
     pub(super) fn take_back(&mut self, topic: Topic) {
-        if let Topic::Theme(before) | Topic::Units(before) | Topic::Columns(before, _) = topic {
+        if let Topic::Theme(before) | Topic::Units(before) | Topic::Header(before) | Topic::Columns(before, _) = topic {
             self.look = before;
             self.apply_columns();
         }

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::keys::Action;
+use super::net::NetTable;
 use super::view::View;
 use crate::sample::{Domain, Health, Sample};
 
@@ -57,6 +58,11 @@ pub fn lost(sample: &Sample) -> u64 {
     sample.status.iter().map(|s| s.lost).sum()
 }
 
+/// The part of the kernel half without which there is nothing to show. Interfaces come from /proc.
+fn domain(app: &App) -> Domain {
+    if app.net_table() == NetTable::Interfaces { Domain::Tasks } else { app.view().domain() }
+}
+
 /// What stands in place of lines, paragraph by paragraph; `None` where there are lines.
 pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
     let sample = &app.model().sample;
@@ -67,14 +73,15 @@ pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
             None => vec!["Reading the first sample …".into()],
         });
     }
-    if let Some(Health::Off { reason }) = health(sample, app.view().domain()) {
+    let domain = domain(app);
+    if let Some(Health::Off { reason }) = health(sample, domain) {
         let what = match app.view() {
             View::Network => "Network bytes are not counted.",
             _ => "This view has no data.",
         };
         return Some(vec![what.into(), reason.clone()]);
     }
-    if health(sample, app.view().domain()) == Some(&Health::Loading) {
+    if health(sample, domain) == Some(&Health::Loading) {
         return Some(vec!["This part is being loaded into the kernel …".into()]);
     }
     let filtered = !app.filter_text().is_empty();
@@ -83,9 +90,8 @@ pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
             format!("The filter  {}  hides all {} lines.", app.filter_text(), app.lines_before_filter()),
             ways_out_of_the_filter(app),
         ]),
-        0 if app.shows_sockets() && !app.knows_sockets() => Some(vec!["Reading the sockets …".into()]),
-        0 if app.shows_sockets() => Some(vec!["No sockets.".into()]),
-        0 => Some(vec!["No processes.".into()]),
+        0 if app.net_table() != NetTable::Processes && !app.knows_net() => Some(vec![format!("Reading the {} …", app.net_table().name())]),
+        0 => Some(vec![format!("No {}.", app.net_table().name())]),
         _ => None,
     }
 }

@@ -12,9 +12,9 @@ use crate::sample::Command;
 impl App {
     /// Gives a key to the open prompt. False if there is none, or the key is not for it.
     pub(super) fn type_into_prompt(&mut self, key: &KeyEvent, effects: &mut Vec<Effect>) -> bool {
-        let sockets = self.shows_sockets();
+        let table = self.net_table();
         let Some(prompt) = &mut self.prompt else { return false };
-        let typed = if key.code == KeyCode::Tab { prompt.complete(sockets) } else { prompt.press(key) };
+        let typed = if key.code == KeyCode::Tab { prompt.complete(table) } else { prompt.press(key) };
         match typed {
             Typed::Changed => self.prompt_changed(),
             Typed::Accepted => self.accept_text(effects),

@@ -2,9 +2,12 @@
 
 use clap::ValueEnum;
 
-use crate::app::column::{Column, Columns, Set, SocketColumn, fit, sets, wants};
+use super::net::NetSort;
+use crate::app::column::{Column, Columns, InterfaceColumn, RemoteColumn, Set, SocketColumn, fit, sets, wants};
 use crate::app::filter::Filter;
+use crate::app::net::NetTable;
 use crate::export::field::{EXIT, PROCESS, SOCKET};
+use crate::export::net_field::{INTERFACE, REMOTE, listener};
 use crate::export::{Writer, csv, json, text};
 use crate::sample::{Domain, Wants};
 
@@ -36,6 +39,12 @@ pub enum View {
     Disk,
     /// Bytes of each socket
     Sockets,
+    /// TCP listeners: how many connections wait to be accepted
+    Listeners,
+    /// Sockets grouped by the address at the other end
+    Remotes,
+    /// Network interfaces: bytes, packets, errors, drops
+    Interfaces,
     /// The hottest stacks
     Stacks,
 }
@@ -43,11 +52,22 @@ pub enum View {
 impl View {
     fn columns(self) -> Set<Column> {
         match self {
-            View::Processes | View::Sockets | View::Stacks => sets::PROCESSES,
+            View::Processes | View::Sockets | View::Listeners | View::Remotes | View::Interfaces | View::Stacks => sets::PROCESSES,
             View::Cpu => sets::CPU,
             View::Memory => sets::MEMORY,
             View::Network => sets::NETWORK,
             View::Disk => sets::DISK,
+        }
+    }
+
+    /// Which table of the network it is; `NetTable::Processes` for what is none.
+    pub fn net(self) -> NetTable {
+        match self {
+            View::Sockets => NetTable::Sockets,
+            View::Listeners => NetTable::Listeners,
+            View::Remotes => NetTable::Remotes,
+            View::Interfaces => NetTable::Interfaces,
+            View::Processes | View::Cpu | View::Memory | View::Network | View::Disk | View::Stacks => NetTable::Processes,
         }
     }
 
@@ -85,14 +105,21 @@ const HELP: &str = "help";
 
 /// What `--sort help` or `--fields help` asks for, a name on each line; `None` where neither is asked.
 pub fn known_names(format: Format, view: View, fields: &[String], sort: Option<&str>) -> Option<String> {
-    let sockets = view == View::Sockets;
     let asks_fields = fields.iter().any(|name| name == HELP);
-    Some(match (sort == Some(HELP), asks_fields, format) {
-        (true, _, _) | (_, true, Format::Text) if sockets => column_help::<SocketColumn>(),
-        (true, _, _) | (_, true, Format::Text) => column_help::<Column>(),
-        (_, true, _) if sockets => field_help(SOCKET.iter().map(|(name, _)| *name)),
-        (_, true, _) => field_help(PROCESS.iter().chain(EXIT).map(|(name, _)| *name)),
+    let columns = match (sort == Some(HELP), asks_fields, format) {
+        (true, _, _) | (_, true, Format::Text) => true,
+        (_, true, _) => false,
         (false, false, _) => return None,
+    };
+    Some(match (view.net(), columns) {
+        (NetTable::Processes, true) => column_help::<Column>(),
+        (NetTable::Processes, false) => field_help(PROCESS.iter().chain(EXIT).map(|(name, _)| *name)),
+        (NetTable::Sockets | NetTable::Listeners, true) => column_help::<SocketColumn>(),
+        (NetTable::Sockets | NetTable::Listeners, false) => field_help(SOCKET.iter().map(|(name, _)| *name)),
+        (NetTable::Remotes, true) => column_help::<RemoteColumn>(),
+        (NetTable::Remotes, false) => field_help(REMOTE.iter().map(|(name, _)| *name)),
+        (NetTable::Interfaces, true) => column_help::<InterfaceColumn>(),
+        (NetTable::Interfaces, false) => field_help(INTERFACE.iter().map(|(name, _)| *name)),
     })
 }
 
@@ -117,8 +144,8 @@ pub struct BatchOptions {
     pub iterations: Option<u64>,
     /// Order of processes, and whether the largest come first.
     pub sort: (Column, bool),
-    /// Order of sockets.
-    pub socket_sort: (SocketColumn, bool),
+    /// Order of what the network consists of.
+    pub net_sort: NetSort,
     /// Which rows.
     pub filter: Filter,
     /// Writes the columns or fields that were chosen.
@@ -133,19 +160,17 @@ impl BatchOptions {
     /// # Errors
     /// A name that is neither a column nor a field.
     pub fn new(format: Format, view: View, fields: &[String], sort: Option<&str>) -> Result<BatchOptions, OptionsError> {
-        let (mut process, mut socket) = (view.sort(), SocketColumn::Rx);
-        match (sort, view) {
-            (Some(name), View::Sockets) => socket = column(name)?,
-            (Some(name), _) => process = column(name)?,
-            (None, _) => {}
-        }
+        let process = match sort.filter(|_| view.net() == NetTable::Processes) {
+            Some(name) => column(name)?,
+            None => view.sort(),
+        };
         let writer = writer(format, view, fields)?;
         Ok(BatchOptions {
             format,
             view,
             iterations: None,
             sort: (process, process.descends()),
-            socket_sort: (socket, socket.descends()),
+            net_sort: NetSort::new(view, sort)?,
             filter: Filter::default(),
             wants: wanted(view, &writer, fields),
             writer,
@@ -165,27 +190,43 @@ fn writer(format: Format, view: View, fields: &[String]) -> Result<Writer, Optio
     if view == View::Stacks && format != Format::Json && !fields.is_empty() {
         return Err(OptionsError::StacksHaveNone);
     }
-    let process = || chosen::<Column, _>(fields, PROCESS.iter().chain(EXIT));
-    let socket = || chosen::<SocketColumn, _>(fields, SOCKET.iter());
     Ok(match (format, view) {
         (Format::Text, _) => Writer::Text(table(view, fields)?),
-        (Format::Json, View::Sockets) => Writer::Json(json::Fields { process: None, socket: socket()? }),
-        (Format::Json, _) => Writer::Json(json::Fields { process: process()?, socket: None }),
-        (Format::Csv, View::Sockets) => Writer::Csv(csv::Csv::sockets(socket()?)),
+        (Format::Json, _) => Writer::Json(fields_of(view.net(), fields)?),
         (Format::Csv, View::Stacks) => Writer::Csv(csv::Csv::stacks()),
-        (Format::Csv, _) => Writer::Csv(csv::Csv::processes(process()?)),
+        (Format::Csv, _) => Writer::Csv(csv::Csv::new(view.net(), fields_of(view.net(), fields)?)),
     })
+}
+
+/// The fields of a table that were named; of the others, all.
+fn fields_of(table: NetTable, names: &[String]) -> Result<json::Fields, OptionsError> {
+    let mut fields = json::Fields::default();
+    match table {
+        NetTable::Processes => fields.process = chosen::<Column, _>(names, PROCESS.iter().chain(EXIT))?,
+        NetTable::Sockets => fields.socket = chosen::<SocketColumn, _>(names, SOCKET.iter())?,
+        NetTable::Listeners => fields.socket = Some(chosen::<SocketColumn, _>(names, SOCKET.iter())?.unwrap_or_else(listener)),
+        NetTable::Remotes => fields.remote = chosen::<RemoteColumn, _>(names, REMOTE.iter())?,
+        NetTable::Interfaces => fields.interface = chosen::<InterfaceColumn, _>(names, INTERFACE.iter())?,
+    }
+    Ok(fields)
 }
 
 /// The table of text output: what 80 columns would show, unless columns are named.
 fn table(view: View, names: &[String]) -> Result<text::Table, OptionsError> {
     Ok(match view {
         View::Stacks => text::Table::Stacks,
-        View::Sockets if names.is_empty() => text::Table::Sockets(fit(sets::SOCKETS.first, sets::SOCKETS.more, u16::MAX)),
-        View::Sockets => text::Table::Sockets(columns(names)?),
+        View::Sockets => text::Table::Sockets(all_or(names, sets::SOCKETS)?),
+        View::Listeners => text::Table::Listeners(all_or(names, sets::LISTENERS)?),
+        View::Remotes => text::Table::Remotes(all_or(names, sets::REMOTES)?),
+        View::Interfaces => text::Table::Interfaces(all_or(names, sets::INTERFACES)?),
         _ if names.is_empty() => text::Table::Processes(view.columns().first.to_vec()),
         _ => text::Table::Processes(columns(names)?),
     })
+}
+
+/// The columns that are named; where none are, all of the set.
+fn all_or<C: Columns>(names: &[String], set: Set<C>) -> Result<Vec<C>, OptionsError> {
+    if names.is_empty() { Ok(fit(set.first, set.more, u16::MAX)) } else { columns(names) }
 }
 
 /// What must be collected: the probe of page allocations costs, so it runs only if a column or field made from them is shown.
@@ -194,14 +235,14 @@ fn wanted(view: View, writer: &Writer, names: &[String]) -> Wants {
         Writer::Text(text::Table::Processes(columns)) => wants(columns),
         _ => wants(&names.iter().filter_map(|name| Column::named(name)).collect::<Vec<_>>()),
     };
-    Wants { sockets: view == View::Sockets, ..of_columns }
+    Wants { page_allocs: of_columns.page_allocs, ..view.net().wants() }
 }
 
 fn columns<C: Columns>(names: &[String]) -> Result<Vec<C>, OptionsError> {
     names.iter().map(|name| column(name)).collect()
 }
 
-fn column<C: Columns>(name: &str) -> Result<C, OptionsError> {
+pub(super) fn column<C: Columns>(name: &str) -> Result<C, OptionsError> {
     C::named(name).ok_or_else(|| {
         let known = C::all().iter().map(|c| c.spec().name).collect::<Vec<_>>().join(" ");
         OptionsError::Unknown { kind: "column", name: name.into(), known }

@@ -41,11 +41,15 @@ struct rq___apart {
 
 /* Open-coded task iterator, 6.7, c68a78ffe2cb ("bpf: Introduce task open coded iterator kfuncs").
  */
-#define EB_ITER_ALL_THREADS 1
+#define EB_ITER_ALL_PROCS    0
+#define EB_ITER_PROC_THREADS 2
 extern int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task, unsigned int flags)
 	__weak __ksym;
 extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __weak __ksym;
 extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __weak __ksym;
+/* 6.1, 90660309b0c7 ("bpf: Add kfuncs for storing struct task_struct * as a kptr"). */
+extern struct task_struct *bpf_task_acquire(struct task_struct *task) __weak __ksym;
+extern void bpf_task_release(struct task_struct *task) __weak __ksym;
 /* 6.2, 9bb00b2895cb ("bpf: Add kfunc bpf_rcu_read_lock/unlock()"). */
 extern void bpf_rcu_read_lock(void) __weak __ksym;
 extern void bpf_rcu_read_unlock(void) __weak __ksym;

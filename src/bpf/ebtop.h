@@ -8,10 +8,12 @@
 
 /* What the open-coded walk is told, and what it tells. */
 struct eb_walk {
-	__u32 seen; /* out: threads met; rows hold no more than fit */
+	__u32 processes; /* out: met; their rows stand at the front, as far as they fit */
+	__u32 threads; /* out: others met; their rows stand at the back, the first of them last */
+	__u32 gone; /* processes of the walk before that this one has missed so far */
+	__u32 room; /* in: rows there are */
 	__u32 cpus; /* in: CPUs whose batches of resident pages are added; 0 = none */
 	__u32 round; /* walks so far */
-	__u32 pad;
 	__u64 offset[EB_MAX_CPUS]; /* where each CPU keeps its per-CPU memory */
 };
 
@@ -20,6 +22,20 @@ enum eb_task_kind {
 	EB_TASK_ROW = 0, /* a thread, met on the walk */
 	EB_TASK_EXIT = 1, /* a process whose last thread began to exit */
 	EB_TASK_FREED = 2, /* a process the kernel let go of: its final counters */
+};
+#define EB_TASK_KINDS 3
+
+/* Whose last words, and of which kind. */
+struct eb_words_key {
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 kind;
+};
+
+/* Last words that found the ring full. */
+struct eb_words_count {
+	__u64 spilt; /* kept beside it; counted once they are there */
+	__u64 lost;
 };
 
 /* Facts about an eb_task, or about the kernel it came from. */
@@ -36,9 +52,23 @@ enum eb_task_facts {
 /*
  * One thread. The row of a group leader, and both kinds of last words, also
  * hold what the process's dead threads left in its signal_struct.
+ *
+ * What tells whether a row still holds comes first: of an idle task no more of it is read.
  */
 struct eb_task {
 	__u64 start_ns; /* of the group leader, CLOCK_BOOTTIME */
+	__u64 task; /* rows: its address in the kernel; 0 where the row must not be used again */
+	__u64 own_ns; /* rows: run_ns of this thread alone */
+	__u32 tgid;
+	__u32 tid;
+	__u32 changed; /* rows: the round in which it was written; 0 = unknown */
+	__u32 state; /* __state in the low half, exit_state in the high one */
+	enum eb_task_facts facts;
+	enum eb_task_kind kind;
+	__u32 ppid; /* 0 in EB_TASK_FREED: the parent may be gone */
+	__u32 uid;
+	__u32 cpu;
+	__u32 static_prio;
 	__u64 exec_id;
 	__u64 cgroup_id;
 	__u64 run_ns;
@@ -59,20 +89,12 @@ struct eb_task {
 	__u64 vm_pages;
 	__u64 at_ns; /* last words: when, CLOCK_BOOTTIME */
 	__u64 peak_rss_pages; /* last words only */
-	__u32 tgid;
-	__u32 tid;
-	__u32 ppid; /* 0 in EB_TASK_FREED: the parent may be gone */
-	__u32 uid;
-	__u32 cpu;
-	__u32 state; /* __state in the low half, exit_state in the high one */
-	__u32 static_prio;
 	__u32 exit_status; /* last words: as of wait(2) */
-	enum eb_task_facts facts;
-	enum eb_task_kind kind;
+	__u32 pad;
 	__u8 comm[EB_COMM_LEN];
 };
 
 /* Rows of 10,000 tasks count as resident memory of ebtop. */
-_Static_assert(sizeof(struct eb_task) == 224, "eb_task grew");
+_Static_assert(sizeof(struct eb_task) == 248, "eb_task grew");
 
 #endif

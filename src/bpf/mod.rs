@@ -3,6 +3,7 @@
 
 pub mod batch;
 pub mod chunks;
+pub mod fexit;
 pub mod memory;
 pub mod perf_event;
 pub mod plain;

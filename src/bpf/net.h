@@ -53,7 +53,7 @@ struct eb_net_name {
 };
 
 /* TCP's own counters. consumed_bytes: read by anyone, by any path, since the socket was first seen.
- */
+ * receive_queue: of a listener, connections that wait; backlog and dropped are a listener's alone. */
 struct eb_net_tcp {
 	__u64 acked_bytes;
 	__u64 received_bytes;
@@ -62,6 +62,8 @@ struct eb_net_tcp {
 	__u32 srtt_us;
 	__u32 send_queue;
 	__u32 receive_queue;
+	__u32 backlog;
+	__u32 dropped;
 };
 
 /* What a tick reads of a use: one cache line. retransmits: while ebtop watched. */
@@ -86,7 +88,6 @@ struct eb_net_use {
 	__u64 since_ns;
 	__u32 seen;
 	__u32 shared;
-	__u32 spare[2];
 };
 
 /*

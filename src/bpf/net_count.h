@@ -119,24 +119,32 @@ static __always_inline struct eb_net_moved *proc_entry(const struct eb_net_proc_
 	return moved;
 }
 
-/* Where the current process counts what it moves over this socket. */
+/* Where the current process counts what it moves over this socket; NULL for sockets that are not
+ * counted. What is stored with a socket says that it is, so that most calls look at nothing else.
+ */
 static __always_inline struct eb_net_moved *counters(struct sock *sk, __u64 just_read,
 						     const bool probe)
 {
 	struct eb_net_proc_key proc = {};
-	struct eb_net_use *use;
+	struct eb_net_use *use = NULL;
+	struct eb_net_sk *st;
 
-	current_proc(&proc, probe);
 	if (!probe) {
-		struct eb_net_sk *st = bpf_sk_storage_get(&net_sks, sk, 0, 0);
-
+		st = bpf_sk_storage_get(&net_sks, sk, 0, 0);
+		if (!st && !is_counted(sk, probe))
+			return NULL;
+		current_proc(&proc, probe);
 		use = st ? first_of(st) : NULL;
 		if (!use || use->head.tgid != proc.tgid || use->head.start_ns != proc.start_ns)
 			use = claim(sk, &proc, just_read);
-	} else {
-		struct eb_net_use_key key = {.cookie = sock_inode(sk), .proc = proc};
+	} else if (is_counted(sk, probe)) {
+		struct eb_net_use_key key = {.cookie = sock_inode(sk)};
 
+		current_proc(&proc, probe);
+		key.proc = proc;
 		use = shared_use(sk, &key, probe);
+	} else {
+		return NULL;
 	}
 	return use ? &use->head.moved : proc_entry(&proc);
 }
@@ -146,7 +154,7 @@ static __always_inline int moved(struct sock *sk, int ret, bool rx, const bool p
 {
 	struct eb_net_moved *sum;
 
-	if (ret < 0 || !sk || !is_counted(sk, probe))
+	if (ret < 0 || !sk)
 		return 0;
 	if (!ret && GET(probe, sk, sk_protocol) != EB_IPPROTO_UDP)
 		return 0;

@@ -75,6 +75,8 @@ static __always_inline void read_tcp(struct sock *sk, const struct eb_net_sk *st
 	out->srtt_us = tp->srtt_us >> 3;
 	if (sk->__sk_common.skc_state == BPF_TCP_LISTEN) {
 		out->receive_queue = sk->sk_ack_backlog;
+		out->backlog = sk->sk_max_ack_backlog;
+		out->dropped = sk->sk_drops.counter;
 		return;
 	}
 	out->acked_bytes = tp->bytes_acked;

@@ -17,9 +17,23 @@ const IOC_ENABLE: libc::c_ulong = 0x2400;
 pub fn tick_on_cpu(cpu: u32, hz: u32, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let mut attr = software(libbpf_sys::PERF_COUNT_SW_CPU_CLOCK);
     attr.__bindgen_anon_1.sample_freq = u64::from(hz);
+    attr.read_format = u64::from(libbpf_sys::PERF_FORMAT_TOTAL_TIME_ENABLED);
     attr.set_freq(1);
     attr.set_exclude_idle(1);
     run(attr, cpu, program)
+}
+
+/// For how long a timer of [`tick_on_cpu`] has been on, ns. It stands still once the event is off, or its CPU has been.
+///
+/// # Errors
+/// What the kernel says to the read.
+pub fn on_ns(timer: &OwnedFd) -> io::Result<u64> {
+    // The count, then the time, as perf_event_open(2) has it for that read format.
+    let mut told = [0; 16];
+    match rustix::io::read(timer, &mut told)? {
+        16 => Ok(u64::from_ne_bytes(*told.last_chunk().ok_or(io::ErrorKind::UnexpectedEof)?)),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
 }
 
 /// Runs `program` at every minor (or major) page fault that user memory takes on `cpu`, for as long as the descriptor is open.

@@ -41,13 +41,15 @@ impl<T: Plain> MappedArray<T> {
         self.len == 0
     }
 
-    /// The first `count` values, or all there are.
+    /// So many values at the front, and so many at the back; of the back, as far as the front leaves any.
     ///
     /// # Safety
-    /// No program may write to the map while the slice lives.
-    pub unsafe fn first(&self, count: usize) -> &[T] {
+    /// No program may write to the map while the slices live.
+    pub unsafe fn ends(&self, front: usize, back: usize) -> [&[T]; 2] {
         // SAFETY: within the mapping, which lives as long as self; any bits make a T; the caller keeps writers away.
-        unsafe { slice::from_raw_parts(self.address, count.min(self.len)) }
+        let all = unsafe { slice::from_raw_parts(self.address, self.len) };
+        let (front, rest) = all.split_at(front.min(self.len));
+        [front, &rest[rest.len().saturating_sub(back)..]]
     }
 }
 

@@ -8,6 +8,9 @@ use libbpf_rs::{MapCore, RingBuffer, RingBufferBuilder};
 
 use super::plain::{Plain, decode};
 
+/// Room for so many records stays from one time to the next.
+const KEPT: usize = 1024;
+
 /// Collects records into memory each time it is drained.
 pub struct Ring<T> {
     ring: RingBuffer<'static>,
@@ -31,7 +34,9 @@ impl<T: Plain + 'static> Ring<T> {
     pub fn drain(&self, each: impl FnMut(T)) {
         // What was read before an error is kept; what was not waits for the next time.
         let _ = self.ring.consume();
-        self.pending.borrow_mut().drain(..).for_each(each);
+        let mut pending = self.pending.borrow_mut();
+        pending.drain(..).for_each(each);
+        pending.shrink_to(KEPT);
     }
 
     /// Readable when a program asked for attention; not for every record.

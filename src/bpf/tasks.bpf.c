@@ -16,7 +16,9 @@
 #define EB_PF_KTHREAD 0x00200000
 #define EB_EXIT_DEAD  0x10
 /* An idle process is read anew on every so many walks; a power of two. */
-#define EB_REFRESH_WALKS     8
+#define EB_REFRESH_WALKS 8
+/* So many neighbours may be gone at once without what comes after them being read anew. */
+#define EB_GONE_AT_ONCE	     4
 #define EB_SIGNAL_GROUP_EXIT 0x4
 
 /* Key: place on the walk. Value: a thread. Limit: set before loading; threads past it are counted,
@@ -35,13 +37,32 @@ struct {
 	__uint(max_entries, EB_RING_BYTES);
 } task_ring SEC(".maps");
 
-/* Key: 0. Value: last words that found the ring full. */
+/* Last words that found the ring full, until user space takes them out: very many processes may end
+ * at once, faster than anybody reads. Memory is taken only then. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct eb_words_key);
+	__type(value, struct eb_task);
+} task_spill SEC(".maps");
+
+/* Key: kind of last words. Value: where a CPU composes them; a program is not run on a CPU while it
+ * runs there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EB_TASK_KINDS);
+	__type(key, __u32);
+	__type(value, struct eb_task);
+} task_words SEC(".maps");
+
+/* Key: 0. Value: what became of last words. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
-} task_lost SEC(".maps");
+	__type(value, struct eb_words_count);
+} task_count SEC(".maps");
 
 /* Key: 0. Value: what the walk is told and tells. */
 struct {
@@ -276,54 +297,122 @@ int task_cpu_find(void *ctx)
 }
 
 /*
- * Whether the row that this place of the walk had last time still tells the truth: the only thread
- * of the same process, and it has not run since. What others may change meanwhile (its nice value,
- * its parent, its cgroup, pages reclaimed from it) shows when its turn comes. On a machine full of
- * idle processes this touches a quarter of the memory that a full row does.
+ * Whether a row of the walk before still tells the truth about a thread: it is the same, has not
+ * run since, and sleeps as it did. What others may change meanwhile (its nice value, its parent,
+ * its cgroup, pages reclaimed from it) shows when its turn comes.
+ *
+ * Waiting for memory is nearly all that the walk of a machine full of idle processes does: this
+ * touches four cache lines of a thread, with the one that leads to the next; a full row some 30.
  */
 static __always_inline bool eb_still_true(struct eb_task *row, struct task_struct *task,
 					  __u32 round)
 {
-	if ((task->pid + round) % EB_REFRESH_WALKS == 0)
+	__u32 state;
+
+	if (row->task != (__u64)task || (row->tid + round) % EB_REFRESH_WALKS == 0)
 		return false;
-	if (row->tid != task->pid || row->tgid != task->pid ||
-	    row->start_ns != task->start_boottime)
-		return false;
-	if (task->thread_node.next != task->thread_node.prev)
-		return false; /* other threads are on the list beside its head */
-	return row->run_ns == task->se.sum_exec_runtime && row->minor_count == task->min_flt;
+	state = eb_task_state(task) & 0xffff;
+	return state && state == (row->state & 0xffff) && row->tid == task->pid &&
+	       row->own_ns == task->se.sum_exec_runtime;
+}
+
+/* Writes the row of a walk. Where other threads are beside a leader, it holds only for now. */
+static __always_inline void eb_write_row(struct eb_task *row, struct task_struct *task,
+					 struct eb_walk *walk, bool lasts)
+{
+	/* First, so that what it runs meanwhile makes the row untrue. */
+	__u64 own_ns = *(volatile __u64 *)&task->se.sum_exec_runtime;
+
+	eb_walk_row(row, eb_untrusted(task), walk);
+	row->own_ns = own_ns;
+	row->changed = walk->round;
+	row->task = lasts ? (__u64)task : 0;
+}
+
+/*
+ * The row of a process where the walk before left it: further back by those that are gone since, as
+ * new ones come last. Brings it to its place; false where it is to be written anew.
+ */
+static __always_inline bool eb_keep_row(struct eb_task *row, __u32 place,
+					struct task_struct *leader, struct eb_walk *walk)
+{
+	struct eb_task *before;
+	__u32 step, from = place + walk->gone;
+
+	before = bpf_map_lookup_elem(&task_rows, &from);
+	if (before && eb_still_true(before, leader, walk->round)) {
+		if (walk->gone)
+			*row = *before;
+		return true;
+	}
+	bpf_for (step, 0, EB_GONE_AT_ONCE) {
+		from++;
+		before = bpf_map_lookup_elem(&task_rows, &from);
+		if (before && before->task == (__u64)leader) {
+			walk->gone += step + 1;
+			*row = *before;
+			return eb_still_true(row, leader, walk->round);
+		}
+	}
+	return false;
+}
+
+static __always_inline void eb_walk_threads(struct task_struct *leader, struct eb_walk *walk)
+{
+	struct task_struct *thread;
+	struct eb_task *row;
+	__u32 place;
+
+	bpf_for_each (task, thread, leader, EB_ITER_PROC_THREADS) {
+		if (thread->pid == thread->tgid)
+			continue;
+		place = walk->room - ++walk->threads;
+		row = bpf_map_lookup_elem(&task_rows, &place);
+		if (row && !eb_still_true(row, thread, walk->round))
+			eb_write_row(row, thread, walk, true);
+	}
 }
 
 SEC("syscall")
 int task_walk(void *ctx)
 {
-	struct task_struct *task;
+	struct task_struct *leader;
 	struct eb_walk *walk;
 	struct eb_task *row;
-	__u32 key = 0;
+	__u32 place = 0;
+	bool alone;
 
-	walk = bpf_map_lookup_elem(&task_control, &key);
+	walk = bpf_map_lookup_elem(&task_control, &place);
 	if (!walk)
 		return 0;
-	walk->seen = 0;
+	walk->processes = walk->threads = walk->gone = 0;
 	walk->round++;
 	bpf_rcu_read_lock();
-	bpf_for_each (task, task, NULL, EB_ITER_ALL_THREADS) {
-		if (!task->pid)
+	bpf_for_each (task, leader, NULL, EB_ITER_ALL_PROCS) {
+		if (!leader->pid)
 			continue; /* the idle task */
 		/* Counted in the map, where the verifier does not follow it: on the stack it sees
 		 * no end. */
-		key = walk->seen++;
-		row = bpf_map_lookup_elem(&task_rows, &key);
-		if (!row)
+		place = walk->processes++;
+		row = bpf_map_lookup_elem(&task_rows, &place);
+		if (row && eb_keep_row(row, place, leader, walk))
 			continue;
-		if (eb_still_true(row, task, walk->round))
-			row->state = eb_state(task); /* it may wait for its turn now */
-		else
-			eb_walk_row(row, eb_untrusted(task), walk);
+		/* Nobody stands on the list beside its head. */
+		alone = leader->thread_node.next == leader->thread_node.prev;
+		if (row)
+			eb_write_row(row, leader, walk, alone);
+		if (alone)
+			continue;
+		/* The walk of its threads wants a leader that cannot go; one that is on its way has
+		 * no threads left. */
+		leader = bpf_task_acquire(leader);
+		if (!leader)
+			continue;
+		eb_walk_threads(leader, walk);
+		bpf_task_release(leader);
 	}
 	bpf_rcu_read_unlock();
-	return walk->seen;
+	return walk->processes + walk->threads;
 }
 
 /* The same rows as a byte stream: for kernels without the open-coded iterator, and for very many
@@ -345,13 +434,9 @@ int task_iter(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-static __always_inline struct eb_task *eb_reserve_words(void)
+static __always_inline struct eb_task *eb_begin_words(__u32 kind)
 {
-	struct eb_task *words = bpf_ringbuf_reserve(&task_ring, sizeof(*words), 0);
-
-	if (!words)
-		eb_count_loss(&task_lost);
-	return words;
+	return bpf_map_lookup_elem(&task_words, &kind);
 }
 
 /* How the process ended, as wait(2) tells it, and its peak. */
@@ -365,8 +450,24 @@ static __always_inline void eb_end(struct eb_task *words, struct task_struct *ta
 
 static __always_inline void eb_submit_words(struct eb_task *words)
 {
+	struct eb_words_key key = {};
+	struct eb_words_count *count;
+	__u32 zero = 0;
+
 	words->at_ns = bpf_ktime_get_boot_ns();
-	bpf_ringbuf_submit(words, eb_wake_flag(&task_ring, EB_RING_BYTES));
+	if (!bpf_ringbuf_output(&task_ring, words, sizeof(*words),
+				eb_wake_flag(&task_ring, EB_RING_BYTES)))
+		return;
+	count = bpf_map_lookup_elem(&task_count, &zero);
+	if (!count)
+		return;
+	key.start_ns = words->start_ns;
+	key.tgid = words->tgid;
+	key.kind = words->kind;
+	if (bpf_map_update_elem(&task_spill, &key, words, BPF_ANY))
+		__sync_fetch_and_add(&count->lost, 1);
+	else
+		__sync_fetch_and_add(&count->spilt, 1);
 }
 
 /*
@@ -383,7 +484,7 @@ int BPF_PROG(task_exit, struct task_struct *trusted)
 
 	if (signal->live.counter)
 		return 0;
-	words = eb_reserve_words();
+	words = eb_begin_words(EB_TASK_EXIT);
 	if (!words)
 		return 0;
 	eb_identify(words, leader);
@@ -413,7 +514,7 @@ int BPF_PROG(task_free, struct task_struct *trusted)
 
 	if (task->pid != task->tgid)
 		return 0;
-	words = eb_reserve_words();
+	words = eb_begin_words(EB_TASK_FREED);
 	if (!words)
 		return 0;
 	eb_identify(words, task);

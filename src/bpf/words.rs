@@ -34,6 +34,19 @@ fn keep(level: PrintLevel, text: String) {
     });
 }
 
+/// The program that libbpf spoke of last: where an object does not load, the one that was refused.
+pub fn last_program(words: &str) -> Option<&str> {
+    let (_, rest) = words.rsplit_once("prog '")?;
+    rest.split_once('\'').map(|(name, _)| name)
+}
+
+/// The verifier's log of one program among others that loaded.
+pub fn of_program<'w>(words: &'w str, program: &str) -> &'w str {
+    let begin = format!("prog '{program}': -- BEGIN PROG LOAD LOG --");
+    let log = words.split_once(&begin).map_or("", |(_, rest)| rest);
+    log.split_once("-- END PROG LOAD LOG --").map_or(log, |(log, _)| log)
+}
+
 /// The verifier's last word on a program that it refused: the line before it counts its instructions.
 pub fn verdict(words: &str) -> Option<&str> {
     let (_, log) = words.rsplit_once("BEGIN PROG LOAD LOG --")?;
@@ -60,6 +73,16 @@ mod tests {
         assert_eq!(verdict(REFUSED), Some("R1 invalid mem access 'scalar'"));
         assert_eq!(instructions(REFUSED), Some(12));
         assert_eq!((verdict("libbpf: failed"), instructions("")), (None, None));
+    }
+
+    #[test]
+    fn each_program_has_its_own_words() {
+        let loaded = |name: &str, count: u32| {
+            format!("libbpf: prog '{name}': -- BEGIN PROG LOAD LOG --\nprocessed {count} insns (limit)\n-- END PROG LOAD LOG --\n")
+        };
+        let said = format!("{}{}{REFUSED}", loaded("a", 7), loaded("b", 8));
+        assert_eq!(["a", "b", "c"].map(|name| instructions(of_program(&said, name))), [Some(7), Some(8), None]);
+        assert_eq!((last_program(&said), last_program("libbpf: map 'm': failed")), (Some("x"), None));
     }
 
     #[test]

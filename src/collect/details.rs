@@ -1,10 +1,11 @@
-//! Slow facts about processes, from /proc, read on a thread of their own.
+//! Slow facts about processes, from /proc, read on threads of their own.
 //!
 //! /proc/PID/cmdline waits for the lock of the process's memory. A process that hangs may hold that for ever, and ebtop is needed
-//! just then: its details stay away, samples keep coming.
+//! just then: its details stay away, those of others and samples keep coming.
 
 mod cgroup;
 mod containers;
+mod readers;
 mod runtimes;
 mod state_file;
 mod users;
@@ -20,6 +21,7 @@ use crate::clock::tick_ns;
 use crate::rights::{Work, narrow};
 use crate::sample::{Details, ProcKey, Update, printable};
 use containers::Containers;
+use readers::Readers;
 pub(super) use users::Users;
 
 /// Longer command lines are cut.
@@ -31,21 +33,27 @@ const QUESTIONS_WAITING: usize = 16;
 pub(super) type Question = Vec<ProcKey>;
 
 /// Starts the thread; it ends when the question side is dropped. Each question gets one answer, in order, without processes that
-/// are gone.
+/// are gone or do not answer.
 pub(super) fn spawn(answers: Sender<Update>) -> Sender<Question> {
-    let mut reader = DetailsReader::default();
-    answer_with(move |key| reader.read(key), answers)
+    let new_reader = || {
+        let mut reader = DetailsReader::default();
+        move |key| reader.read(key)
+    };
+    answer_with(Readers::new(new_reader), answers)
 }
 
 /// A thread that cannot be started shows as questions that are never taken.
-fn answer_with(mut read: impl FnMut(ProcKey) -> Option<Details> + Send + 'static, answers: Sender<Update>) -> Sender<Question> {
+fn answer_with<R, N>(mut readers: Readers<N>, answers: Sender<Update>) -> Sender<Question>
+where
+    R: FnMut(ProcKey) -> Option<Details> + Send + 'static,
+    N: Fn() -> R + Send + 'static,
+{
     let (questions, inbox): (Sender<Question>, Receiver<Question>) = crossbeam_channel::bounded(QUESTIONS_WAITING);
     let work = move || {
-        // It may be started while all rights are still there.
+        // It may be started while all rights are still there; the readers are started here and have no more.
         let _ = narrow(Work::Name);
         for question in inbox {
-            let found = question.into_iter().filter_map(|key| Some((key, read(key)?))).collect();
-            if answers.send(Update::Details(found)).is_err() {
+            if answers.send(Update::Details(readers.read(question))).is_err() {
                 return;
             }
         }
@@ -86,11 +94,11 @@ pub(crate) fn open_process(key: ProcKey) -> Option<OwnedFd> {
     is_same(&process, key)?.then_some(process)
 }
 
-/// /proc cuts the start time to ticks.
+/// /proc cuts the start time to whole ticks (`nsec_to_clock_t` of the kernel), which is what the division does.
 fn is_same(process: impl AsFd, key: ProcKey) -> Option<bool> {
     let mut buffer = [0; 1024];
     let stat = stat::stat(read_once(process, "stat", &mut buffer).ok()?)?;
-    Some(stat.start_ticks.abs_diff(key.start_ns / tick_ns()) <= 1)
+    Some(stat.start_ticks == key.start_ns / tick_ns())
 }
 
 /// Arguments end in NUL; a process that writes its own title leaves NULs or spaces behind it.

@@ -253,6 +253,7 @@ impl Source for Live {
     fn want(&mut self, wants: Wants) {
         self.wants = wants;
         self.tasks.want_threads(wants.threads);
+        self.machine.want_interfaces(wants.interfaces);
         if let Ok(mem) = &mut self.mem {
             mem.want(wants.page_allocs);
         }

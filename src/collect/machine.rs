@@ -5,6 +5,7 @@
 
 mod disks;
 mod interfaces;
+mod links;
 mod parse;
 
 use procfs::FromRead;
@@ -13,6 +14,7 @@ use super::proc_file::ProcFile;
 use crate::clock::{boottime_ns, tick_ns};
 use crate::sample::{Machine, Pressure, printable};
 use interfaces::Interfaces;
+use links::Links;
 
 /// Reads the machine's figures, again and again.
 pub struct MachineReader {
@@ -25,6 +27,8 @@ pub struct MachineReader {
     /// CPU, memory, I/O.
     pressure: [ProcFile; 3],
     interfaces: Interfaces,
+    links: Links,
+    wants_interfaces: bool,
 }
 
 impl MachineReader {
@@ -39,7 +43,14 @@ impl MachineReader {
             diskstats: ProcFile::open("/proc/diskstats"),
             pressure: ["cpu", "memory", "io"].map(|resource| ProcFile::open(&format!("/proc/pressure/{resource}"))),
             interfaces: Interfaces::default(),
+            links: Links::default(),
+            wants_interfaces: false,
         }
+    }
+
+    /// Whether to tell of interfaces one by one.
+    pub fn want_interfaces(&mut self, wanted: bool) {
+        self.wants_interfaces = wanted;
     }
 
     /// The figures now. Whether interrupts and steal stand apart from run time is not told by /proc: both stay `None`.
@@ -64,6 +75,9 @@ impl MachineReader {
         }
         if let Some(text) = self.net_dev.read() {
             (machine.wire_rx_bytes, machine.wire_tx_bytes) = self.interfaces.sum(&text);
+            if self.wants_interfaces {
+                machine.interfaces = self.links.list(&text);
+            }
         }
         if let Some(text) = self.diskstats.read() {
             (machine.disk_read_bytes, machine.disk_write_bytes) = disks::sum(&text);

@@ -6,7 +6,7 @@
 //! other two read.
 
 mod list;
-pub(super) mod stat;
+pub(crate) mod stat;
 
 use std::fmt::Write;
 use std::os::fd::OwnedFd;
@@ -191,6 +191,7 @@ impl Source for ProcFs {
 
     fn want(&mut self, wants: Wants) {
         self.want_threads(wants.threads);
+        self.machine.want_interfaces(wants.interfaces);
     }
 }
 

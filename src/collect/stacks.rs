@@ -6,20 +6,16 @@
 pub(super) mod fold;
 mod load;
 mod python;
-mod timers;
+pub(super) mod timers;
 
 use std::cell::RefCell;
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileExt;
 use std::rc::Rc;
-use std::time::Instant;
 
-use libbpf_rs::{MapCore, MapFlags, MapHandle, ProgramHandle, RingBuffer, RingBufferBuilder};
+use libbpf_rs::{MapCore, MapFlags, MapHandle, RingBuffer, RingBufferBuilder};
 use rustix::event::epoll;
 
-use crate::bpf::perf_event;
 use crate::sample::{self, Domain, DomainStatus, Health, ProcKey};
 use crate::unwind::{Status, Unwinder};
 use fold::{Fold, Folded};
@@ -29,7 +25,6 @@ use timers::Timers;
 
 pub use load::WalkMaps;
 
-const ONLINE_CPUS: &str = "/sys/devices/system/cpu/online";
 const MAX_SAMPLE_RATE: &str = "/proc/sys/kernel/perf_event_max_sample_rate";
 /// Pages of the ring are mapped twice in a row, and so count twice in the resident size.
 const RING_BYTES_MIN: u32 = 256 << 10;
@@ -40,9 +35,7 @@ pub struct Stacks {
     hz: u32,
     /// Why it runs slower than asked.
     slowed: Option<String>,
-    program: ProgramHandle,
     timers: Timers,
-    online: File,
     ring: RingBuffer<'static>,
     wake: OwnedFd,
     fold: Rc<RefCell<Fold>>,
@@ -73,8 +66,8 @@ impl Stacks {
             return Err("stack sampling is turned off (--hz 0)".into());
         }
         let (hz, slowed) = allowed_rate(hz, fs::read_to_string(MAX_SAMPLE_RATE).ok().as_deref());
-        let online = File::open(ONLINE_CPUS).map_err(|e| format!("cannot read {ONLINE_CPUS}: {e}"))?;
-        let cpus = parse_cpu_list(&read_again(&online)).last().map_or(1, |last| last + 1);
+        let unlisted = |e| format!("cannot list CPUs: {e}");
+        let cpus = timers::cpus().map_err(unlisted)?;
         let Loaded { program, ring: ring_map, lost, maps, python } = load(ring_bytes(cpus))?;
         let python = python.and_then(|map| Python::start(map).map_err(|e| format!("no thread for Python frames: {e}")));
         let unwinder = maps.tables.try_clone().ok().and_then(|tables| Unwinder::spawn(tables, unwind_bytes).ok());
@@ -82,12 +75,11 @@ impl Stacks {
         let sink = Rc::clone(&fold);
         let (ring, wake) =
             open_ring(&ring_map, move |record| sink.borrow_mut().add(record)).map_err(|e| format!("cannot map the stack ring: {e}"))?;
-        let timers = Timers::new(Instant::now());
-        let mut stacks = Stacks { hz, slowed, program, timers, online, ring, wake, fold, lost, maps, unwinder, python };
-        stacks.follow_cpus();
-        match stacks.timers.why_none() {
+        let mut timers = Timers::new(hz, program).map_err(unlisted)?;
+        timers.follow_cpus();
+        match timers.none() {
             Some(reason) => Err(reason.to_owned()),
-            None => Ok(stacks),
+            None => Ok(Stacks { hz, slowed, timers, ring, wake, fold, lost, maps, unwinder, python }),
         }
     }
 
@@ -98,7 +90,7 @@ impl Stacks {
 
     /// The same together with what a probe took: Python frames have their names in both.
     pub(super) fn read_with(&mut self, watched: Vec<Folded>) -> sample::Stacks {
-        self.follow_cpus();
+        self.timers.follow_cpus();
         self.drain();
         let mut folded = self.fold.borrow_mut().take();
         folded.extend(watched);
@@ -153,11 +145,10 @@ impl Stacks {
 
     /// Health, and samples lost since `open`.
     pub fn status(&self) -> DomainStatus {
-        let refused = self.timers.why_fewer();
+        let trouble = self.timers.trouble().or_else(|| self.slowed.clone()).or_else(|| self.why_cut());
         DomainStatus {
             domain: Domain::Stacks,
-            health: match refused.or_else(|| self.slowed.clone()).or_else(|| self.why_cut()).or_else(|| self.python.as_ref().err().cloned())
-            {
+            health: match trouble.or_else(|| self.python.as_ref().err().cloned()) {
                 Some(reason) => Health::Degraded { reason },
                 None => Health::Live,
             },
@@ -189,12 +180,6 @@ impl Stacks {
         let by_cpu = self.lost.lookup_percpu(&0u32.to_ne_bytes(), MapFlags::ANY).ok().flatten().unwrap_or_default();
         by_cpu.iter().filter_map(|bytes| Some(u64::from_ne_bytes(*bytes.first_chunk()?))).sum()
     }
-
-    fn follow_cpus(&mut self) {
-        let online = parse_cpu_list(&read_again(&self.online));
-        let (hz, program) = (self.hz, self.program.as_fd());
-        self.timers.follow(&online, Instant::now(), |cpu| perf_event::tick_on_cpu(cpu, hz, program));
-    }
 }
 
 /// The reading end, and a descriptor that polls readable only after a forced wake-up (the map's own does so at any data).
@@ -224,57 +209,9 @@ fn allowed_rate(hz: u32, limit: Option<&str>) -> (u32, Option<String>) {
     }
 }
 
-pub(super) fn refusal(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(libc::EACCES | libc::EPERM) => {
-            "perf events are refused: run as root, or with CAP_PERFMON and kernel.perf_event_paranoid <= 2".into()
-        }
-        Some(libc::EMFILE) => "out of file descriptors: raise `ulimit -n`".into(),
-        _ => format!("perf_event_open: {error}"),
-    }
-}
-
-/// CPUs that are online now, ascending.
-pub(super) fn online_cpus() -> io::Result<Vec<u32>> {
-    Ok(parse_cpu_list(&read_again(&File::open(ONLINE_CPUS)?)))
-}
-
-/// A sysfs file from its start, fresh each time.
-fn read_again(file: &File) -> String {
-    let mut bytes = [0; 4096];
-    let len = file.read_at(&mut bytes, 0).unwrap_or(0);
-    String::from_utf8_lossy(&bytes[..len]).into_owned()
-}
-
-/// Ascending CPU numbers of a list like `0-3,8`.
-fn parse_cpu_list(text: &str) -> Vec<u32> {
-    /// More than any kernel has (CONFIG_NR_CPUS).
-    const CPUS_MAX: u32 = 8192;
-    let mut cpus = Vec::new();
-    for range in text.trim().split(',') {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        if let (Ok(first), Ok(last)) = (first.parse::<u32>(), last.parse::<u32>()) {
-            cpus.extend(first..=last.min(CPUS_MAX));
-        }
-    }
-    cpus.sort_unstable();
-    cpus.dedup();
-    cpus
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn cpu_lists() {
-        assert_eq!(parse_cpu_list("0-2,5\n"), [0, 1, 2, 5]);
-        assert_eq!(parse_cpu_list("3"), [3]);
-        assert!(parse_cpu_list("").is_empty());
-        assert_eq!(parse_cpu_list("x,7-,1-0,4"), [4]);
-        assert_eq!(parse_cpu_list("0-4294967295").len(), 8193);
-    }
 
     #[test]
     fn ring_grows_with_cpus_to_a_limit() {
@@ -296,13 +233,5 @@ mod tests {
     #[test]
     fn off_opens_nothing() {
         assert!(Stacks::open(0).is_err_and(|why| why.contains("--hz 0")));
-    }
-
-    proptest! {
-        #[test]
-        fn odd_cpu_lists_are_bounded(text in "([0-9]{0,11}[-, ]?){0,8}|\\PC{0,20}") {
-            let cpus = parse_cpu_list(&text);
-            prop_assert!(cpus.len() <= 8 * 8193 && cpus.is_sorted());
-        }
     }
 }

@@ -9,6 +9,7 @@ mod fold;
 mod kernel;
 mod leaving;
 mod row;
+mod words;
 
 use std::os::fd::BorrowedFd;
 
@@ -63,7 +64,7 @@ impl Tasks {
             failed_walks: 0,
             fault: None,
         };
-        if let Ok([first, ..]) = tasks.kernel.walk.rows() {
+        if let Ok([[first, ..], _]) = tasks.kernel.walk.rows() {
             tasks.facts = first.facts;
         }
         Ok(tasks)
@@ -72,12 +73,14 @@ impl Tasks {
     /// Reads every process once, and the exits since the last time. Where the walk fails ([`Tasks::fault`]), there are exits alone, and the
     /// reading counts as lost.
     pub fn read(&mut self) -> TaskReading {
-        self.kernel.make_room();
+        if self.kernel.make_room() {
+            self.fold.forget_rounds();
+        }
         let rows = self.kernel.walk.rows();
         let at_ns = boottime_ns();
         // After the walk: what was freed since is reported as an exit and left out of the tasks.
         let leaving = &mut self.leaving;
-        self.kernel.ring.drain(|words| leaving.hear(words));
+        self.kernel.words.drain(|words| leaving.hear(words));
         let exits = leaving.take_exits(&self.fold, self.page_bytes);
         let gone = leaving.gone(&exits);
         let (tasks, threads) = match rows {
@@ -116,13 +119,13 @@ impl Tasks {
 
     /// Readable when the last words fill a quarter of their ring: call [`Tasks::drain`] then.
     pub fn wake_fd(&self) -> BorrowedFd<'_> {
-        self.kernel.ring.wake_fd()
+        self.kernel.words.wake_fd()
     }
 
-    /// Takes last words out of the ring; the next reading reports them.
+    /// Takes last words out of the kernel; the next reading reports them.
     pub fn drain(&mut self) {
         let leaving = &mut self.leaving;
-        self.kernel.ring.drain(|words| leaving.hear(words));
+        self.kernel.words.drain(|words| leaving.hear(words));
     }
 
     /// How the domain is doing, and what it lost: last words (told by the kernel or found missing here), walks that failed.
@@ -133,7 +136,7 @@ impl Tasks {
             None => Health::Live,
         };
         // One loss may show on both sides: words that found no room, a process that left without a word.
-        let lost = self.kernel.lost().max(self.leaving.lost()) + self.failed_walks;
+        let lost = self.kernel.words.lost().max(self.leaving.lost()) + self.failed_walks;
         DomainStatus { domain: Domain::Tasks, health, lost, cost: None }
     }
 

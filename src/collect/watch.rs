@@ -192,7 +192,8 @@ impl Running {
 
     fn follow(&mut self, key: ProcKey) {
         if self.known.insert(key.pid, key) != Some(key) {
-            self.new.push(Sampled { key, samples: 1, miss: Miss::Process });
+            // Somebody looks at it: all its tables are worth while.
+            self.new.push(Sampled { key, samples: u32::MAX, miss: Miss::Process });
             // A full map is seen as stacks that are missing: it holds thousands of processes, all of them asked for by hand.
             let _ = self.attached.who.update(&key.pid.to_ne_bytes(), &[1], MapFlags::ANY);
         }

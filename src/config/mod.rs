@@ -98,7 +98,7 @@ fn text_of(path: &Path) -> io::Result<String> {
 /// `$XDG_CONFIG_HOME/ebtop/config.toml`, by default below `~/.config`; under sudo in the home of who is behind it.
 fn own_file() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = || crate::rights::invoking_user().and_then(crate::users::home_of).or_else(|| variable("HOME"));
+    let home = || crate::rights::invoking_user().and_then(crate::users::home_soon).or_else(|| variable("HOME"));
     let base = variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute()).or_else(|| Some(home()?.join(".config")))?;
     Some(base.join("ebtop").join("config.toml"))
 }

@@ -6,7 +6,7 @@ use super::Config;
 use crate::app::column::{Column, Columns};
 use crate::app::keymap::{self, OwnKeys, Preset};
 use crate::app::keys::{BINDINGS, Key};
-use crate::app::look::{Palette, Units};
+use crate::app::look::{Header, Palette, Units};
 use crate::app::view::View;
 use crate::sample::printable;
 
@@ -45,6 +45,7 @@ impl Reader<'_> {
             let wrong = match name {
                 "theme" => self.theme(item),
                 "units" => self.units(item),
+                "header" => self.header(item),
                 "ascii" => item.as_bool().map(|ascii| self.config.ascii = ascii).ok_or_else(|| "ascii is true or false".into()),
                 "mouse" => item.as_bool().map(|mouse| self.config.no_mouse = !mouse).ok_or_else(|| "mouse is true or false".into()),
                 "keys" => self.keys(item),
@@ -75,6 +76,11 @@ impl Reader<'_> {
 
     fn units(&mut self, item: &Item) -> Result<(), String> {
         self.config.look.units = item.as_str().and_then(Units::named).ok_or_else(|| one_of("units", Units::ALL.map(Units::name)))?;
+        Ok(())
+    }
+
+    fn header(&mut self, item: &Item) -> Result<(), String> {
+        self.config.look.header = item.as_str().and_then(Header::named).ok_or_else(|| one_of("header", Header::ALL.map(Header::name)))?;
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
@@ -32,6 +32,7 @@ fn with(text: &str, look: &Look) -> Result<String, String> {
     let root = document.as_table_mut();
     set(root, "theme", look.palette.name().into());
     set(root, "units", look.units.name().into());
+    set(root, "header", look.header.name().into());
     if !look.columns.is_empty() {
         let columns = root.entry("columns").or_insert_with(|| Item::Table(Table::new()));
         let columns = columns.as_table_like_mut().ok_or("`columns` in it is no table")?;
@@ -60,7 +61,8 @@ fn put(value: &mut Value, mut new: Value) {
     *value = new;
 }
 
-/// Through a new file beside it, so that a full disk leaves the old one. A symbolic link stays one.
+/// Through a new file beside it, so that a full disk leaves the old one. A symbolic link stays one, and whoever may read it now may
+/// read it after.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let path = match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_path_buf(),
@@ -70,8 +72,12 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         fs::create_dir_all(directory)?;
     }
     let beside = path.with_extension(format!("toml.{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&beside)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, &path));
+    let old = fs::metadata(&path).ok().map(|old| old.permissions().mode() & 0o777);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(old.map_or(0o644, |old| old & 0o600)).open(&beside)?;
+    // After it was made, since the process's mask takes away from what a new file asks for.
+    let allowed = old.map_or(Ok(()), |old| file.set_permissions(PermissionsExt::from_mode(old)));
+    let written =
+        allowed.and_then(|()| file.write_all(text.as_bytes())).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, &path));
     if written.is_err() {
         let _ = fs::remove_file(&beside);
     }
@@ -82,12 +88,17 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::app::column::Column;
-    use crate::app::look::{Palette, Units};
+    use crate::app::look::{Header, Palette, Units};
     use crate::app::view::View;
     use crate::config::read;
 
     fn chosen() -> Look {
-        Look { palette: Palette::Light, units: Units::Si, columns: vec![(View::Cpu, vec![Column::CpuPct, Column::Command])] }
+        Look {
+            palette: Palette::Light,
+            units: Units::Si,
+            header: Header::Large,
+            columns: vec![(View::Cpu, vec![Column::CpuPct, Column::Command])],
+        }
     }
 
     #[test]
@@ -111,6 +122,11 @@ mod tests {
         save(&path, &chosen()).unwrap();
         assert!(fs::read_to_string(&path).unwrap().contains("# Colours"));
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
+        for mode in [0o600, 0o664] {
+            fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            save(&path, &chosen()).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
         fs::write(&path, "theme = = 1").unwrap();
         assert!(save(&path, &chosen()).unwrap_err().contains("mend it"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "theme = = 1");

@@ -65,6 +65,9 @@ fn each_thread(process: &Pinned, change: impl Fn(Pid) -> io::Result<()>) -> io::
             if !process.is_alive() {
                 return Err(Errno::SRCH.into());
             }
+            if !process.has(tid) {
+                continue;
+            }
             match change(tid) {
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
                 result => result?,

@@ -35,10 +35,18 @@ impl Pinned {
         Ok(pidfd_send_signal(&self.pidfd, signal)?)
     }
 
-    /// Whether it still runs: as long as it does, its ids are nobody else's.
+    /// Whether it still runs: as long as it does, its own id is nobody else's.
     pub(super) fn is_alive(&self) -> bool {
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         matches!(poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&now)), Ok(0))
+    }
+
+    /// Whether a thread is one of its own now. The id of one that ended may be a stranger's by then; the directory of the process tells,
+    /// as it never shows another's. Between this look and a change remain some microseconds, in which the id would have to be given back,
+    /// and all others used up, before it comes round again: the kernel has no handle for changing threads that would close that gap.
+    pub(super) fn has(&self, thread: Pid) -> bool {
+        let path = format!("task/{}", thread.as_raw_nonzero());
+        openat(&self.directory, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).is_ok()
     }
 
     /// The ids of its threads. Read through the directory of the process, which fails once it is gone.
@@ -51,5 +59,41 @@ impl Pinned {
             threads.extend(entry.file_name().to_str().ok().and_then(|name| name.parse().ok()).and_then(Pid::from_raw));
         }
         Ok(threads)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::tick_ns;
+
+    fn this_process() -> Pinned {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let ticks: u64 = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap();
+        Pinned::hold(ProcKey { pid: std::process::id(), start_ns: ticks * tick_ns() }).unwrap()
+    }
+
+    #[test]
+    fn only_its_own_living_threads_are_its() {
+        let process = this_process();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            tell.send(rustix::thread::gettid()).unwrap();
+            let _ = ended.recv();
+        });
+        let tid = told.recv().unwrap();
+        assert!(process.has(tid) && process.has(process.pid));
+        let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
+        let stranger = Pid::from_raw(child.id() as i32).unwrap();
+        assert!(!process.has(stranger), "a living process of that id, but no thread of this one");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        drop(end);
+        thread.join().unwrap();
+        while process.threads().unwrap().contains(&tid) {
+            std::thread::yield_now();
+        }
+        assert!(!process.has(tid));
     }
 }

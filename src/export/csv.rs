@@ -5,7 +5,10 @@ use std::io::{self, Write};
 
 use super::Report;
 use super::field::{EXIT, PROCESS, ProcessField, Raw, SOCKET, SocketField};
+use super::json::Fields;
+use super::net_field::{INTERFACE, InterfaceField, REMOTE, RemoteField};
 use crate::app::column::RowView;
+use crate::app::net::NetTable;
 
 /// Writes lines, and the heading before the first.
 #[derive(Clone, Debug)]
@@ -18,19 +21,22 @@ pub struct Csv {
 enum Table {
     Processes(Vec<ProcessField>),
     Sockets(Vec<SocketField>),
+    Remotes(Vec<RemoteField>),
+    Interfaces(Vec<InterfaceField>),
     Stacks,
 }
 
 impl Csv {
-    /// Processes, live and exited; `None` = all fields.
-    pub fn processes(fields: Option<Vec<ProcessField>>) -> Csv {
-        let fields = fields.unwrap_or_else(|| PROCESS.iter().chain(EXIT).copied().collect());
-        Csv { table: Table::Processes(fields), headed: false }
-    }
-
-    /// Sockets; `None` = all fields.
-    pub fn sockets(fields: Option<Vec<SocketField>>) -> Csv {
-        Csv { table: Table::Sockets(fields.unwrap_or_else(|| SOCKET.to_vec())), headed: false }
+    /// Processes, live and exited, or a table of the network; all fields where none are chosen.
+    pub fn new(table: NetTable, fields: Fields) -> Csv {
+        let of_processes = || PROCESS.iter().chain(EXIT).copied().collect();
+        let table = match table {
+            NetTable::Processes => Table::Processes(fields.process.unwrap_or_else(of_processes)),
+            NetTable::Sockets | NetTable::Listeners => Table::Sockets(fields.socket.unwrap_or_else(|| SOCKET.to_vec())),
+            NetTable::Remotes => Table::Remotes(fields.remote.unwrap_or_else(|| REMOTE.to_vec())),
+            NetTable::Interfaces => Table::Interfaces(fields.interface.unwrap_or_else(|| INTERFACE.to_vec())),
+        };
+        Csv { table, headed: false }
     }
 
     /// Stacks.
@@ -56,7 +62,17 @@ impl Csv {
                 }
             }
             Table::Sockets(fields) => {
-                for row in report.sockets.iter().flatten() {
+                for row in report.sockets.iter().chain(&report.listeners).flatten() {
+                    line(tick.iter().cloned().chain(fields.iter().map(|(_, get)| get(row))), out)?;
+                }
+            }
+            Table::Remotes(fields) => {
+                for row in report.remotes.iter().flatten() {
+                    line(tick.iter().cloned().chain(fields.iter().map(|(_, get)| get(row))), out)?;
+                }
+            }
+            Table::Interfaces(fields) => {
+                for row in report.interfaces.iter().flatten() {
                     line(tick.iter().cloned().chain(fields.iter().map(|(_, get)| get(row))), out)?;
                 }
             }
@@ -75,6 +91,8 @@ impl Csv {
         let names: Vec<&str> = match &self.table {
             Table::Processes(fields) => [&["exited"][..], &names(fields)].concat(),
             Table::Sockets(fields) => fields.iter().map(|(name, _)| *name).collect(),
+            Table::Remotes(fields) => fields.iter().map(|(name, _)| *name).collect(),
+            Table::Interfaces(fields) => fields.iter().map(|(name, _)| *name).collect(),
             Table::Stacks => vec!["pid", "tid", "comm", "samples", "quality", "stack"],
         };
         writeln!(out, "at_ns,interval_ns,{}", names.join(","))

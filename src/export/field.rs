@@ -194,6 +194,10 @@ pub static SOCKET: &[SocketField] = &[
     ("retransmits_total", |s| s.socket.tcp.map(|t| t.retransmits).into()),
     ("send_queue_bytes", |s| s.socket.tcp.map(|t| t.send_queue_bytes).into()),
     ("receive_queue_bytes", |s| s.socket.tcp.map(|t| t.receive_queue_bytes).into()),
+    ("backlog", |s| s.socket.tcp.and_then(|t| t.backlog).map(|b| b.waiting).into()),
+    ("backlog_max", |s| s.socket.tcp.and_then(|t| t.backlog).map(|b| b.most).into()),
+    ("backlog_dropped_total", |s| s.socket.tcp.and_then(|t| t.backlog).map(|b| b.dropped).into()),
+    ("connections", |s| s.connections.into()),
     ("since_ns", |s| s.socket.since_ns.into()),
     ("closed", |s| s.socket.closed.into()),
 ];

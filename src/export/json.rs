@@ -7,6 +7,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::Report;
 use super::field::{EXIT, PROCESS, ProcessField, Raw, SOCKET, SocketField};
+use super::net_field::{INTERFACE, InterfaceField, REMOTE, RemoteField};
 use super::stack::{JsonFrame, NamedStack};
 use crate::app::column::{RowView, SocketView};
 use crate::model::ledger::Ledger;
@@ -17,8 +18,12 @@ use crate::sample::{self, DomainStatus, Machine};
 pub struct Fields {
     /// Of processes, live and exited.
     pub process: Option<Vec<ProcessField>>,
-    /// Of sockets.
+    /// Of sockets and listeners.
     pub socket: Option<Vec<SocketField>>,
+    /// Of remote addresses.
+    pub remote: Option<Vec<RemoteField>>,
+    /// Of network interfaces.
+    pub interface: Option<Vec<InterfaceField>>,
 }
 
 /// Writes a tick as one line.
@@ -37,7 +42,7 @@ struct Line<'a> {
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Report { model, live, exited, sockets, stacks, .. } = self.report;
+        let Report { model, live, exited, stacks, .. } = self.report;
         let sample = &model.sample;
         let all: Vec<_> = PROCESS.iter().chain(EXIT).copied().collect();
         let (of_live, of_exited) = match &self.fields.process {
@@ -55,14 +60,43 @@ impl Serialize for Line<'_> {
         map.serialize_entry("ledger", &LedgerParts(&model.ledger))?;
         map.serialize_entry("processes", &Rows(live.iter().map(|row| Process { row, fields: of_live })))?;
         map.serialize_entry("exited", &Rows(exited.iter().map(|row| Process { row, fields: of_exited })))?;
-        if let Some(sockets) = sockets {
-            let fields = self.fields.socket.as_deref().unwrap_or(SOCKET);
-            map.serialize_entry("sockets", &Rows(sockets.iter().map(|row| SocketObject { row, fields })))?;
-        }
+        self.network(&mut map)?;
         if let Some(stacks) = stacks {
             map.serialize_entry("stacks", &Rows(stacks.iter().map(Stack)))?;
         }
         map.end()
+    }
+}
+
+impl Line<'_> {
+    fn network<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let Report { sockets, listeners, remotes, interfaces, .. } = self.report;
+        for (name, sockets) in [("sockets", sockets), ("listeners", listeners)] {
+            if let Some(sockets) = sockets {
+                let fields = self.fields.socket.as_deref().unwrap_or(SOCKET);
+                map.serialize_entry(name, &Rows(sockets.iter().map(|row| SocketObject { row, fields })))?;
+            }
+        }
+        if let Some(remotes) = remotes {
+            let fields = self.fields.remote.as_deref().unwrap_or(REMOTE);
+            let object = |row| Object(fields.iter().map(|(name, get)| (*name, get(row))).collect());
+            map.serialize_entry("remotes", &Rows(remotes.iter().map(object)))?;
+        }
+        if let Some(interfaces) = interfaces {
+            let fields = self.fields.interface.as_deref().unwrap_or(INTERFACE);
+            let object = |row| Object(fields.iter().map(|(name, get)| (*name, get(row))).collect());
+            map.serialize_entry("interfaces", &Rows(interfaces.iter().map(object)))?;
+        }
+        Ok(())
+    }
+}
+
+/// Fields with their values.
+struct Object<'a>(Vec<(&'static str, Raw<'a>)>);
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 

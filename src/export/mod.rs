@@ -5,6 +5,7 @@ pub mod field;
 pub mod folded;
 pub mod hot;
 pub mod json;
+pub mod net_field;
 pub mod pprof;
 pub mod profile;
 pub mod speedscope;
@@ -15,7 +16,7 @@ pub mod text;
 
 use std::io::{self, Write};
 
-use crate::app::column::{RowView, SocketView};
+use crate::app::column::{InterfaceView, RemoteView, RowView, SocketView};
 use crate::model::Model;
 
 /// One tick, sorted and filtered, ready to be written.
@@ -31,6 +32,12 @@ pub struct Report<'a> {
     pub mixed: Vec<RowView<'a>>,
     /// Sockets, if asked for.
     pub sockets: Option<Vec<SocketView<'a>>>,
+    /// Listeners, if asked for.
+    pub listeners: Option<Vec<SocketView<'a>>>,
+    /// Remote addresses, if asked for.
+    pub remotes: Option<Vec<RemoteView<'a>>>,
+    /// Network interfaces, if asked for.
+    pub interfaces: Option<Vec<InterfaceView<'a>>>,
     /// Stacks, if asked for.
     pub stacks: Option<Vec<stack::NamedStack>>,
 }
@@ -38,7 +45,17 @@ pub struct Report<'a> {
 impl<'a> Report<'a> {
     /// A report without rows.
     pub fn empty(model: &'a Model) -> Self {
-        Report { model, live: Vec::new(), exited: Vec::new(), mixed: Vec::new(), sockets: None, stacks: None }
+        Report {
+            model,
+            live: Vec::new(),
+            exited: Vec::new(),
+            mixed: Vec::new(),
+            sockets: None,
+            listeners: None,
+            remotes: None,
+            interfaces: None,
+            stacks: None,
+        }
     }
 }
 

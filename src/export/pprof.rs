@@ -5,8 +5,7 @@
 
 use std::io::{self, Write};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::{Compression, GzBuilder};
 use prost::Message;
 use rustc_hash::FxHashMap;
 
@@ -14,6 +13,9 @@ use super::profile::{Profile, ProfileStack, name};
 use crate::model::stacks::{Measure, part_of, remark_on};
 use crate::sample::printable;
 use crate::symbols::Frame;
+
+/// In the header of the file, which readers skip: by it an earlier profile is told from other files.
+const MARK: &str = "ebtop profile";
 
 #[derive(Clone, PartialEq, Message)]
 struct Proto {
@@ -232,9 +234,16 @@ pub fn bytes(profile: &Profile) -> io::Result<Vec<u8>> {
         let value = vec![signed(stack.count), signed(profile.weight_of(stack))];
         tables.proto.sample.push(Sample { location_id, value, label });
     }
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    let mut gzip = GzBuilder::new().comment(MARK).write(Vec::new(), Compression::default());
     gzip.write_all(&tables.proto.encode_to_vec())?;
     gzip.finish()
+}
+
+/// Whether a file that begins so was written by [`bytes`].
+pub fn is_ours(head: &[u8]) -> bool {
+    // RFC 1952: two bytes of identification, deflate, the flag of a comment, time, extra flags, system; then the comment.
+    let (fixed, comment) = head.split_at(head.len().min(10));
+    fixed.starts_with(&[0x1f, 0x8b, 8, 16]) && comment.strip_prefix(MARK.as_bytes()).is_some_and(|rest| rest.first() == Some(&0))
 }
 
 fn signed(number: u64) -> i64 {

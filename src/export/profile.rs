@@ -151,7 +151,7 @@ fn marked_name(frame: &Frame) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub fn frame(function: &str, kind: FrameKind) -> Frame {

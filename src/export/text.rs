@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::Report;
 use super::stack::NamedStack;
-use crate::app::column::{Align, Column, Columns, SocketColumn};
+use crate::app::column::{Align, Column, Columns, InterfaceColumn, RemoteColumn, SocketColumn};
 use crate::format;
 use crate::model::Model;
 use crate::model::machine::MemoryUse;
@@ -19,6 +19,12 @@ pub enum Table {
     Processes(Vec<Column>),
     /// Sockets.
     Sockets(Vec<SocketColumn>),
+    /// Listeners.
+    Listeners(Vec<SocketColumn>),
+    /// Remote addresses.
+    Remotes(Vec<RemoteColumn>),
+    /// Network interfaces.
+    Interfaces(Vec<InterfaceColumn>),
     /// Stacks.
     Stacks,
 }
@@ -32,6 +38,9 @@ pub fn write(report: &Report<'_>, table: &Table, out: &mut impl Write) -> io::Re
     match table {
         Table::Processes(columns) => rows(columns, &report.mixed, out)?,
         Table::Sockets(columns) => rows(columns, report.sockets.as_deref().unwrap_or_default(), out)?,
+        Table::Listeners(columns) => rows(columns, report.listeners.as_deref().unwrap_or_default(), out)?,
+        Table::Remotes(columns) => rows(columns, report.remotes.as_deref().unwrap_or_default(), out)?,
+        Table::Interfaces(columns) => rows(columns, report.interfaces.as_deref().unwrap_or_default(), out)?,
         Table::Stacks => stacks(report.stacks.as_deref().unwrap_or_default(), out)?,
     }
     writeln!(out)

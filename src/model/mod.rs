@@ -4,14 +4,17 @@ pub mod exited;
 pub mod growth;
 pub mod ledger;
 pub mod machine;
+pub mod remotes;
 pub mod sockets;
 pub mod stacks;
 pub mod sum;
 pub mod threads;
 
+mod interfaces;
+
 use std::sync::Arc;
 
-use crate::sample::{Counter, Counters, Domain, Exit, Health, ProcKey, Sample, Task, TaskList};
+use crate::sample::{Counter, Counters, Domain, Exit, Health, InterfaceCounters, ProcKey, Sample, Task, TaskList};
 use growth::Growth;
 
 /// A process absent from the older sample though born this little before its end: the walk had already passed its pid, or
@@ -78,6 +81,8 @@ pub struct Model {
     pub threads: threads::Threads,
     /// One for each of `sample.sockets`, same order.
     pub sockets: Vec<sockets::SocketRow>,
+    /// What each of `sample.machine.interfaces` gained, same order; `None` where its start is not known.
+    pub interfaces: Vec<Option<InterfaceCounters>>,
 }
 
 impl Model {
@@ -97,6 +102,7 @@ impl Model {
             machine: machine::MachineRates::between(prev.map(|p| &p.machine), &next.machine, elapsed_ns),
             threads: threads::Threads::default(),
             sockets: sockets::rows(prev, &next),
+            interfaces: interfaces::growth(prev, &next),
             departed,
             sample: next,
         };

@@ -1,8 +1,9 @@
 //! Growth of each socket between two samples.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::sample::{ProcKey, Sample, Socket};
+use super::remotes::is_connected;
+use crate::sample::{ProcKey, Protocol, Sample, Socket};
 
 /// A socket's growth over the tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +16,17 @@ pub struct SocketRow {
     pub rx_bytes: Option<u64>,
     /// TCP segments retransmitted on the socket.
     pub retransmits: Option<u64>,
+}
+
+/// Open TCP connections by network namespace and local port; a socket that several processes share counts once.
+pub fn connections(sockets: &[Socket]) -> FxHashMap<(u32, u16), u32> {
+    let is_connection = |socket: &&Socket| socket.protocol == Protocol::Tcp && !socket.closed && is_connected(socket);
+    let mut seen = FxHashSet::default();
+    let mut found = FxHashMap::default();
+    for socket in sockets.iter().filter(is_connection).filter(|socket| seen.insert(socket.cookie)) {
+        *found.entry((socket.netns, socket.local.port())).or_default() += 1;
+    }
+    found
 }
 
 /// Matches sockets by cookie and owner. One first seen counts from zero if ebtop saw it open after the older sample.

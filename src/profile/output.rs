@@ -1,12 +1,12 @@
 //! The form a profile is written in, and where to.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Seek, Write};
+use std::io::{self, ErrorKind, IsTerminal, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::ProfileError;
+use super::{ProfileError, known};
 use crate::export::profile::Profile;
 use crate::export::{folded, hot, pprof, speedscope};
 use crate::files::{Opened, open_or_make};
@@ -80,7 +80,7 @@ impl Output {
     /// Makes or opens the file, so that what is wrong with it is known before anything is sampled; its content stays until the end.
     ///
     /// # Errors
-    /// One line: no form can be told from the name, or the file cannot be made, or is somebody else's.
+    /// One line: no form can be told from the name, or the file cannot be made, is somebody else's, or holds anything but an earlier profile.
     pub fn open(path: Option<&Path>, form: Option<Form>) -> Result<Output, ProfileError> {
         let path = path.filter(|path| *path != Path::new("-"));
         let Some(path) = path else {
@@ -99,9 +99,16 @@ impl Output {
         if form == Form::Svg {
             return Err(ProfileError::Usage(NO_SVG.into()));
         }
-        let (file, is_new) = match open_or_make(path).map_err(|e| ProfileError::Output(path.display().to_string(), e))? {
-            Opened::New(file) => (file, true),
-            Opened::Old(file) => (file, false),
+        let name = || path.display().to_string();
+        let (file, is_new) = match open_or_make(path) {
+            Ok(Opened::New(file)) => (file, true),
+            Ok(Opened::Old(file)) => match known::is_profile(&file) {
+                Ok(true) => (file, false),
+                Ok(false) => return Err(ProfileError::NotOurs(name())),
+                Err(error) => return Err(ProfileError::Output(name(), error)),
+            },
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(ProfileError::NotOurs(name())),
+            Err(error) => return Err(ProfileError::Output(name(), error)),
         };
         Ok(Output { form, to: To::File { file, path: path.to_owned(), is_new } })
     }
@@ -169,17 +176,29 @@ mod tests {
     }
 
     #[test]
-    fn an_older_file_of_this_user_is_replaced_only_when_there_is_a_profile() {
+    fn an_older_profile_is_replaced_only_when_there_is_a_new_one() {
         let dir = tempfile::tempdir().unwrap();
         let (old, new) = (dir.path().join("old.txt"), dir.path().join("new.txt"));
-        std::fs::write(&old, "x".repeat(100_000)).unwrap();
+        let before = hot::text(&Profile { title: "before".into(), ..Profile::default() });
+        std::fs::write(&old, &before).unwrap();
         for path in [&old, &new] {
             Output::open(Some(path), None).unwrap().discard();
         }
-        assert_eq!((std::fs::metadata(&old).unwrap().len(), new.exists()), (100_000, false));
+        assert_eq!((std::fs::read_to_string(&old).unwrap(), new.exists()), (before, false));
         let written = Output::open(Some(&old), None).unwrap().write(&Profile::default()).unwrap();
         assert_eq!(written.as_deref(), old.to_str());
         assert_eq!(std::fs::read_to_string(&old).unwrap(), hot::text(&Profile::default()));
+    }
+
+    #[test]
+    fn no_other_file_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let notes = dir.path().join("notes.txt");
+        std::fs::write(&notes, "x".repeat(100_000)).unwrap();
+        let error = Output::open(Some(&notes), None).unwrap_err();
+        assert!(matches!(error, ProfileError::NotOurs(_)) && error.to_string().contains("notes.txt"), "{error}");
+        assert!(save(&notes, &Profile::default()).contains("another name"));
+        assert_eq!(std::fs::metadata(&notes).unwrap().len(), 100_000);
     }
 
     #[test]

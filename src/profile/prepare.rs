@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use super::{PATIENCE, ProfileError, Session};
 use crate::sample::{Command, Sample, Update};
 
-/// How long the tables of all of them may take. What is not there by then comes while samples are taken.
-const TABLES_PATIENCE: Duration = Duration::from_secs(1);
+/// How long the tables of all of them may take, of large programs some tenths of a second of CPU, which a busy machine has not at once.
+/// What is not there by then comes while samples are taken.
+const TABLES_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Session<'_> {
     /// Waits for the tables of the processes that are known to be wanted; the sample to go on with.

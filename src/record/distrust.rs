@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use super::codec::Frame;
-use crate::sample::{Counter, CpuTimes, DomainStatus, Exit, Health, Machine, MachineMemory, Memory, Socket, Task, TcpInfo, printable};
+use crate::sample::{
+    Counter, CpuTimes, DomainStatus, Exit, Health, Interface, InterfaceCounters, Machine, MachineMemory, Memory, Socket, Task, TcpInfo,
+    printable,
+};
 
 /// More bytes (or ns) than any machine has, few enough that the sum of the parts of one thing does not overflow.
 const MOST: u64 = 1 << 60;
@@ -65,6 +68,12 @@ fn clean_machine(machine: &mut Machine) {
     cap([&mut machine.memory.swap_total_bytes, &mut machine.memory.swap_free_bytes, &mut machine.uptime_ns]);
     let Machine { wire_rx_bytes, wire_tx_bytes, disk_read_bytes, disk_write_bytes, .. } = machine;
     cap([wire_rx_bytes, wire_tx_bytes, disk_read_bytes, disk_write_bytes]);
+    for Interface { name, state, counters, .. } in &mut machine.interfaces {
+        clean_text(name);
+        clean_text(state);
+        let InterfaceCounters { rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped } = counters;
+        cap([rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped]);
+    }
     for load in machine.load.iter_mut().filter(|load| !load.is_finite()) {
         *load = 0.0;
     }
@@ -127,6 +136,7 @@ mod tests {
         sample.exits.push(Exit { task: task(9), ..Exit::default() });
         sample.machine.host = evil();
         sample.machine.load[1] = f32::NAN;
+        sample.machine.interfaces.push(Interface { name: evil(), state: evil(), ..Interface::default() });
         sample.machine.pressure = Some(Pressure { io_pct: f32::INFINITY, ..Pressure::default() });
         sample.machine.cpus.push((0, CpuTimes { idle_ns: u64::MAX, ..CpuTimes::default() }));
         let health = Health::Off { reason: evil() };

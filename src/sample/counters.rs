@@ -73,6 +73,22 @@ impl Counter {
     };
 }
 
+/// Some of the counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CounterSet(u32);
+
+impl CounterSet {
+    /// Of these.
+    pub const fn of(counters: &[Counter]) -> CounterSet {
+        let (mut set, mut i) = (0, 0);
+        while i < counters.len() {
+            set |= 1 << counters[i] as u32;
+            i += 1;
+        }
+        CounterSet(set)
+    }
+}
+
 /// A value for each [`Counter`], each known or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
@@ -116,6 +132,13 @@ impl Counters {
             self.values[i] = other.values[i];
             left &= left - 1;
         }
+    }
+
+    /// The same with no others known than these.
+    #[must_use]
+    pub fn only(&self, set: CounterSet) -> Counters {
+        let known = self.known & set.0;
+        Counters { known, values: std::array::from_fn(|i| if known & (1 << i) != 0 { self.values[i] } else { 0 }) }
     }
 
     /// Growth since `earlier`; known where both are. A counter that shrank (a thread left mid-walk) grew by 0.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Interface;
+
 /// Time of one CPU by kind, cumulative ns (10 ms resolution from /proc/stat).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuTimes {
@@ -85,6 +87,8 @@ pub struct Machine {
     pub wire_rx_bytes: u64,
     /// Bytes sent on the wire.
     pub wire_tx_bytes: u64,
+    /// Interfaces one by one, in the order of the kernel; empty unless wanted ([`Wants::interfaces`](super::Wants)).
+    pub interfaces: Vec<Interface>,
     /// Bytes read from disks (whole devices; no partitions, no devices stacked on others, none in memory), cumulative.
     pub disk_read_bytes: u64,
     /// Bytes written to disks.

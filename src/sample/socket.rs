@@ -29,6 +29,19 @@ pub struct TcpInfo {
     pub send_queue_bytes: u32,
     /// Bytes received and not yet read; for a listener, connections waiting to be accepted.
     pub receive_queue_bytes: u32,
+    /// Of a listener alone.
+    pub backlog: Option<Backlog>,
+}
+
+/// Connections that a listener keeps for whoever is to accept them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backlog {
+    /// Made and not yet accepted.
+    pub waiting: u32,
+    /// As many may wait, as `listen` was told and net.core.somaxconn allowed (one more than that finds room: the kernel compares with >).
+    pub most: u32,
+    /// Connections and requests for them that were turned away since it listens, for want of room or memory, or as not wanted.
+    pub dropped: u32,
 }
 
 /// What one process moved over one socket. A socket shared by several processes has one of these for each.

@@ -34,11 +34,13 @@ pub struct Wants {
     pub page_allocs: bool,
     /// Tell of threads one by one.
     pub threads: bool,
+    /// Tell of network interfaces one by one.
+    pub interfaces: bool,
 }
 
 impl Wants {
     /// Nothing but the basics.
-    pub const NONE: Wants = Wants { sockets: false, page_allocs: false, threads: false };
+    pub const NONE: Wants = Wants { sockets: false, page_allocs: false, threads: false, interfaces: false };
 }
 
 /// A costly way to take stacks, in use only while somebody wants it.

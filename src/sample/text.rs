@@ -45,7 +45,23 @@ pub fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).chars().map(|c| if is_unsafe(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// Characters that move the cursor, start an escape sequence or reorder the text around them.
+/// Characters that move the cursor, start an escape sequence, reorder the text around them, or hide text within text.
 fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    let is_mark = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let is_note_or_tag = matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    c.is_control() || is_mark || is_note_or_tag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_invisible_mark_passes() {
+        for c in ['\u{61c}', '\u{200f}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{fff9}', '\u{fffb}', '\u{e0001}', '\u{e0041}', '\u{e007f}']
+        {
+            assert_eq!(printable(format!("a{c}b").as_bytes()), "a\u{fffd}b", "{:x}", u32::from(c));
+        }
+        assert_eq!(printable("größe 漢字 ✓".as_bytes()), "größe 漢字 ✓");
+    }
 }

@@ -1,22 +1,19 @@
 //! Names of addresses in executables and libraries, with a bounded number of them held open.
 //!
-//! A file is mapped while it is held. One that is cut short meanwhile would end the reader, so it is looked at
-//! only after its size and time were found unchanged ([`FileId`] is part of the key).
+//! Where a file has debug information that the library may read ([`fit`]), it is asked; the files it maps are the machine's own or
+//! copies. All others are read by our own code.
 
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 
 use blazesym::helper::ElfResolver;
-use blazesym::symbolize::source::{self, Source};
-use blazesym::symbolize::{CodeInfo, FindSymOpts, Input, Symbolize, Symbolizer, TranslateFileOffset};
+use blazesym::symbolize::{CodeInfo, FindSymOpts, Symbolize};
 use rustc_hash::FxHashMap;
 
-use super::debug_file;
 use super::demangle::demangle;
-use super::exported::Exported;
 use super::opened::Opened;
 use super::process::{FileId, reopen_path};
-use super::sections::Sections;
+use super::symbol_table::SymbolTable;
+use super::{debug_file, fit};
 use crate::sample::printable;
 use crate::unwind::elf::Elf;
 
@@ -24,8 +21,6 @@ use crate::unwind::elf::Elf;
 const FILES_MAX: usize = 48;
 /// Bytes of all of them: debug information takes about as much memory as it has bytes.
 const BYTES_MAX: u64 = 192 << 20;
-/// From this size on a file's debug information is left alone, and only its symbols are read.
-const DEBUG_BYTES_MAX: u64 = 96 << 20;
 /// Where the library looks for debug files by itself: they were looked for already, in the root of the process.
 const NO_DIRS: [&str; 0] = [];
 
@@ -46,25 +41,18 @@ pub(super) struct ElfFiles {
 }
 
 struct Held {
-    names: Names,
-    /// The debug file, or else the symbols the program carries packed, and what it exports: asked first, by address.
-    better: Vec<Names>,
+    /// Asked in this order: the debug file, or else the symbols the program carries packed; the program itself.
+    names: Vec<Names>,
     addresses: Option<Elf>,
-    /// Keep the paths inside `names` and `better` valid.
-    _files: (File, Option<File>),
     bytes: u64,
     used: u64,
 }
 
 enum Names {
-    /// With debug information where there is any.
-    Full(Box<ElfResolver>),
-    /// Symbols only.
-    Symbols(Box<Symbolizer>, Box<Source<'static>>),
-    /// Beside packed symbols, which the library refuses, and the whole file with them.
-    Exported(Exported),
-    /// Not an ELF file, or a broken one.
-    None,
+    /// With debug information. The file keeps the path that the library knows it by valid.
+    Full { resolver: Box<ElfResolver>, _file: File },
+    /// Symbols only; none of what is no ELF file, or a broken one.
+    Symbols(SymbolTable),
 }
 
 impl ElfFiles {
@@ -73,18 +61,13 @@ impl ElfFiles {
         if self.files.contains_key(&id) {
             return;
         }
-        let packed = if file.debug.is_none() { debug_file::unpack(&file.program) } else { None };
-        let exported = packed.as_ref().map(|_| Names::Exported(Exported::read(&file.program)));
-        let apart = file.debug.or(packed);
-        let better: Vec<Names> = apart.as_ref().map(Names::open).into_iter().chain(exported).collect();
+        let apart = file.debug.or_else(|| debug_file::unpack(&file.program));
         let apart_bytes = apart.as_ref().and_then(|f| f.metadata().ok()).map_or(0, |meta| meta.len());
         let bytes = id.bytes.saturating_add(apart_bytes);
         self.make_room(bytes);
         let held = Held {
-            names: Names::open(&file.program),
-            addresses: (!better.is_empty()).then(|| Elf::read(&file.program, id.bytes).ok()?).flatten(),
-            better,
-            _files: (file.program, apart),
+            names: apart.iter().chain([&file.program]).map(Names::open).collect(),
+            addresses: Elf::read(&file.program, id.bytes).ok().flatten(),
             bytes,
             used: self.clock,
         };
@@ -121,64 +104,31 @@ impl ElfFiles {
 
 impl Held {
     fn at(&self, offset: u64) -> Vec<Place> {
-        let address = self.addresses.as_ref().and_then(|elf| elf.address_of(offset));
-        let mut better = address.into_iter().flat_map(|address| self.better.iter().map(move |names| names.at_address(address)));
-        better.find(|places| !places.is_empty()).unwrap_or_else(|| self.names.at(offset))
+        let Some(address) = self.addresses.as_ref().and_then(|elf| elf.address_of(offset)) else { return Vec::new() };
+        let mut named = self.names.iter().map(|names| names.at(address));
+        named.find(|places| !places.is_empty()).unwrap_or_default()
     }
 }
 
 impl Names {
     fn open(file: &File) -> Names {
-        let path = reopen_path(file);
-        if debug_info_is_fit(file) {
-            return ElfResolver::open_with_debug_dirs(&path, NO_DIRS).map_or(Names::None, |r| Names::Full(Box::new(r)));
-        }
-        let mut elf = source::Elf::new(path);
-        elf.debug_syms = false;
-        let symbolizer = Symbolizer::builder().enable_code_info(false).enable_inlined_fns(false).enable_demangling(false).build();
-        Names::Symbols(Box::new(symbolizer), Box::new(elf.into()))
+        let full = fit::for_the_library(file).and_then(|fit| {
+            let resolver = ElfResolver::open_with_debug_dirs(reopen_path(&fit), NO_DIRS).ok()?;
+            Some(Names::Full { resolver: Box::new(resolver), _file: fit })
+        });
+        full.unwrap_or_else(|| Names::Symbols(SymbolTable::read(file)))
     }
 
-    /// At an offset in the file.
-    fn at(&self, offset: u64) -> Vec<Place> {
+    /// At an address, as the file counts them. (A debug file has no offsets: the code is not in it.)
+    fn at(&self, address: u64) -> Vec<Place> {
         match self {
-            Names::Full(resolver) => match resolver.file_offset_to_virt_offset(offset) {
-                Ok(Some(address)) => in_resolver(resolver, address),
-                _ => Vec::new(),
-            },
-            Names::Symbols(symbolizer, source) => by_symbols(symbolizer, source, Input::FileOffset(offset)),
-            Names::Exported(_) | Names::None => Vec::new(),
-        }
-    }
-
-    /// At an address, as the file counts them. A debug file has no offsets: the code is not in it.
-    fn at_address(&self, address: u64) -> Vec<Place> {
-        match self {
-            Names::Full(resolver) => in_resolver(resolver, address),
-            Names::Symbols(symbolizer, source) => by_symbols(symbolizer, source, Input::VirtOffset(address)),
-            Names::Exported(exported) => {
-                let name = exported.find(address).map(|name| demangle(&name));
+            Names::Full { resolver, .. } => in_resolver(resolver, address),
+            Names::Symbols(symbols) => {
+                let name = symbols.find(address).map(|name| demangle(&name));
                 name.map(|function| Place { function, source: None }).into_iter().collect()
             }
-            Names::None => Vec::new(),
         }
     }
-}
-
-/// Whether the library may read the debug information of a file: it unpacks without a bound what is compressed, and opens whatever path
-/// the file names, be it a pipe that never ends. So a debug link, which was followed already, is left alone, and of files that are not
-/// root's also those that are compressed or continue elsewhere.
-fn debug_info_is_fit(file: &File) -> bool {
-    let (Ok(meta), Ok(sections)) = (file.metadata(), Sections::read(file)) else { return false };
-    let is_roots = meta.uid() == 0 && meta.mode() & 0o022 == 0;
-    let leads_on = sections.has(b".gnu_debugaltlink") || sections.has(b".debug_sup");
-    meta.len() < DEBUG_BYTES_MAX && !sections.has(b".gnu_debuglink") && (is_roots || !(leads_on || sections.any_compressed()))
-}
-
-fn by_symbols(symbolizer: &Symbolizer, source: &Source<'_>, input: Input<u64>) -> Vec<Place> {
-    let found = symbolizer.symbolize_single(source, input);
-    let name = found.ok().and_then(|sym| sym.as_sym().map(|s| demangle(&s.name)));
-    name.map(|function| Place { function, source: None }).into_iter().collect()
 }
 
 fn in_resolver(resolver: &ElfResolver, address: u64) -> Vec<Place> {
@@ -192,4 +142,25 @@ fn in_resolver(resolver: &ElfResolver, address: u64) -> Vec<Place> {
 
 fn line(info: &CodeInfo<'_>) -> Option<(String, u32)> {
     Some((printable(info.to_path().as_os_str().as_encoded_bytes()), info.line?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::symbols::fit::tests::bomb;
+
+    /// The library would ask for 2^60 bytes, which ends the process.
+    #[test]
+    fn a_file_that_claims_to_be_huge_has_no_names_and_does_no_harm() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, class) in [(".debug_info", 2), (".debug_info", 1), (".symtab", 2), (".strtab", 2), (".dynsym", 2)] {
+            let path = dir.path().join(name);
+            std::fs::write(&path, bomb(name, class)).unwrap();
+            let program = File::open(&path).unwrap();
+            let id = FileId::of(&program.metadata().unwrap());
+            let mut files = ElfFiles::default();
+            files.hold(id, Opened { program, debug: None });
+            assert_eq!(files.places(id, 64), [], "{name}");
+        }
+    }
 }

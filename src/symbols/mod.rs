@@ -5,13 +5,14 @@
 mod debug_file;
 mod demangle;
 mod elf;
-mod exported;
+pub(crate) mod fit;
 mod kernel;
 mod namer;
 mod opened;
 mod perf_map;
 pub(crate) mod process;
 mod sections;
+pub(crate) mod symbol_table;
 
 use std::time::{Duration, Instant};
 

@@ -14,7 +14,7 @@ use crate::sample::printable;
 
 /// Bytes read, from the end: the newest code is the one that runs.
 const BYTES_MAX: u64 = 32 << 20;
-/// Entries kept.
+/// Entries kept, the last ones.
 const ENTRIES_MAX: usize = 500_000;
 /// Bytes kept of one name.
 const NAME_MAX: usize = 512;
@@ -49,7 +49,7 @@ impl PerfMap {
     /// Reads lines `START SIZE NAME`, hexadecimal with or without `0x`. Of two that start at one address the later is right.
     pub(super) fn parse(text: &[u8]) -> PerfMap {
         let mut map = PerfMap::default();
-        for line in text.split(|&b| b == b'\n') {
+        for line in text.rsplit(|&b| b == b'\n') {
             let Some((start, end, name)) = parse_line(line) else { continue };
             let name = &name[..name.len().min(NAME_MAX)];
             let Ok(name_at) = u32::try_from(map.names.len()) else { break };
@@ -59,14 +59,9 @@ impl PerfMap {
                 break;
             }
         }
+        // The newest came first, and of equal ones the first stays.
         map.entries.sort_by_key(|e| e.start);
-        map.entries.dedup_by(|later, kept| {
-            let same = later.start == kept.start;
-            if same {
-                *kept = *later;
-            }
-            same
-        });
+        map.entries.dedup_by_key(|e| e.start);
         map
     }
 
@@ -150,7 +145,10 @@ pub(super) fn read(file: &File, version: Version) -> io::Result<PerfMap> {
             n => len += n,
         }
     }
-    Ok(PerfMap::parse(&text[..len]))
+    let text = &text[..len];
+    // What is left of a line that was cut is none.
+    let cut = if start > 0 { text.iter().position(|&b| b == b'\n').unwrap_or(len) } else { 0 };
+    Ok(PerfMap::parse(&text[cut..]))
 }
 
 /// Opens `path` below the root directory of a process; its links lead nowhere else, and a pipe does not block.
@@ -190,6 +188,26 @@ mod tests {
         let map = PerfMap::parse(b"100 10 old\n200 10 other\n100 8 new\n");
         assert_eq!(name(&map, 0x101).as_deref(), Some("new"));
         assert_eq!(name(&map, 0x109), None);
+    }
+
+    #[test]
+    fn of_too_many_the_newest_stay() {
+        let line = |at: usize| format!("{:x} 10 n{at}\n", at * 16);
+        let text: String = (0..ENTRIES_MAX + 2).map(line).collect();
+        let map = PerfMap::parse(text.as_bytes());
+        let last = ENTRIES_MAX as u64 + 1;
+        assert_eq!((map.entries.len(), name(&map, last * 16), name(&map, 16)), (ENTRIES_MAX, Some(format!("n{last}")), None));
+    }
+
+    #[test]
+    fn the_line_that_is_cut_is_left_out() {
+        let path = tempfile::NamedTempFile::new().unwrap();
+        // The end of the first line would be one itself.
+        let (first, last) = ("x 7770 10 no\n", "8880 10 yes\n");
+        let filler = "\n".repeat(BYTES_MAX as usize + 2 - first.len() - last.len());
+        std::fs::write(path.path(), [first, &filler, last].concat()).unwrap();
+        let map = read(path.as_file(), Version { inode: 0, bytes: BYTES_MAX + 2, changed_ns: 0 }).unwrap();
+        assert_eq!((name(&map, 0x7770), name(&map, 0x8880)), (None, Some("yes".into())));
     }
 
     #[test]

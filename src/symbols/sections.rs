@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 
 use object::LittleEndian;
-use object::elf::{self, FileHeader64, SectionHeader64};
+use object::elf::{self, CompressionHeader64, FileHeader64, SectionHeader64};
 use object::pod::from_bytes;
 use object::read::elf::{FileHeader, SectionHeader};
 
@@ -27,13 +27,14 @@ pub(super) struct Sections<'f> {
     bytes: u64,
     headers: Vec<SectionHeader64<LittleEndian>>,
     names: Vec<u8>,
+    is_whole: bool,
 }
 
 impl<'f> Sections<'f> {
     /// Reads the headers; none of anything but a 64-bit little-endian ELF file.
     pub(super) fn read(file: &'f File) -> io::Result<Sections<'f>> {
         let bytes = file.metadata()?.len();
-        let mut sections = Sections { file, bytes, headers: Vec::new(), names: Vec::new() };
+        let mut sections = Sections { file, bytes, headers: Vec::new(), names: Vec::new(), is_whole: false };
         let head = read(file, bytes, 0, size_of::<FileHeader64<LittleEndian>>() as u64)?;
         let Ok((header, _)) = from_bytes::<FileHeader64<LittleEndian>>(&head) else { return Ok(sections) };
         let ident = header.e_ident();
@@ -42,7 +43,9 @@ impl<'f> Sections<'f> {
         }
         sections.headers = table(file, bytes, header.e_shoff(LittleEndian), header.e_shnum(LittleEndian).into())?;
         if let Some(names) = sections.headers.get(usize::from(header.e_shstrndx(LittleEndian).0)) {
+            let is_plain = !names.sh_flags(LittleEndian).contains(elf::SHF_COMPRESSED) && names.sh_size(LittleEndian) <= NAMES_MAX;
             sections.names = read(file, bytes, names.sh_offset(LittleEndian), names.sh_size(LittleEndian).min(NAMES_MAX))?;
+            sections.is_whole = is_plain && !sections.names.is_empty();
         }
         Ok(sections)
     }
@@ -58,6 +61,27 @@ impl<'f> Sections<'f> {
     /// Whether the file has a section with content.
     pub(super) fn has(&self, name: &[u8]) -> bool {
         self.find(name).is_some()
+    }
+
+    /// Size of the file.
+    pub(super) fn file_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether every section and its name is known. Otherwise another reader of the file may see more of it than is told here: it may
+    /// be of another kind, or count its sections in the way for more than 65,279 of them.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// Sum of what the compressed sections say they take once unpacked, bytes.
+    pub(super) fn unpacked_bytes(&self) -> u64 {
+        let compressed = self.headers.iter().filter(|s| s.sh_flags(LittleEndian).contains(elf::SHF_COMPRESSED));
+        let head = |s: &SectionHeader64<LittleEndian>| {
+            read(self.file, self.bytes, s.sh_offset(LittleEndian), size_of::<CompressionHeader64<LittleEndian>>() as u64).ok()
+        };
+        let bytes = |s| from_bytes::<CompressionHeader64<LittleEndian>>(&head(s)?).ok().map(|(head, _)| head.ch_size.get(LittleEndian));
+        compressed.fold(0, |sum: u64, s| sum.saturating_add(bytes(s).unwrap_or(u64::MAX)))
     }
 
     /// Whether some section is compressed.

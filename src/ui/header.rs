@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::text::{Pen, width_of};
 use super::theme::Role;
-use super::{format, meters, paint_line};
+use super::{format, graphs, meters, paint_line};
 use crate::app::App;
 use crate::app::layout::Layout;
 use crate::app::status::{Overall, lost};
@@ -24,7 +24,10 @@ pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
     meters::draw(buffer, layout, app, pen);
     if app.model().sample.at_ns > 0 {
         groups(buffer, layout.totals, &totals(app), pen);
-        groups(buffer, layout.ledger, &ledger(app, layout.ledger.width), pen);
+        if layout.ledger.height > 0 {
+            groups(buffer, layout.ledger, &ledger(app, layout.ledger.width), pen);
+        }
+        graphs::draw(buffer, layout, app, pen);
     }
     tabs(buffer, layout, app, pen);
 }

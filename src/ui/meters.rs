@@ -18,6 +18,7 @@ const BLOCKS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█
 pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
     let cpus = &app.model().machine.cpus;
     match layout.cpu_meters(cpus.len()) {
+        CpuMeters::Folded => cpu_bar(buffer, layout.cpu_area(), "cpu", 3, app.model().machine.total, pen),
         CpuMeters::Each { columns } => each_cpu(buffer, layout.cpu_area(), cpus, columns, pen),
         CpuMeters::Together { per_block } => {
             let area = layout.cpu_area();
@@ -93,6 +94,9 @@ fn memory(buffer: &mut Buffer, area: Rect, app: &App, pen: Pen) {
         _ => [used, total].map(|bytes| format::bytes_in(bytes as f64, 5, app.look().units)).join("/"),
     };
     amount(buffer, Rect { height: 1, ..area }, ("mem", &figures(m.used_bytes, m.total_bytes)), &parts, pen);
+    if area.height < 2 {
+        return;
+    }
     let swap = m.swap_used_bytes as f64 / m.swap_total_bytes.max(1) as f64;
     let place = Rect { y: area.y + 1, height: 1, ..area };
     if m.total_bytes > 0 && m.swap_total_bytes == 0 {

@@ -1,13 +1,16 @@
 //! Draws what [`App`] holds. No state, no decisions; colours come from [`theme`], numbers from [`format`].
 
 pub mod backend;
+pub mod crash;
 pub mod flame;
 pub mod input;
+pub mod pace;
 pub mod stacks;
 pub mod terminal;
 pub mod theme;
 
 mod footer;
+mod graphs;
 mod header;
 mod help;
 mod inspect;

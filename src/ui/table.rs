@@ -6,13 +6,13 @@ use ratatui::layout::Rect;
 use super::paint_line;
 use super::text::{Pen, centre};
 use super::theme::Role;
-use crate::app::column::{Align, Cell, Column, Columns, SocketColumn, Tone};
+use crate::app::column::{Align, Cell, Column, Columns, Tone};
 use crate::app::forest::Branch;
 use crate::app::layout::Layout;
 use crate::app::lines::LineKey;
 use crate::app::status::instead_of_lines;
 use crate::app::table::{Placed, Table, place};
-use crate::app::{App, ProcessTable, SocketTable, table_width};
+use crate::app::{App, ProcessTable, table_width};
 
 /// Draws the table of the view on screen; in place of its lines, where there are none, why.
 pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
@@ -24,10 +24,15 @@ pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
         }
     }
     if let Some(table) = app.socket_table() {
-        let columns = headings(buffer, layout, table, pen);
-        if instead.is_none() {
-            sockets(buffer, layout, app, (table, &columns), pen);
-        }
+        let shown = |line| app.socket(line).map(|row| (if row.socket.closed { Role::Exited } else { Role::Text }, row));
+        others(buffer, layout, app, table, instead.is_none(), shown, pen);
+    }
+    if let Some(table) = app.remote_table() {
+        let shown = |line| app.remote(line).map(|row| (if row.remote.sockets == 0 { Role::Exited } else { Role::Text }, row));
+        others(buffer, layout, app, table, instead.is_none(), shown, pen);
+    }
+    if let Some(table) = app.interface_table() {
+        others(buffer, layout, app, table, instead.is_none(), |line| app.interface(line).map(|row| (Role::Text, row)), pen);
     }
     if let Some(paragraphs) = instead {
         centre(buffer, layout.body, &paragraphs, pen);
@@ -36,7 +41,7 @@ pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
 
 fn processes(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): (&ProcessTable, &[Placed<Column>]), pen: Pen) {
     for (index, (y, selected, (key, line))) in (table.visible(0).0..).zip(on_screen(layout, table)) {
-        let Some(row) = app.row(line) else { continue };
+        let Some(row) = app.row(line).map(|row| row.with_trends(app.trends())) else { continue };
         let branch = app.branch(index);
         let role = match row.task() {
             Some(task) if app.is_tagged(task.key) => Role::Tagged,
@@ -60,11 +65,20 @@ fn processes(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): 
     }
 }
 
-fn sockets(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): (&SocketTable, &[Placed<SocketColumn>]), pen: Pen) {
-    for (y, selected, (_, line)) in on_screen(layout, table) {
-        let Some(row) = app.socket(line) else { continue };
-        let role = if row.socket.closed { Role::Exited } else { Role::Text };
-        for placed in columns {
+/// Tables of anything but processes: headings, and lines where there are any. `shown` gives a line its role and its figures.
+fn others<'a, K: Copy + Ord, C: Columns>(
+    buffer: &mut Buffer,
+    layout: &Layout,
+    app: &App,
+    table: &Table<K, u32, C>,
+    has_lines: bool,
+    shown: impl Fn(u32) -> Option<(Role, C::Row<'a>)>,
+    pen: Pen,
+) {
+    let columns = headings(buffer, layout, table, pen);
+    for (y, selected, (_, line)) in on_screen(layout, table).filter(|_| has_lines) {
+        let Some((role, row)) = shown(line) else { continue };
+        for placed in &columns {
             let mut cell = placed.column.cell_in(&row, placed.width, app.look().units);
             if placed.column.takes_the_rest() {
                 hide(&mut cell, table.hidden_cells());

@@ -1,4 +1,5 @@
-//! The terminal's mode: taken on entry, given back however ebtop ends: quit, signal, panic, suspension.
+//! The terminal's mode: taken on entry, given back however ebtop ends: quit, signal, panic, suspension. (For signals
+//! after which nothing may run but a handler see [`crash`].)
 //!
 //! [`restore`] may be called from any thread and any number of times.
 
@@ -12,6 +13,9 @@ use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{QueueableCommand, cursor, execute, queue};
+
+use super::crash;
+use super::pace::Written;
 
 /// Buttons and wheel in SGR form. Crossterm's own command also reports every movement, which floods a slow line.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
@@ -37,6 +41,7 @@ impl Guard {
 
     /// Takes the terminal again, after something else may have changed its mode.
     pub fn take(&self) -> io::Result<()> {
+        crash::remember_mode();
         enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
         let mut out = io::stdout();
@@ -63,10 +68,30 @@ impl Drop for Guard {
 
 /// Gives the terminal back, if it is taken.
 pub fn restore() {
-    if TAKEN.swap(false, Ordering::SeqCst) {
+    if was_taken() {
         let _ = disable_raw_mode();
         let _ = execute!(io::stdout(), Print(MOUSE_OFF), DisableBracketedPaste, cursor::Show, LeaveAlternateScreen);
     }
+}
+
+/// Whether more than ASCII may be drawn, by the environment: the locale decides where one is set, and the console of Linux has no glyphs
+/// for it.
+pub fn takes_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let terminal = set("TERM").unwrap_or_default();
+    if ["linux", "dumb", "vt100", "vt220"].contains(&terminal.as_str()) {
+        return false;
+    }
+    let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+    locale.is_none_or(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
+/// Whether the terminal was taken, and to be given back by who asks.
+pub(super) fn was_taken() -> bool {
+    TAKEN.swap(false, Ordering::SeqCst)
 }
 
 /// Whether a thread panicked: then the terminal is no longer ours to draw on.
@@ -101,18 +126,27 @@ fn stop_job() {
 pub struct FrameWriter<W: Write> {
     out: W,
     frame: Vec<u8>,
+    /// Frames are marked as such.
+    marks: bool,
+    written: Written,
 }
 
 impl<W: Write> FrameWriter<W> {
     /// Frames go to `out`.
     pub fn new(out: W) -> Self {
-        FrameWriter { out, frame: Vec::with_capacity(32 * 1024) }
+        FrameWriter { out, frame: Vec::with_capacity(32 * 1024), marks: true, written: Written::default() }
+    }
+
+    /// The same without marks, which take as many bytes as a changed number does; and whoever asks `written` learns what goes out.
+    #[must_use]
+    pub fn for_slow_line(self, written: Written) -> Self {
+        FrameWriter { marks: false, written, ..self }
     }
 }
 
 impl<W: Write> Write for FrameWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.frame.is_empty() {
+        if self.frame.is_empty() && self.marks {
             queue!(self.frame, BeginSynchronizedUpdate)?;
         }
         self.frame.extend_from_slice(bytes);
@@ -123,7 +157,10 @@ impl<W: Write> Write for FrameWriter<W> {
         if self.frame.is_empty() {
             return Ok(());
         }
-        queue!(self.frame, EndSynchronizedUpdate)?;
+        if self.marks {
+            queue!(self.frame, EndSynchronizedUpdate)?;
+        }
+        self.written.add(self.frame.len());
         let written = self.out.write_all(&self.frame).and_then(|()| self.out.flush());
         self.frame.clear();
         written
@@ -135,6 +172,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_locale_decides_and_the_console_takes_none() {
+        let takes = |set: &[(&str, &str)]| takes_utf8(|name| set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_string()));
+        assert!(takes(&[]) && takes(&[("LANG", "de_DE.UTF-8")]) && takes(&[("LC_ALL", ""), ("LC_CTYPE", "C.utf8"), ("LANG", "C")]));
+        assert!(takes(&[("TERM", "xterm"), ("LANG", "C.UTF-8")]) && takes(&[("TERM", "screen")]));
+        for set in [[("LANG", "C")], [("LANG", "POSIX")], [("LC_ALL", "de_DE.ISO-8859-1")], [("TERM", "linux")], [("TERM", "dumb")]] {
+            assert!(!takes(&set), "{set:?}");
+        }
+        assert!(!takes(&[("LC_ALL", "C"), ("LANG", "en_US.UTF-8")]));
+    }
+
+    #[test]
     fn a_frame_is_one_marked_piece() {
         let mut out = Vec::new();
         let mut writer = FrameWriter::new(&mut out);
@@ -143,5 +191,14 @@ mod tests {
         writer.flush().unwrap();
         writer.flush().unwrap();
         assert_eq!(out, b"\x1b[?2026habcd\x1b[?2026l");
+    }
+
+    #[test]
+    fn a_slow_line_gets_no_marks_and_its_bytes_are_counted() {
+        let (mut out, written) = (Vec::new(), Written::default());
+        let mut writer = FrameWriter::new(&mut out).for_slow_line(written.clone());
+        writer.write_all(b"abcd").unwrap();
+        writer.flush().unwrap();
+        assert_eq!((&out[..], written.get()), (&b"abcd"[..], 4));
     }
 }

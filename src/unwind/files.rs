@@ -39,6 +39,12 @@ struct Known {
     tried: Instant,
 }
 
+impl Known {
+    fn section_bytes(&self) -> u64 {
+        self.elf.as_ref().and_then(|elf| elf.eh_frame).map_or(0, |section| section.bytes)
+    }
+}
+
 /// Where tables go while they are built.
 pub(super) struct Site<'a, M> {
     pub(super) rules: &'a mut Rules,
@@ -61,18 +67,18 @@ impl Files {
         self.known.contains_key(&number)
     }
 
-    /// Whether building the table would now be worth while; `large` ones may be built, and others may make room.
-    pub(super) fn wants_table(&self, number: FileNumber, large: bool, may_have_room: impl Fn() -> bool, now: Instant) -> bool {
+    /// Whether building the table would now be worth while, of sections of at most so many bytes; others may make room.
+    pub(super) fn wants_table(&self, number: FileNumber, most_bytes: u64, may_have_room: impl Fn() -> bool, now: Instant) -> bool {
         self.known.get(&number).is_some_and(|known| match known.table {
             Err(NoTable::NoRoom) => now.duration_since(known.tried) > RETRY && may_have_room(),
-            Err(NoTable::Later) => large,
+            Err(NoTable::Later) => known.section_bytes() <= most_bytes,
             Err(NoTable::Nothing) | Ok(_) => false,
         })
     }
 
-    /// Whether its table is left for later.
-    pub(super) fn is_for_later(&self, number: FileNumber) -> bool {
-        self.known.get(&number).is_some_and(|k| matches!(k.table, Err(NoTable::Later)))
+    /// Bytes of its section, where its table is left for later.
+    pub(super) fn bytes_for_later(&self, number: FileNumber) -> Option<u64> {
+        self.known.get(&number).filter(|known| matches!(known.table, Err(NoTable::Later))).map(Known::section_bytes)
     }
 
     /// Reads a file and builds its table, as good as it gets.

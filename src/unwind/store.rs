@@ -44,7 +44,7 @@ pub(super) struct Store<K> {
 }
 
 /// Sections of more bytes take long: from 100,000 rows on.
-const LARGE_BYTES: u64 = 512 << 10;
+pub(super) const LARGE_BYTES: u64 = 512 << 10;
 
 /// A process that the kernel half knows.
 struct Proc {
@@ -100,10 +100,10 @@ impl<K: Kernel> Store<K> {
         true
     }
 
-    /// Reads the mappings of a process, builds the tables it lacks, and tells the kernel half. One that takes long is built only if
-    /// `large`, and then alone.
-    pub(super) fn look(&mut self, key: ProcKey, large: bool) -> Looked {
-        self.large_bytes = if large { u64::MAX } else { LARGE_BYTES };
+    /// Reads the mappings of a process, builds the tables it lacks as far as their sections have at most so many bytes, and tells the
+    /// kernel half. Of those that take long, one is built at a time.
+    pub(super) fn look(&mut self, key: ProcKey, most_bytes: u64) -> Looked {
+        self.large_bytes = most_bytes;
         let looked = self.try_look(key).unwrap_or(Looked::Failed);
         if looked == Looked::Failed {
             self.forget(key);
@@ -113,9 +113,14 @@ impl<K: Kernel> Store<K> {
         looked
     }
 
-    /// Whether large tables of a process are still to be built.
-    pub(super) fn has_more(&self, key: ProcKey) -> bool {
-        self.procs.get(&key).is_some_and(|p| p.files.iter().any(|(_, _, file)| self.files.is_for_later(*file)))
+    /// Bytes of the smallest section of which a process lacks the table; 0 where all tables are there but not all are told of; `None`
+    /// where it lacks nothing.
+    pub(super) fn lacks_bytes(&self, key: ProcKey) -> Option<u64> {
+        let known = self.procs.get(&key)?;
+        let pending = known.entries.iter().any(|entry| entry.kind == Kind::Pending);
+        let left = known.files.iter().filter_map(|(_, _, file)| self.files.bytes_for_later(*file)).min();
+        let refused = known.files.iter().any(|(_, _, file)| self.files.lacks_room(*file));
+        left.or((pending && !refused).then_some(0))
     }
 
     fn try_look(&mut self, key: ProcKey) -> Option<Looked> {
@@ -178,7 +183,7 @@ impl<K: Kernel> Store<K> {
 
     fn wants_table(&self, number: FileNumber, now: Instant) -> bool {
         let may_have_room = || self.files.coldest(&self.mapped(), &self.held, now).is_some();
-        self.files.wants_table(number, self.large_bytes > LARGE_BYTES, may_have_room, now)
+        self.files.wants_table(number, self.large_bytes, may_have_room, now)
     }
 
     /// Files that known processes map, and the one that is being looked at.
@@ -192,8 +197,8 @@ impl<K: Kernel> Store<K> {
         /// Rounds of making room: each makes twice as much as the one before.
         const ROUNDS: u32 = 4;
         let mut number = self.add(file, id);
-        if !self.files.is_for_later(number) {
-            self.large_bytes = LARGE_BYTES;
+        if self.files.bytes_for_later(number).is_none() {
+            self.large_bytes = self.large_bytes.min(LARGE_BYTES);
         }
         for round in 0..ROUNDS {
             if !self.files.lacks_room(number) || !self.make_room(1 << round) {

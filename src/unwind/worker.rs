@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rustc_hash::FxHashMap;
 
 use super::maps::{Live, TableMaps};
-use super::store::{Kernel, Looked, Store};
+use super::store::{Kernel, LARGE_BYTES, Looked, Store};
 use crate::bpf::memory;
 use crate::rights::{Work, narrow};
 use crate::sample::ProcKey;
@@ -137,13 +137,16 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 const WAIT_LACK: Duration = Duration::from_secs(1);
 /// A process whose walks end early for no known reason may have other mappings now.
 const WAIT_CUT: Duration = Duration::from_secs(5);
+/// Bytes of call frame information that a sample is worth: some 4 ms of reading, where a sample stands for 20 ms (at 49 Hz) that
+/// the process ran. Who hardly ever runs shall not cost more than that.
+const WORTH_BYTES: u64 = 128 << 10;
 /// How often exited processes are looked for.
 const SWEEP: Duration = Duration::from_secs(30);
 
 struct Worker<K> {
     store: Store<K>,
     wanted: FxHashMap<ProcKey, Sampled>,
-    /// Processes that lack large tables, and their samples since.
+    /// Processes that lack tables which were not worth their while, and their samples.
     large: FxHashMap<ProcKey, u32>,
     looked: FxHashMap<ProcKey, (Instant, Duration)>,
     awaited: VecDeque<Awaited>,
@@ -169,10 +172,10 @@ impl<K: Kernel> Worker<K> {
 
     fn run(mut self, inbox: &Receiver<Message>) {
         loop {
-            let next = match (self.wanted.is_empty(), self.large.is_empty()) {
+            let next = match (self.wanted.is_empty(), self.next_large()) {
                 _ if !self.awaited.is_empty() => inbox.recv_timeout(Duration::ZERO),
-                (true, true) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                (true, false) => inbox.recv_timeout(Duration::ZERO),
+                (true, None) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                (true, Some(_)) => inbox.recv_timeout(Duration::ZERO),
                 (false, _) => inbox.recv_timeout(Duration::from_millis(20)),
             };
             match next {
@@ -194,12 +197,11 @@ impl<K: Kernel> Worker<K> {
     fn prepare(&mut self, mut awaited: Awaited) {
         let Some(key) = awaited.keys.pop() else { return };
         self.wanted.remove(&key);
-        self.look(key, false);
         for _ in 0..AWAITED_LOOKS {
-            if !self.store.has_more(key) {
+            self.look(key, 0, u64::MAX);
+            if self.store.lacks_bytes(key).is_none() {
                 break;
             }
-            self.look(key, true);
         }
         self.tell();
         self.awaited.push_front(awaited);
@@ -246,10 +248,12 @@ impl<K: Kernel> Worker<K> {
         for sampled in &wanted[..looks] {
             self.wanted.remove(&sampled.key);
             self.span.1 += 1;
-            self.look(sampled.key, false);
+            self.look(sampled.key, sampled.samples, worth_bytes(sampled.samples).min(LARGE_BYTES));
         }
-        let large = self.large.iter().max_by_key(|(_, samples)| **samples).map(|(key, _)| *key).filter(|_| looks == 0);
-        large.into_iter().for_each(|key| self.look(key, true));
+        let large = self.next_large().filter(|_| looks == 0);
+        if let Some((key, samples)) = large {
+            self.look(key, samples, worth_bytes(samples));
+        }
         if now.duration_since(self.swept) > SWEEP {
             self.swept = now;
             self.store.sweep(now);
@@ -260,16 +264,23 @@ impl<K: Kernel> Worker<K> {
         }
     }
 
-    fn look(&mut self, key: ProcKey, large: bool) {
+    /// The hottest process that lacks a table which is worth its while by now, and its samples.
+    fn next_large(&self) -> Option<(ProcKey, u32)> {
+        let is_worth = |key: &ProcKey, samples: u32| self.store.lacks_bytes(*key).is_none_or(|bytes| bytes <= worth_bytes(samples));
+        let ripe = self.large.iter().map(|(key, samples)| (*key, *samples)).filter(|(key, samples)| is_worth(key, *samples));
+        ripe.max_by_key(|(_, samples)| *samples)
+    }
+
+    fn look(&mut self, key: ProcKey, samples: u32, most_bytes: u64) {
         let before = self.looked.get(&key).map_or(WAIT_MIN, |(_, wait)| *wait);
-        let wait = match self.store.look(key, large) {
+        let wait = match self.store.look(key, most_bytes) {
             Looked::Changed => WAIT_MIN,
             Looked::Same | Looked::Failed => (before * 2).min(WAIT_MAX),
         };
         self.looked.insert(key, (Instant::now(), wait));
-        match self.store.has_more(key) {
-            true => drop(self.large.entry(key).or_default()),
-            false => drop(self.large.remove(&key)),
+        match self.store.lacks_bytes(key) {
+            Some(_) => drop(self.large.entry(key).or_insert(samples)),
+            None => drop(self.large.remove(&key)),
         }
     }
 
@@ -284,6 +295,11 @@ impl<K: Kernel> Worker<K> {
         }
         *status = Status { cpu_ns, ..counted };
     }
+}
+
+/// Bytes of the largest section whose table is worth so many samples.
+fn worth_bytes(samples: u32) -> u64 {
+    u64::from(samples) * WORTH_BYTES
 }
 
 /// Whether to look at a process again that was looked at before.

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::assert_within;
 use crate::objects::{self, left_since};
 use crate::program::{Batch, list, number, rows, sum};
 use crate::workload::Workload;
@@ -19,7 +18,7 @@ const CHUNK: usize = 7000;
 const CHUNKS: usize = 50;
 const PACKET: usize = 900;
 
-fn own(row: &Value) -> bool {
+pub fn own(row: &Value) -> bool {
     number(row, "pid") == u64::from(std::process::id())
 }
 
@@ -65,7 +64,10 @@ fn assert_short_lives(mut ebtop: Batch) {
     // Where the kernel does not say that it freed a process, its exit comes some seconds late.
     ebtop.read_for(Duration::from_secs(5));
     let ticks = ebtop.stop();
-    assert_within("children of 20 ms", sum(&ticks, "cpu_ns", of_parent), truth.cpu_ns, 2.0);
+    let seen = sum(&ticks, "cpu_ns", of_parent);
+    println!("children of 20 ms: {seen} of {}", truth.cpu_ns);
+    // An emulated CPU that its host takes away in a child's last moments stands still for it, and rusage does not know them.
+    assert!(seen * 100 >= truth.cpu_ns * 98 && seen * 100 <= truth.cpu_ns * 125, "{seen} ns of {}", truth.cpu_ns);
     assert_eq!(sum(&ticks, "min_flt", of_parent), truth.minor, "their minor faults");
     parent.end();
 }
@@ -79,7 +81,7 @@ fn socket_bytes_are_true() {
 }
 
 /// TCP and UDP, both versions of IP, and nothing for what was only looked at or failed.
-fn assert_socket_bytes(ebtop: &mut Batch) {
+pub fn assert_socket_bytes(ebtop: &mut Batch) {
     for (family, any) in [("v4", "127.0.0.1:0"), ("v6", "[::1]:0")] {
         let so_far = |ebtop: &Batch| ["tx_bytes", "rx_bytes"].map(|field| sum(&ebtop.ticks, field, own));
         let before = so_far(ebtop);

@@ -45,7 +45,7 @@ fn kills_leave_nothing_behind() {
 /// Waves of processes after which memory must have stopped growing.
 const WAVES: usize = 6;
 
-fn rss_kib(pid: u32) -> u64 {
+pub fn rss_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()

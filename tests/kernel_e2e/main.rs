@@ -8,10 +8,15 @@ mod formats;
 mod ledger;
 mod lifecycle;
 mod memory;
+mod network;
 mod objects;
 mod program;
 mod record;
 mod rights;
+#[path = "../pty/session.rs"]
+#[allow(dead_code, reason = "the tests on the screen use the rest of it")]
+mod session;
+mod soak;
 mod sockets;
 mod stacks;
 mod unprivileged;

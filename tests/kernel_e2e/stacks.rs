@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::program::{Batch, assert_nothing_lost, list, number};
+use crate::soak::trouble::turn_timers_off;
 use crate::span;
 use crate::workload::Workload;
 
@@ -41,4 +42,23 @@ fn hot_functions_have_their_shares() {
     let expected = truth[3] / 1e9 * hz.parse::<f64>().unwrap();
     assert!((all as f64 - expected).abs() < expected * 0.02 + 3.0 * expected.sqrt(), "{all} samples, {expected:.0} expected");
     assert_nothing_lost(&ticks, "stacks");
+}
+
+/// A timer that somebody turned off is made anew, and ebtop says that it was away.
+#[test]
+#[ignore = "root"]
+fn timers_that_were_turned_off_run_again() {
+    let mut ebtop = Batch::start(&["-d", "0.2", "--hz", "99", "--view", "stacks"]);
+    let load = Workload::start("hot", &["120"]);
+    let samples = |tick: &Value| list(tick, "stacks").iter().any(|stack| number(stack, "pid") == u64::from(load.pid()));
+    ebtop.read_until("samples", |ebtop| ebtop.ticks.iter().any(samples));
+    assert!(turn_timers_off(ebtop.pid()) > 0);
+    ebtop.read_until("a word about it", |ebtop| {
+        let health = &ebtop.ticks.last().unwrap()["health"]["stacks"];
+        health["state"] == "degraded" && health["reason"].as_str().unwrap().contains("runs again")
+    });
+    let from = ebtop.ticks.len();
+    ebtop.read_until("samples again", |ebtop| ebtop.ticks[from..].iter().any(samples));
+    ebtop.read_until("no more words", |ebtop| ebtop.ticks.last().unwrap()["health"]["stacks"]["state"] == "live");
+    ebtop.stop();
 }

@@ -64,6 +64,11 @@ impl Workload {
         Usage { cpu_ns: n[0], minor: n[1], major: n[2] }
     }
 
+    /// How many children `tasks forks` or `tasks execs` made; its report follows.
+    pub fn made(&mut self) -> usize {
+        self.line().parse().unwrap()
+    }
+
     /// Lets it end; gives what wait4 says of it.
     pub fn end(mut self) -> libc::rusage {
         self.child.stdin.take().unwrap().write_all(b"\n").unwrap();

@@ -8,6 +8,7 @@ mod naming;
 mod restore;
 mod rights;
 mod session;
+mod thin;
 mod views;
 
 use session::{Session, command};

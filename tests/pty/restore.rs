@@ -44,12 +44,22 @@ fn control_c_restores_the_terminal() {
 
 #[test]
 fn every_deadly_signal_restores_the_terminal() {
-    for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT, Signal::BUS, Signal::ABORT] {
         let mut session = started();
         session.signal(signal);
         session.wait_exit();
         assert_eq!(session.left_behind(), Vec::<&str>::new(), "after {signal:?}");
     }
+}
+
+/// As when the owner of a file that is mapped cuts it short.
+#[test]
+fn a_bus_error_says_what_happened() {
+    let mut session = started();
+    session.signal(Signal::BUS);
+    let status = session.wait_exit();
+    assert_eq!((status.exit_code(), session.left_behind()), (1, vec![]));
+    assert!(session.screen().contains("cut short"), "{}", session.screen());
 }
 
 #[test]

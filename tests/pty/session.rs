@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::num::NonZeroU16;
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -14,8 +14,8 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, SlaveP
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Long enough for a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Long enough for a machine that is busy with other tests, or emulated.
+const PATIENCE: Duration = Duration::from_secs(120);
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// Everything that came out of the terminal so far.
@@ -30,6 +30,8 @@ pub struct Session {
     output: Arc<Mutex<Output>>,
     stop: Arc<AtomicBool>,
     stalled: Arc<AtomicBool>,
+    /// Bytes a second that are taken; 0 = as they come.
+    speed: Arc<AtomicU32>,
     reader: Option<JoinHandle<()>>,
     /// Gone after a hang-up. The slave side is held so that the settings of the terminal outlive the child.
     pair: Option<(Box<dyn MasterPty + Send>, Box<dyn SlavePty + Send>)>,
@@ -46,12 +48,13 @@ impl Session {
         let output = Arc::new(Mutex::new(Output { raw: Vec::new(), parser: vt100::Parser::new(cells(rows), cells(cols), 0) }));
         let stop = Arc::new(AtomicBool::new(false));
         let stalled = Arc::new(AtomicBool::new(false));
+        let speed = Arc::new(AtomicU32::new(0));
         let reader = thread::spawn({
-            let (output, stop, stalled) = (output.clone(), stop.clone(), stalled.clone());
+            let (output, stop, stalled, speed) = (output.clone(), stop.clone(), stalled.clone(), speed.clone());
             let fd = pair.master.as_raw_fd().expect("an fd");
-            move || read_all(fd, &output, &stop, &stalled)
+            move || read_all(fd, &output, &stop, &stalled, &speed)
         });
-        Session { child, output, stop, stalled, reader: Some(reader), pair: Some((pair.master, pair.slave)), settings_before }
+        Session { child, output, stop, stalled, speed, reader: Some(reader), pair: Some((pair.master, pair.slave)), settings_before }
     }
 
     /// Text of the screen, a line for each row, without trailing blanks.
@@ -117,6 +120,11 @@ impl Session {
     /// Stops taking what the program writes, as a stuck connection does, or takes it again.
     pub fn stall(&self, stalled: bool) {
         self.stalled.store(stalled, Ordering::Relaxed);
+    }
+
+    /// Takes no more than so many bytes a second from now on, as a slow line does; 0 = all that comes.
+    pub fn throttle(&self, bytes_per_sec: u32) {
+        self.speed.store(bytes_per_sec, Ordering::Relaxed);
     }
 
     /// Of the child.
@@ -229,7 +237,7 @@ fn borrow<'a>(fd: i32) -> BorrowedFd<'a> {
 }
 
 /// Reads until told to stop and nothing is left, or until the terminal is gone.
-fn read_all(fd: i32, output: &Mutex<Output>, stop: &AtomicBool, stalled: &AtomicBool) {
+fn read_all(fd: i32, output: &Mutex<Output>, stop: &AtomicBool, stalled: &AtomicBool, speed: &AtomicU32) {
     let mut buffer = [0; 65536];
     let timeout = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
     loop {
@@ -245,9 +253,17 @@ fn read_all(fd: i32, output: &Mutex<Output>, stop: &AtomicBool, stalled: &Atomic
             Err(e) if io::Error::from(e).kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => return,
         }
-        let Ok(count @ 1..) = rustix::io::read(borrow(fd), &mut buffer) else { return };
+        let most = match speed.load(Ordering::Relaxed) as usize {
+            0 => buffer.len(),
+            speed => (speed * GLANCE.as_millis() as usize / 1000).clamp(1, buffer.len()),
+        };
+        let Ok(count @ 1..) = rustix::io::read(borrow(fd), &mut buffer[..most]) else { return };
         let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
         output.raw.extend_from_slice(&buffer[..count]);
         output.parser.process(&buffer[..count]);
+        drop(output);
+        if most < buffer.len() {
+            thread::sleep(GLANCE);
+        }
     }
 }

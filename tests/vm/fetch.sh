@@ -84,7 +84,11 @@ fetch_kernel() {
             ! grep -qx "linux-binary-$release" "$names" || package=linux-binary-$release
             unpack "$2" "$dir" "$package" || continue
             image=$(find "$dir" -name 'vmlinuz*' -type f | head -n 1)
-            vmlinux "$image" "$dir/kernel" || continue
+            # That of arm64 is not compressed.
+            case $2 in
+                amd64) vmlinux "$image" "$dir/kernel" || continue ;;
+                arm64) mv "$image" "$dir/kernel" || continue ;;
+            esac
             # Modules are not used.
             rm -rf "$dir/lib" "$dir/usr" "$dir/boot"
         fi
@@ -96,16 +100,19 @@ fetch_kernel() {
     basename "$(dirname "$release")"
 }
 
-# fetch_qemu: sets $qemu. Version 7 crashes new kernels at random, so the system's is taken from 10 on; else that of bookworm-backports.
+# fetch_qemu ARCH: sets $qemu. Version 7 crashes new kernels at random, so the system's is taken from 10 on; else that of bookworm-backports.
 fetch_qemu() {
-    program=qemu-system-x86_64 package=qemu-system-x86
+    case $1 in
+        amd64) program=qemu-system-x86_64 package=qemu-system-x86 firmware=seabios/bookworm-backports ;;
+        arm64) program=qemu-system-aarch64 package=qemu-system-arm firmware= ;;
+    esac
     if have $program && version_ge "$($program --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p')" 10; then
         qemu=$program
         return
     fi
     dir=$cache/qemu-$1
     [ -x "$dir/usr/bin/$program" ] || unpack amd64 "$dir" $package/bookworm-backports \
-        qemu-system-common/bookworm-backports qemu-system-data/bookworm-backports seabios/bookworm-backports || return 1
+        qemu-system-common/bookworm-backports qemu-system-data/bookworm-backports $firmware || return 1
     qemu="$dir/usr/bin/$program -L $dir/usr/share/qemu"
     $qemu --version >/dev/null || { warn "$program lacks libraries: apt-get install $package brings them"; return 1; }
 }

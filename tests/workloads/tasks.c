@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -172,6 +173,51 @@ static void storm(int count)
 	report(RUSAGE_CHILDREN);
 }
 
+/* Children that sleep until they are told, all at once, to end. */
+static void crowd(int count)
+{
+	setpgid(0, 0);
+	for (int i = 0; i < count; i++) {
+		pid_t child = fork();
+
+		if (child < 0)
+			_exit(99);
+		if (child == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				pause();
+		}
+	}
+	signal(SIGUSR1, SIG_IGN);
+	report(RUSAGE_SELF);
+	kill(0, SIGUSR1);
+	while (wait(NULL) > 0)
+		;
+	report(RUSAGE_CHILDREN);
+}
+
+/* As many children as there is time for, which end at once or run this program first. Their number comes before the report. */
+static void rush(char *name, double seconds, int by_exec)
+{
+	long long end = clock_ns(CLOCK_MONOTONIC) + (long long)(seconds * 1e9);
+	long made = 0;
+
+	while (clock_ns(CLOCK_MONOTONIC) < end) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			if (by_exec)
+				execl("/proc/self/exe", name, "exit", "0", NULL);
+			_exit(by_exec ? 99 : 0);
+		}
+		made += pid > 0;
+		wait(NULL);
+	}
+	if (write(1, line, snprintf(line, sizeof(line), "%ld\n", made)) < 0)
+		_exit(99);
+	report(RUSAGE_CHILDREN);
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
@@ -191,6 +237,12 @@ int main(int argc, char **argv)
 		leader_goes_first();
 	else if (!strcmp(mode, "storm"))
 		storm((int)first);
+	else if (!strcmp(mode, "crowd"))
+		crowd((int)first);
+	else if (!strcmp(mode, "forks"))
+		rush(argv[0], first, 0);
+	else if (!strcmp(mode, "execs"))
+		rush(argv[0], first, 1);
 	else if (!strcmp(mode, "report"))
 		report(RUSAGE_SELF);
 	else if (!strcmp(mode, "exit"))

@@ -3,6 +3,7 @@
 use super::row::{RowView, Subject};
 use super::value::{Value, Value::*, bytes, known};
 use super::{Columns, Spec, columns, num, word};
+use crate::app::trends::Trend;
 use crate::sample::{Counter::*, Memory, Wants};
 
 columns! {
@@ -140,6 +141,18 @@ columns! {
     Cancelled: num("CANCEL", "cancel", &["cancelled_write_bytes"], 6, 107),
         "Dirtied bytes a second that were truncated or deleted before they reached the device."
         => known(row.per_sec(CancelledWriteBytes), BytesPerSec);
+    CpuTrend: num("CPU-TREND", "cputrend", &["cpu_ns"], 10, 61),
+        "CPU% over the last 40 refreshes, four to a cell, the newest on the right; a full cell is one core or more, less than 1 % is blank, as are the time before ebtop began, threads and groups."
+        => row.trend(Trend::Cpu, known(row.percent(CpuNs), Percent));
+    NetTrend: num("NET-TREND", "nettrend", &["tx_bytes", "rx_bytes"], 10, 61),
+        "NET/s over the last 40 refreshes, four to a cell, the newest on the right; a full cell is the most that the process moved in that time."
+        => row.trend(Trend::Net, known(row.per_sec_of_both(TxBytes, RxBytes), BytesPerSec));
+    IoTrend: num("IO-TREND", "iotrend", &["read_bytes", "write_bytes"], 10, 61),
+        "IO/s over the last 40 refreshes, four to a cell, the newest on the right; a full cell is the most that the process moved in that time."
+        => row.trend(Trend::Io, known(row.per_sec_of_both(ReadBytes, WriteBytes), BytesPerSec));
+    RssTrend: num("RSS-TREND", "rsstrend", &["rss_bytes"], 10, 61),
+        "RSS over the last 40 refreshes, four to a cell, the newest on the right, between the least and the most of that time; what moves by less than 2 % lies flat."
+        => row.trend(Trend::Rss, bytes(row.memory().map(Memory::rss_bytes)));
     Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 255).also(&["name", "comm", "cmdline"]),
         "Command line with its arguments; the name of the leader thread until it has been read."
         => Text(row.shown_command());

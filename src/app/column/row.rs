@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{Column, Value};
 use crate::app::lines::GroupLine;
+use crate::app::trends::{Trend, Trends};
 use crate::model::exited::Group;
 use crate::model::growth::Growth;
 use crate::model::sockets::SocketRow;
@@ -46,6 +47,8 @@ pub struct RowView<'a> {
     pub cores: u32,
     /// The program is shown with the directories it was started from.
     pub paths: bool,
+    /// What processes did over the last ticks, where that is to be drawn.
+    pub trends: Option<&'a Trends>,
 }
 
 impl<'a> RowView<'a> {
@@ -80,7 +83,7 @@ impl<'a> RowView<'a> {
     }
 
     fn new(model: &Model, subject: Subject<'a>, delta: Growth<'a>, details: Option<&'a Details>) -> Self {
-        RowView { subject, delta, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, details, cores: 1, paths: true }
+        RowView { subject, delta, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, details, cores: 1, paths: true, trends: None }
     }
 
     /// The same with CPU shown as a share of so many cores.
@@ -93,6 +96,23 @@ impl<'a> RowView<'a> {
     #[must_use]
     pub fn with_paths(self, paths: bool) -> Self {
         RowView { paths, ..self }
+    }
+
+    /// The same with what went before.
+    #[must_use]
+    pub fn with_trends(self, trends: &'a Trends) -> Self {
+        RowView { trends: Some(trends), ..self }
+    }
+
+    /// What a process did over the last ticks, to be drawn; else what it did in the last one. Nobody follows threads and groups.
+    pub fn trend(&self, trend: Trend, now: Value<'a>) -> Value<'a> {
+        match (self.trends, self.subject) {
+            (None, _) => now,
+            (Some(trends), Subject::Live(task, _)) => {
+                Value::Spark(trends.spark(trend, task.key, task.memory.as_ref().map_or(0, Memory::rss_bytes)))
+            }
+            _ => Value::Unknown,
+        }
     }
 
     /// The same with slow facts.
@@ -280,6 +300,8 @@ pub struct SocketView<'a> {
     pub at_ns: u64,
     /// The program is shown with the directories it was started from.
     pub paths: bool,
+    /// Of a listener: connections to its port; `None` where nobody counted them.
+    pub connections: Option<u32>,
 }
 
 impl<'a> SocketView<'a> {
@@ -287,7 +309,7 @@ impl<'a> SocketView<'a> {
     pub fn new(model: &'a Model, row: &'a SocketRow, details: Option<&'a Details>) -> Self {
         let socket = &model.sample.sockets[row.socket as usize];
         let task = socket.owner.and_then(|key| model.find(key)).map(|row| model.task(row));
-        SocketView { socket, row, task, details, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, paths: true }
+        SocketView { socket, row, task, details, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, paths: true, connections: None }
     }
 
     /// The same with or without the directories of the program.

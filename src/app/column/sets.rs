@@ -1,31 +1,58 @@
 //! Which columns a view is made of: the first for 80 columns, more as the width grows.
 
 use super::Column::*;
-use super::{Column, Set, SocketColumn};
+use super::{Column, InterfaceColumn, RemoteColumn, Set, SocketColumn};
 
 /// Who uses the machine.
 pub const PROCESSES: Set<Column> = Set {
     first: &[Pid, User, State, CpuPct, WaitPct, Rss, Faults, Net, Io, Time, Command],
-    more: &[Ppid, Threads, Nice, MajorFaults, Switches, Age, InnerPid, Unit, Container, Pod, Cgroup],
+    more: &[CpuTrend, Ppid, Threads, Nice, MajorFaults, Switches, Age, InnerPid, Unit, Container, Pod, Cgroup],
 };
 /// Where CPU time goes, and what waits for it.
 pub const CPU: Set<Column> = Set {
     first: &[Pid, CpuPct, UserPct, SystemPct, WaitPct, VoluntarySwitches, InvoluntarySwitches, LastCpu, Threads, Command],
-    more: &[User, State, Time, Ppid, Nice, Age, Unit, Container, Pod, Cgroup],
+    more: &[CpuTrend, User, State, Time, Ppid, Nice, Age, Unit, Container, Pod, Cgroup],
 };
 /// Who holds memory, and who touches it.
 pub const MEMORY: Set<Column> = Set {
     first: &[Pid, Rss, Anon, File, Swap, RssGrowth, MinorFaults, MajorFaults, PageAllocs, Command],
-    more: &[Shmem, VmGrowth, User, Vm, Age, Unit, Container, Pod, Cgroup],
+    more: &[RssTrend, Shmem, VmGrowth, User, Vm, Age, Unit, Container, Pod, Cgroup],
 };
 /// Who talks.
 pub const NETWORK: Set<Column> = Set {
     first: &[Pid, User, Rx, Tx, RxTotal, TxTotal, Messages, Retransmits, Command],
-    more: &[CpuPct, State, Ppid, Age, Unit, Container, Pod, Cgroup],
+    more: &[NetTrend, CpuPct, State, Ppid, Age, Unit, Container, Pod, Cgroup],
 };
 /// Who reads and writes.
-pub const DISK: Set<Column> =
-    Set { first: &[Pid, User, Read, Write, Cancelled, Command], more: &[CpuPct, State, MajorFaults, Age, Unit, Container, Pod, Cgroup] };
+pub const DISK: Set<Column> = Set {
+    first: &[Pid, User, Read, Write, Cancelled, Command],
+    more: &[IoTrend, CpuPct, State, MajorFaults, Age, Unit, Container, Pod, Cgroup],
+};
+
+/// Who waits to be accepted, listener by listener.
+pub const LISTENERS: Set<SocketColumn> = {
+    use SocketColumn as C;
+    Set {
+        first: &[C::Local, C::Waiting, C::Backlog, C::BacklogUse, C::Turned, C::Connections, C::Pid, C::Command],
+        more: &[C::User, C::Age, C::Netns],
+    }
+};
+/// Who is at the other end.
+pub const REMOTES: Set<RemoteColumn> = {
+    use RemoteColumn as C;
+    Set {
+        first: &[C::Sockets, C::Rx, C::Tx, C::RttLeast, C::RttMost, C::Retransmits, C::By, C::Command],
+        more: &[C::RxTotal, C::TxTotal, C::SendQueue, C::RetransmitsTotal, C::Processes],
+    }
+};
+/// What the machine is connected by.
+pub const INTERFACES: Set<InterfaceColumn> = {
+    use InterfaceColumn as C;
+    Set {
+        first: &[C::State, C::Speed, C::Rx, C::Tx, C::RxPackets, C::TxPackets, C::Errors, C::Dropped, C::Command],
+        more: &[C::RxUse, C::TxUse, C::ErrorsTotal, C::DroppedTotal, C::RxTotal, C::TxTotal],
+    }
+};
 
 /// All of it, socket by socket.
 pub const SOCKETS: Set<SocketColumn> = {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::row::SocketView;
 use super::value::{Value, Value::*, bytes, known};
 use super::{Columns, Spec, columns, num, word};
-use crate::sample::{Protocol, Socket};
+use crate::sample::{Backlog, Protocol, Socket};
 
 columns! {
     /// A column of a table of sockets.
@@ -46,6 +46,24 @@ columns! {
     ReceiveQueue: num("RECVQ", "recvq", &["receive_queue_bytes"], 5, 129),
         "Bytes received and not yet read; of a listener, connections waiting to be accepted."
         => receive_queue(row.socket);
+    Waiting: num("WAITING", "waiting", &["backlog"], 7, 160).also(&["backlog"]),
+        "Of a listener: connections that are made and that nobody has accepted yet. Once there are more than MAX, new ones are turned away."
+        => known(backlog(row.socket), |b| Count(b.waiting.into()));
+    Backlog: num("MAX", "max", &["backlog_max"], 5, 159),
+        "Of a listener: as many connections may wait, as its program asked of listen() and net.core.somaxconn allowed."
+        => known(backlog(row.socket), |b| Count(b.most.into()));
+    BacklogUse: num("FULL%", "full", &["backlog", "backlog_max"], 5, 165),
+        "Of a listener: WAITING as a share of MAX. Near 100 its program accepts too slowly, and clients will wait or be refused."
+        => known(backlog(row.socket).and_then(full_percent), Percent);
+    Turned: num("DROPPED", "dropped", &["backlog_dropped_total"], 7, 158).also(&["drops"]),
+        "Of a listener: connections and requests for them that were turned away since it listens, for want of room in the backlog or of memory, or as not wanted."
+        => known(backlog(row.socket), |b| Count(b.dropped.into()));
+    Connections: num("CONN", "conn", &["connections"], 5, 157),
+        "Of a listener: open connections to its port, in its network namespace, that were accepted or wait to be."
+        => known(row.connections, |connections| Count(connections.into()));
+    Netns: num("NETNS", "netns", &["netns"], 10, 40),
+        "Inode of the network namespace; that of a process is the target of /proc/PID/ns/net."
+        => Exact(row.socket.netns.into());
     Age: num("AGE", "age", &["since_ns"], 6, 50),
         "Time since ebtop first saw the socket."
         => Duration(row.at_ns.saturating_sub(row.socket.since_ns));
@@ -60,7 +78,8 @@ columns! {
         => row.command();
 }
 
-const TCP_LISTEN: u8 = 10;
+/// Number of the state in `include/net/tcp_states.h`.
+pub const TCP_LISTEN: u8 = 10;
 const TCP_CLOSE: u8 = 7;
 
 /// `tcp` or `udp`.
@@ -118,6 +137,15 @@ pub fn address(address: &SocketAddr) -> String {
         (true, port) => format!("*:{port}"),
         (false, _) => SocketAddr::new(address.ip(), address.port()).to_string(),
     }
+}
+
+fn backlog(socket: &Socket) -> Option<Backlog> {
+    socket.tcp.and_then(|tcp| tcp.backlog)
+}
+
+/// A backlog of 0 holds one connection: full is then more than nothing.
+fn full_percent(backlog: Backlog) -> Option<f64> {
+    Some(f64::from(backlog.waiting) / f64::from(backlog.most.max(1)) * 100.0)
 }
 
 fn receive_queue(socket: &Socket) -> Value<'static> {

@@ -27,6 +27,20 @@ pub struct Cell {
     pub tone: Tone,
 }
 
+/// Cells of a row's graph.
+pub const SPARK_CELLS: usize = 10;
+
+/// The graph of a row: eighths of each cell, the newest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spark(pub [u8; SPARK_CELLS]);
+
+impl Spark {
+    fn text(self) -> String {
+        const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+        self.0.iter().map(|level| BLOCKS[usize::from(*level).min(8)]).collect()
+    }
+}
+
 /// A value in its unit, or [`Value::Unknown`].
 pub(super) fn known<'a, T>(value: Option<T>, unit: impl FnOnce(T) -> Value<'a>) -> Value<'a> {
     value.map_or(Value::Unknown, unit)
@@ -64,13 +78,15 @@ pub enum Value<'a> {
     Micros(u32),
     /// A process as ebtop's pid namespace and its own know it; counts as the latter.
     Pids(u32, u32),
+    /// What the row did over the last ticks.
+    Spark(Spark),
 }
 
 impl Value<'_> {
     /// The number in base units (bytes, percent, ns, µs, count); `None` for words and the unknown.
     pub fn number(&self) -> Option<f64> {
         match *self {
-            Value::Unknown | Value::Text(_) => None,
+            Value::Unknown | Value::Text(_) | Value::Spark(_) => None,
             Value::Exact(v) => Some(v as f64),
             Value::Percent(v) | Value::Bytes(v) | Value::BytesPerSec(v) | Value::Count(v) | Value::PerSec(v) => Some(v),
             Value::CpuTime(v) | Value::Duration(v) => Some(v as f64),
@@ -98,6 +114,26 @@ impl Value<'_> {
         }
     }
 
+    /// The same on its own.
+    #[must_use]
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Text(words) => Value::Text(Cow::Owned(words.into_owned())),
+            Value::Unknown => Value::Unknown,
+            Value::Exact(v) => Value::Exact(v),
+            Value::Percent(v) => Value::Percent(v),
+            Value::Bytes(v) => Value::Bytes(v),
+            Value::BytesPerSec(v) => Value::BytesPerSec(v),
+            Value::Count(v) => Value::Count(v),
+            Value::PerSec(v) => Value::PerSec(v),
+            Value::CpuTime(v) => Value::CpuTime(v),
+            Value::Duration(v) => Value::Duration(v),
+            Value::Micros(v) => Value::Micros(v),
+            Value::Pids(outer, inner) => Value::Pids(outer, inner),
+            Value::Spark(v) => Value::Spark(v),
+        }
+    }
+
     /// Text for a column that wide; words are left whole, to be cut by who knows the width of characters.
     pub fn cell(&self, width: usize) -> Cell {
         self.cell_in(width, Units::Iec)
@@ -118,6 +154,7 @@ impl Value<'_> {
             Value::Duration(v) => format::duration(v, width),
             Value::Micros(v) => format::micros(v, width),
             Value::Pids(outer, inner) => format!("{outer}/{inner}"),
+            Value::Spark(spark) => spark.text(),
         };
         Cell { text, tone: self.tone() }
     }

@@ -1,7 +1,8 @@
 //! What the word at the cursor of a filter could become.
 
 use super::term::KEYWORDS;
-use crate::app::column::{Column, Columns, SocketColumn};
+use crate::app::column::{Column, Columns, InterfaceColumn, RemoteColumn, SocketColumn};
+use crate::app::net::NetTable;
 
 /// The ways on from a word that is being typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl Completion {
 
 /// The completions of the word that ends at byte `cursor` of a filter of sockets or of processes. `None` where no name of a column can
 /// stand, for nothing typed yet, and for a word that is no name's beginning or a whole name already.
-pub fn complete(text: &str, cursor: usize, sockets: bool) -> Option<Completion> {
+pub fn complete(text: &str, cursor: usize, table: NetTable) -> Option<Completion> {
     let before = text.get(..cursor)?;
     let start = before
         .rfind(|c: char| !(c.is_alphanumeric() || "_%/+".contains(c)))
@@ -34,41 +35,50 @@ pub fn complete(text: &str, cursor: usize, sockets: bool) -> Option<Completion> 
     if word.is_empty() || is_value || before[..start].matches('"').count() % 2 == 1 {
         return None;
     }
-    let columns: Vec<&'static str> = match sockets {
-        true => SocketColumn::all().iter().map(|column| column.spec().name).chain(["port"]).collect(),
-        false => Column::all().iter().map(|column| column.spec().name).collect(),
+    let columns = match table {
+        NetTable::Processes => names_of::<Column>(),
+        NetTable::Sockets | NetTable::Listeners => names_of::<SocketColumn>(),
+        NetTable::Remotes => names_of::<RemoteColumn>(),
+        NetTable::Interfaces => names_of::<InterfaceColumn>(),
     };
-    let mut names: Vec<&'static str> = columns.into_iter().chain(KEYWORDS).chain(["uid"]).filter(|name| name.starts_with(&word)).collect();
+    let port = matches!(table, NetTable::Sockets | NetTable::Listeners).then_some("port");
+    let mut names: Vec<&'static str> =
+        columns.into_iter().chain(port).chain(KEYWORDS).chain(["uid"]).filter(|name| name.starts_with(&word)).collect();
     names.sort_unstable();
     names.dedup();
     let is_whole = names == [word.as_str()];
     (!names.is_empty() && !is_whole).then_some(Completion { start, names })
 }
 
+fn names_of<C: Columns>() -> Vec<&'static str> {
+    C::all().iter().map(|column| column.spec().name).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn names(text: &str, sockets: bool) -> Vec<&'static str> {
-        complete(text, text.len(), sockets).map_or(Vec::new(), |found| found.names)
+    fn names(text: &str, table: NetTable) -> Vec<&'static str> {
+        complete(text, text.len(), table).map_or(Vec::new(), |found| found.names)
     }
 
     #[test]
     fn names_begin_as_the_word_does() {
-        assert!(names("cp", false).contains(&"cpu"));
-        assert_eq!(names("nginx and ex", false), ["exited"]);
-        assert_eq!(names("(!kth", false), ["kthread"]);
-        assert_eq!(names("remo", true), ["remote"]);
-        assert_eq!(names("por", true), ["port"]);
-        assert_eq!(names("por", false), Vec::<&str>::new());
+        assert!(names("cp", NetTable::Processes).contains(&"cpu"));
+        assert_eq!(names("nginx and ex", NetTable::Processes), ["exited"]);
+        assert_eq!(names("(!kth", NetTable::Processes), ["kthread"]);
+        assert_eq!(names("remo", NetTable::Sockets), ["remote"]);
+        assert_eq!(names("por", NetTable::Sockets), ["port"]);
+        assert_eq!((names("rttm", NetTable::Remotes), names("spe", NetTable::Interfaces)), (vec!["rttmax"], vec!["speed"]));
+        assert_eq!(names("por", NetTable::Processes), Vec::<&str>::new());
     }
 
     #[test]
     fn values_quotes_and_whole_names_have_none() {
         for text in ["", "user=c", "user: c", "cpu>", "\"c", "state~\"c", "uid", "zzz", "é"] {
-            assert_eq!(names(text, false), Vec::<&str>::new(), "{text}");
+            assert_eq!(names(text, NetTable::Processes), Vec::<&str>::new(), "{text}");
         }
-        assert_eq!(complete("é cp", 1, false), None, "inside a character");
+        assert_eq!(complete("é cp", 1, NetTable::Processes), None, "inside a character");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 
 use super::operand::{Likeness, Number, Order, Pattern};
-use crate::app::column::{Align, Column, Columns, RowView, SocketColumn, SocketView, Value};
+use crate::app::column::{Align, Column, Columns, InterfaceColumn, RemoteColumn, RowView, SocketColumn, SocketView, Spec, Value};
 
 /// What a condition is checked against: a line of a table.
 pub(super) trait Subject {
@@ -17,11 +17,13 @@ pub(super) trait Subject {
     /// The value of a column; [`Value::Unknown`] where the table has no such column.
     fn value(&self, key: Key) -> Value<'_>;
     /// The pattern is found in the id of its container.
-    fn has_container_id(&self, pattern: &Pattern) -> bool;
+    fn has_container_id(&self, _pattern: &Pattern) -> bool {
+        false
+    }
     /// The real user of a process.
     fn uid(&self) -> Option<u32>;
-    /// Local and remote address, of a socket.
-    fn ends(&self) -> Option<[SocketAddr; 2]>;
+    /// Local and remote address, of what has them.
+    fn ends(&self) -> [Option<SocketAddr>; 2];
     fn is_exited(&self) -> bool;
     fn is_kernel_thread(&self) -> bool;
 }
@@ -47,8 +49,8 @@ impl Subject for RowView<'_> {
         self.task().map(|task| task.uid)
     }
 
-    fn ends(&self) -> Option<[SocketAddr; 2]> {
-        None
+    fn ends(&self) -> [Option<SocketAddr>; 2] {
+        [None; 2]
     }
 
     fn is_exited(&self) -> bool {
@@ -86,8 +88,8 @@ impl Subject for SocketView<'_> {
         self.task.map(|task| task.uid)
     }
 
-    fn ends(&self) -> Option<[SocketAddr; 2]> {
-        Some([self.socket.local, self.socket.remote])
+    fn ends(&self) -> [Option<SocketAddr>; 2] {
+        [Some(self.socket.local), Some(self.socket.remote)]
     }
 
     fn is_exited(&self) -> bool {
@@ -99,21 +101,28 @@ impl Subject for SocketView<'_> {
     }
 }
 
-/// A column by name: of processes, of sockets or of both.
+/// A column by name, in every table that has one of that name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Key {
-    process: Option<Column>,
-    socket: Option<SocketColumn>,
+    pub(super) process: Option<Column>,
+    pub(super) socket: Option<SocketColumn>,
+    pub(super) remote: Option<RemoteColumn>,
+    pub(super) interface: Option<InterfaceColumn>,
 }
 
 impl Key {
     pub(super) fn named(name: &str) -> Option<Key> {
-        let key = Key { process: Column::named(name), socket: SocketColumn::named(name) };
-        (key.process.is_some() || key.socket.is_some()).then_some(key)
+        let key = Key {
+            process: Column::named(name),
+            socket: SocketColumn::named(name),
+            remote: RemoteColumn::named(name),
+            interface: InterfaceColumn::named(name),
+        };
+        key.spec().map(|_| key)
     }
 
     pub(super) fn is_number(self) -> bool {
-        self.spec().0 == Align::Right
+        self.spec().is_some_and(|spec| spec.align == Align::Right)
     }
 
     /// Which end of a socket it is the address of.
@@ -133,14 +142,14 @@ impl Key {
         self.process == Some(Column::Container)
     }
 
-    fn spec(self) -> (Align, &'static str) {
-        let spec = self.process.map(Columns::spec).or(self.socket.map(Columns::spec));
-        spec.map_or((Align::Left, ""), |s| (s.align, s.name))
+    fn spec(self) -> Option<&'static Spec> {
+        let of_process = self.process.map(Columns::spec).or(self.socket.map(Columns::spec));
+        of_process.or(self.remote.map(Columns::spec)).or(self.interface.map(Columns::spec))
     }
 
     /// Its name on screen.
     pub(super) fn name(self) -> &'static str {
-        self.spec().1
+        self.spec().map_or("", |spec| spec.name)
     }
 }
 
@@ -193,10 +202,9 @@ impl Term {
                 value.number().zip(number.in_units_of(&value)).is_some_and(|(a, b)| order.holds(a, b))
             }
             Term::Uid(uid) => subject.uid() == Some(*uid),
-            Term::Port(port) => subject.ends().is_some_and(|ends| ends.iter().any(|end| end.port() == *port)),
+            Term::Port(port) => subject.ends().iter().flatten().any(|end| end.port() == *port),
             Term::Network(side, is_in, network) => {
-                let end = subject.ends().map(|ends| ends[*side as usize]);
-                end.is_some_and(|end| network.contains(&end.ip().to_canonical()) == *is_in)
+                subject.ends()[*side as usize].is_some_and(|end| network.contains(&end.ip().to_canonical()) == *is_in)
             }
             Term::Exited => subject.is_exited(),
             Term::KernelThread => subject.is_kernel_thread(),

@@ -152,10 +152,11 @@ fn perf_events(host: &Host) -> Option<Finding> {
     if capabilities.sys_admin || (capabilities.perfmon && level < 3) {
         return works("perf events", format!("kernel.perf_event_paranoid={level}"));
     }
-    let cause = match capabilities.perfmon {
-        true => format!("kernel.perf_event_paranoid={level}: Debian and Ubuntu then refuse even CAP_PERFMON; no stacks"),
-        false => format!("kernel.perf_event_paranoid={level} and neither CAP_PERFMON nor CAP_SYS_ADMIN: no stacks"),
-    };
+    if capabilities.perfmon {
+        let cause = format!("kernel.perf_event_paranoid={level}: Debian's and Ubuntu's kernels then want CAP_SYS_ADMIN; no stacks");
+        return finding("perf events", Verdict::Refused, cause, Some("`sudo sysctl kernel.perf_event_paranoid=2`, or add CAP_SYS_ADMIN"));
+    }
+    let cause = format!("kernel.perf_event_paranoid={level} and neither CAP_PERFMON nor CAP_SYS_ADMIN: no stacks");
     finding("perf events", Verdict::Refused, cause, more_rights(host))
 }
 

@@ -10,7 +10,7 @@ use super::runtimes::{self, Told};
 use super::state_file::Root;
 use crate::rights::{Work, narrow};
 use crate::sample::{Container, Runtime, cgroup_path};
-use crate::users::home_of;
+use crate::users::home_soon;
 
 /// A few small files are read in far less.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -140,7 +140,7 @@ impl Containers {
 fn look_up(root: &Root, place: &Place) -> Option<Told> {
     match place.owner {
         None => runtimes::look_up(root, place.runtime, &place.id),
-        Some(uid) => runtimes::look_up_of_user(&root.of_user(uid)?, (uid, home_of(uid)?.to_str()?), place.runtime, &place.id),
+        Some(uid) => runtimes::look_up_of_user(&root.of_user(uid)?, (uid, home_soon(uid)?.to_str()?), place.runtime, &place.id),
     }
 }
 

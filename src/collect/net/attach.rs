@@ -7,8 +7,8 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Error, Link, MapHandle, ProgramMut};
 
 use super::slots::Slots;
-use crate::bpf::builder;
 use crate::bpf::net::{NetSkel, NetSkelBuilder, OpenNetSkel};
+use crate::bpf::{builder, fexit};
 use crate::collect::check::refused;
 
 /// A way to see the results of socket calls, best first.
@@ -62,6 +62,11 @@ impl Plan {
         self.rung != Rung::Probes
     }
 
+    /// Whether it has programs at the exits of functions.
+    fn has_exits(self) -> bool {
+        self.extras || self.rung == Rung::Functions
+    }
+
     /// Whether a program belongs to this plan. `has_sendpage`: this kernel still has inet_sendpage.
     fn wants(self, program: &str, has_sendpage: bool) -> bool {
         match program {
@@ -107,15 +112,22 @@ pub struct Attached {
 pub fn attach(rungs: &[Rung]) -> Result<Attached, String> {
     let has_sendpage = has_sendpage();
     let mut refusals = Vec::new();
-    for plan in PLANS.into_iter().filter(|plan| rungs.contains(&plan.rung)) {
+    for plan in plans(rungs, fexit::is_forbidden()) {
         match try_plan(plan, has_sendpage) {
             Ok(attached) => return Ok(attached),
-            Err(error) => refusals.push(refused(&error)),
+            Err(error) => refusals.push((plan, refused(&error))),
         }
     }
-    // The tracepoint plan without extras asks for the least rights, so its refusal is the one to tell.
-    let telling = refusals.len().min(2).saturating_sub(1);
-    Err(refusals.into_iter().nth(telling).unwrap_or_else(|| "no way to count was asked for".into()))
+    // The plan that asks for the least rights is the one whose refusal tells most.
+    let telling = refusals.iter().position(|(plan, _)| !plan.has_exits()).unwrap_or(0);
+    Err(refusals.into_iter().nth(telling).map_or_else(|| "no way to count was asked for".into(), |(_, refusal)| refusal))
+}
+
+/// What to try, in order. What is forbidden is left out, unless all of it is: then it shall say so itself.
+fn plans(rungs: &[Rung], exits_are_forbidden: bool) -> Vec<Plan> {
+    let asked: Vec<Plan> = PLANS.into_iter().filter(|plan| rungs.contains(&plan.rung)).collect();
+    let allowed: Vec<Plan> = asked.iter().copied().filter(|plan| !(exits_are_forbidden && plan.has_exits())).collect();
+    if allowed.is_empty() { asked } else { allowed }
 }
 
 /// Whether this kernel still has inet_sendpage, which went in 6.5. To read all its types for that takes long.
@@ -242,6 +254,15 @@ mod tests {
             assert_eq!(plan.wants("net_walk", true), plan.rung != Rung::Probes);
         }
         assert!(!PLANS[0].wants("net_x_page", false));
+    }
+
+    #[test]
+    fn what_is_forbidden_is_not_tried_in_vain() {
+        let all = [Rung::Tracepoints, Rung::Functions, Rung::Probes];
+        assert_eq!(plans(&all, false), PLANS);
+        assert!(plans(&all, true).iter().map(|plan| (plan.rung, plan.extras)).eq([(Rung::Tracepoints, false), (Rung::Probes, false)]));
+        assert_eq!(plans(&[Rung::Functions], true).len(), 1, "but says so itself");
+        assert!(plans(&[], true).is_empty());
     }
 
     #[test]

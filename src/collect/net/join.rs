@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::bpf::net::types::{eb_net_head, eb_net_proc_key, eb_net_tcp, eb_net_use};
-use crate::sample::{ProcKey, Protocol, Socket, TcpInfo};
+use crate::sample::{Backlog, ProcKey, Protocol, Socket, TcpInfo};
 
 /// `state` of a use: a slot that was taken and is not named yet.
 pub const EMPTY: u32 = 0;
@@ -15,6 +15,8 @@ pub const DISCARDED: u32 = 3;
 const AF_INET: u16 = 2;
 const IPPROTO_TCP: u16 = 6;
 const IPPROTO_UDP: u16 = 17;
+/// Number of the state in `include/net/tcp_states.h`.
+const TCP_LISTEN: u32 = 10;
 
 /// What a walk found.
 #[derive(Default)]
@@ -86,12 +88,12 @@ fn socket(owner: Option<ProcKey>, u: &eb_net_use, told: &eb_net_use, closed: boo
         tx_messages: u.head.moved.tx_messages,
         rx_messages: u.head.moved.rx_messages,
         since_ns: u.since_ns,
-        tcp: (name.protocol == IPPROTO_TCP).then(|| tcp_info(&told.tcp)),
+        tcp: (name.protocol == IPPROTO_TCP).then(|| tcp_info(&told.tcp, name.state)),
         closed,
     }
 }
 
-fn tcp_info(tcp: &eb_net_tcp) -> TcpInfo {
+fn tcp_info(tcp: &eb_net_tcp, state: u32) -> TcpInfo {
     TcpInfo {
         acked_bytes: tcp.acked_bytes,
         received_bytes: tcp.received_bytes,
@@ -99,6 +101,7 @@ fn tcp_info(tcp: &eb_net_tcp) -> TcpInfo {
         rtt_us: (tcp.srtt_us != 0).then_some(tcp.srtt_us),
         send_queue_bytes: tcp.send_queue,
         receive_queue_bytes: tcp.receive_queue,
+        backlog: (state == TCP_LISTEN).then_some(Backlog { waiting: tcp.receive_queue, most: tcp.backlog, dropped: tcp.dropped }),
     }
 }
 
@@ -169,6 +172,16 @@ mod tests {
         assert_eq!(joined.sockets.iter().map(|s| s.owner.map(|o| o.pid)).collect::<Vec<_>>(), [Some(12), None]);
         let joined = join(&mut [(0, idle)], 4);
         assert_eq!((joined.sockets.len(), joined.gone), (0, vec![0]));
+    }
+
+    #[test]
+    fn a_listener_tells_who_waits() {
+        let mut listener = made(1, 0, 3);
+        listener.name.state = TCP_LISTEN;
+        (listener.tcp.receive_queue, listener.tcp.backlog, listener.tcp.dropped) = (3, 128, 2);
+        let joined = join(&mut [(0, listener), (1, made(2, 7, 3))], 3);
+        let backlogs: Vec<_> = joined.sockets.iter().map(|s| s.tcp.unwrap().backlog).collect();
+        assert_eq!(backlogs, [Some(Backlog { waiting: 3, most: 128, dropped: 2 }), None]);
     }
 
     #[test]

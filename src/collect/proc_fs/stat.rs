@@ -7,7 +7,7 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 
 /// What `/proc/PID/stat` tells of a whole process (fields as in proc_pid_stat(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::collect) struct Stat {
+pub(crate) struct Stat {
     pub(super) comm: Comm,
     pub(super) state: u8,
     pub(super) ppid: u32,
@@ -18,13 +18,13 @@ pub(in crate::collect) struct Stat {
     pub(super) system_ticks: u64,
     pub(super) nice: i8,
     pub(super) threads: u32,
-    pub(in crate::collect) start_ticks: u64,
+    pub(crate) start_ticks: u64,
     pub(super) resident_pages: u64,
     pub(super) last_cpu: u32,
 }
 
 /// Parses `/proc/PID/stat`. The name may hold spaces and brackets: it ends at the last `)`.
-pub(in crate::collect) fn stat(bytes: &[u8]) -> Option<Stat> {
+pub(crate) fn stat(bytes: &[u8]) -> Option<Stat> {
     let open = bytes.iter().position(|&b| b == b'(')?;
     let close = bytes.iter().rposition(|&b| b == b')')?;
     let comm = Comm::new(bytes.get(open + 1..close)?);

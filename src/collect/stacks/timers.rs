@@ -1,101 +1,180 @@
-//! A timer on each CPU that is online.
+//! One sampling timer for each CPU that is online, for as long as it is online.
+//!
+//! A timer can die without a word: its CPU went away and came back between two looks, or whoever may reach our descriptors turned it
+//! off. So now and then each must show that its clock went on, and one that did not is made anew.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 
-use super::refusal;
+use libbpf_rs::ProgramHandle;
 
-/// CPUs without a timer are tried again after this time: descriptors may be free by then, or a CPU that was coming is there.
-const TRY_AGAIN: Duration = Duration::from_secs(10);
+use crate::bpf::perf_event;
 
-/// The timers there are, and why others are missing.
+const ONLINE_CPUS: &str = "/sys/devices/system/cpu/online";
+/// Rounds from one look at the clocks to the next. A look interrupts the CPU.
+const ROUNDS: u32 = 4;
+
+/// The timers.
 pub(super) struct Timers {
-    open: BTreeMap<u32, OwnedFd>,
-    /// Error texts.
+    hz: u32,
+    program: ProgramHandle,
+    online: File,
+    running: BTreeMap<u32, Timer>,
+    /// CPUs without a timer, by error text.
     refused: BTreeMap<u32, String>,
-    /// When those refused were tried last.
-    tried: Instant,
+    round: u32,
+    /// The CPU whose timer had died, and the rounds for which that is worth a word.
+    restarted: Option<(u32, u32)>,
+}
+
+/// The timer of a CPU, and for how long it had been on when that was looked at.
+struct Timer {
+    event: OwnedFd,
+    on_ns: u64,
 }
 
 impl Timers {
-    /// None yet.
-    pub(super) fn new(now: Instant) -> Timers {
-        Timers { open: BTreeMap::new(), refused: BTreeMap::new(), tried: now }
+    /// None yet: [`Timers::follow_cpus`] starts them.
+    ///
+    /// # Errors
+    /// The list of CPUs cannot be read.
+    pub(super) fn new(hz: u32, program: ProgramHandle) -> io::Result<Timers> {
+        let online = File::open(ONLINE_CPUS)?;
+        Ok(Timers { hz, program, online, running: BTreeMap::new(), refused: BTreeMap::new(), round: 0, restarted: None })
     }
 
-    /// Has a timer on each CPU of the ascending list and on no other. A CPU that goes offline kills its timer for good: it needs a new one
-    /// when it comes back.
-    pub(super) fn follow(&mut self, online: &[u32], now: Instant, tick_on: impl Fn(u32) -> io::Result<OwnedFd>) {
-        self.open.retain(|cpu, _| online.binary_search(cpu).is_ok());
+    /// Gives each CPU that is online a timer that works.
+    pub(super) fn follow_cpus(&mut self) {
+        let online = parse_cpu_list(&read_again(&self.online));
+        self.running.retain(|cpu, _| online.binary_search(cpu).is_ok());
         self.refused.retain(|cpu, _| online.binary_search(cpu).is_ok());
-        let again = now.saturating_duration_since(self.tried) >= TRY_AGAIN;
-        if again {
-            self.tried = now;
+        self.round = self.round.wrapping_add(1);
+        self.restarted = self.restarted.and_then(|(cpu, left)| Some((cpu, left.checked_sub(1)?)));
+        if self.round.is_multiple_of(ROUNDS) {
+            self.bury_dead();
+            // Descriptors may be free by now, or a CPU that was only coming is there.
+            self.refused.clear();
         }
-        for &cpu in online {
-            if self.open.contains_key(&cpu) || self.refused.contains_key(&cpu) && !again {
+        for cpu in online {
+            if self.running.contains_key(&cpu) || self.refused.contains_key(&cpu) {
                 continue;
             }
-            match tick_on(cpu) {
-                Ok(timer) => {
-                    self.refused.remove(&cpu);
-                    self.open.insert(cpu, timer);
-                }
+            match perf_event::tick_on_cpu(cpu, self.hz, self.program.as_fd()) {
+                Ok(event) => drop(self.running.insert(cpu, Timer { event, on_ns: 0 })),
                 Err(error) => drop(self.refused.insert(cpu, refusal(&error))),
             }
         }
     }
 
-    /// Why no CPU has a timer, where that is so.
-    pub(super) fn why_none(&self) -> Option<&str> {
-        self.refused.values().next().filter(|_| self.open.is_empty()).map(String::as_str)
+    fn bury_dead(&mut self) {
+        let restarted = &mut self.restarted;
+        self.running.retain(|&cpu, timer| {
+            let lives = timer.went_on();
+            if !lives {
+                *restarted = Some((cpu, 2 * ROUNDS));
+            }
+            lives
+        });
     }
 
-    /// Which CPUs have none and why, in one line.
-    pub(super) fn why_fewer(&self) -> Option<String> {
-        let (cpu, why) = self.refused.first_key_value()?;
-        Some(match self.refused.len() {
+    /// Why there is not a single timer.
+    pub(super) fn none(&self) -> Option<&str> {
+        self.refused.values().next().filter(|_| self.running.is_empty()).map(String::as_str)
+    }
+
+    /// What is not as it should be.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let refused = self.refused.iter().next().map(|(cpu, why)| match self.refused.len() {
             1 => format!("no stacks from CPU {cpu}: {why}"),
             n => format!("no stacks from {n} CPUs: {why}"),
-        })
+        });
+        let restarted = || {
+            let (cpu, _) = self.restarted?;
+            Some(format!("the timer of CPU {cpu} had stopped and runs again: up to {} refreshes lack its stacks", 2 * ROUNDS))
+        };
+        refused.or_else(restarted)
     }
+}
+
+impl Timer {
+    /// Whether it was on since the look before. A clock that cannot be read says nothing.
+    fn went_on(&mut self) -> bool {
+        match perf_event::on_ns(&self.event) {
+            Ok(now) => std::mem::replace(&mut self.on_ns, now) < now,
+            Err(_) => true,
+        }
+    }
+}
+
+/// How many CPUs there may be: one more than the highest number that is online.
+///
+/// # Errors
+/// The list of CPUs cannot be read.
+pub(super) fn cpus() -> io::Result<u32> {
+    Ok(online_cpus()?.last().map_or(1, |last| last + 1))
+}
+
+/// CPUs that are online now, ascending.
+pub(in crate::collect) fn online_cpus() -> io::Result<Vec<u32>> {
+    Ok(parse_cpu_list(&read_again(&File::open(ONLINE_CPUS)?)))
+}
+
+/// One line for the screen: why a perf event was refused.
+pub(in crate::collect) fn refusal(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EACCES | libc::EPERM) => {
+            "perf events are refused: run as root, or with CAP_PERFMON and kernel.perf_event_paranoid <= 2".into()
+        }
+        Some(libc::EMFILE) => "out of file descriptors: raise `ulimit -n`".into(),
+        _ => format!("perf_event_open: {error}"),
+    }
+}
+
+/// A sysfs file from its start, fresh each time.
+fn read_again(file: &File) -> String {
+    let mut bytes = [0; 4096];
+    let len = file.read_at(&mut bytes, 0).unwrap_or(0);
+    String::from_utf8_lossy(&bytes[..len]).into_owned()
+}
+
+/// Ascending CPU numbers of a list like `0-3,8`.
+fn parse_cpu_list(text: &str) -> Vec<u32> {
+    /// More than any kernel has (CONFIG_NR_CPUS).
+    const CPUS_MAX: u32 = 8192;
+    let mut cpus = Vec::new();
+    for range in text.trim().split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        if let (Ok(first), Ok(last)) = (first.parse::<u32>(), last.parse::<u32>()) {
+            cpus.extend(first..=last.min(CPUS_MAX));
+        }
+    }
+    cpus.sort_unstable();
+    cpus.dedup();
+    cpus
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn null(_: u32) -> io::Result<OwnedFd> {
-        Ok(std::fs::File::open("/dev/null")?.into())
-    }
-
-    fn full(_: u32) -> io::Result<OwnedFd> {
-        Err(io::Error::from_raw_os_error(libc::EMFILE))
-    }
+    use proptest::prelude::*;
 
     #[test]
-    fn a_cpu_that_was_refused_is_tried_again_after_a_while() {
-        let now = Instant::now();
-        let mut timers = Timers::new(now);
-        timers.follow(&[0, 1], now, |cpu| if cpu == 1 { full(cpu) } else { null(cpu) });
-        assert_eq!(timers.why_none(), None);
-        assert!(timers.why_fewer().is_some_and(|why| why.contains("CPU 1") && why.contains("ulimit")));
-        timers.follow(&[0, 1], now + TRY_AGAIN / 2, |_| panic!("it is too early"));
-        timers.follow(&[0, 1], now + TRY_AGAIN, |cpu| if cpu == 0 { panic!("it has one") } else { null(cpu) });
-        assert_eq!(timers.why_fewer(), None);
+    fn cpu_lists() {
+        assert_eq!(parse_cpu_list("0-2,5\n"), [0, 1, 2, 5]);
+        assert_eq!(parse_cpu_list("3"), [3]);
+        assert!(parse_cpu_list("").is_empty());
+        assert_eq!(parse_cpu_list("x,7-,1-0,4"), [4]);
+        assert_eq!(parse_cpu_list("0-4294967295").len(), 8193);
     }
 
-    #[test]
-    fn a_cpu_that_comes_back_gets_a_new_timer() {
-        let now = Instant::now();
-        let mut timers = Timers::new(now);
-        timers.follow(&[0, 1], now, null);
-        timers.follow(&[0], now, null);
-        timers.follow(&[0, 1], now, |cpu| if cpu == 1 { full(cpu) } else { panic!("it has one") });
-        assert!(timers.why_fewer().is_some());
-        timers.follow(&[0], now, null);
-        assert_eq!(timers.why_fewer(), None, "it is not missed while it is offline");
+    proptest! {
+        #[test]
+        fn odd_cpu_lists_are_bounded(text in "([0-9]{0,11}[-, ]?){0,8}|\\PC{0,20}") {
+            let cpus = parse_cpu_list(&text);
+            prop_assert!(cpus.len() <= 8 * 8193 && cpus.is_sorted());
+        }
     }
 }

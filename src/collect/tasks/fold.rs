@@ -11,7 +11,22 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cputime;
 use super::row::{Facts, Kind, Row, activity};
-use crate::sample::{Comm, Counter, Counters, ProcKey, Task, TaskList, Thread};
+use crate::sample::{Comm, Counter, CounterSet, Counters, ProcKey, Task, TaskList, Thread};
+
+/// What is told of a process here; the rest is added by other domains.
+const OWN: CounterSet = CounterSet::of(&[
+    Counter::CpuNs,
+    Counter::UserNs,
+    Counter::SystemNs,
+    Counter::WaitNs,
+    Counter::VoluntarySwitches,
+    Counter::InvoluntarySwitches,
+    Counter::MinorFaults,
+    Counter::MajorFaults,
+    Counter::ReadBytes,
+    Counter::WriteBytes,
+    Counter::CancelledWriteBytes,
+]);
 
 /// What one reading leaves for the next; both ascending.
 #[derive(Default)]
@@ -57,6 +72,8 @@ pub struct Fold {
     waits: Vec<ThreadWait>,
     /// How the CPU time of threads was split in the reading before, as far as they are told one by one.
     splits: FxHashMap<(ProcKey, u32), Counters>,
+    /// The newest round of the walk whose rows were folded: those that it or an earlier one wrote are known.
+    round: u32,
 }
 
 impl Fold {
@@ -70,37 +87,44 @@ impl Fold {
             last: Memo::default(),
             waits: Vec::new(),
             splits: FxHashMap::default(),
+            round: 0,
         }
     }
 
     /// Folds the rows of a walk, in any order. `dying` are the words of those that began to exit and are not freed; `gone` are
     /// those that are out of the picture for good.
-    pub fn fold(&mut self, walk: &[Row], dying: &[Row], gone: &FxHashSet<ProcKey>) -> Folded {
-        let row = |i: u32| walk.get(i as usize).unwrap_or_else(|| &dying[i as usize - walk.len()]);
-        self.order.clear();
-        self.order.extend(0..(walk.len() + dying.len()) as u32);
-        // Both walks come in a few ascending runs, which this sort only has to merge.
-        self.order.sort_by_key(|&i| (row(i).tgid, row(i).start_ns, row(i).tid));
-
+    pub fn fold(&mut self, walk: [&[Row]; 2], dying: &[Row], gone: &FxHashSet<ProcKey>) -> Folded {
+        let all = [walk[0], walk[1], dying];
+        self.bring_in_order(all);
+        let row = |&i: &u32| row_at(all, i);
         let mut folded = Folded { tasks: Vec::with_capacity(room_for(self.last.tasks.len())), limbo: Vec::new(), threads: Vec::new() };
         self.waits.clear();
         let mut cursor = (0, 0);
         let mut threads: Vec<&Row> = Vec::new();
-        for group in self.order.chunk_by(|&a, &b| row(a).key() == row(b).key()) {
-            let key = row(group[0]).key();
+        for group in self.order.chunk_by(|a, b| row(a).key() == row(b).key()) {
+            let key = row(&group[0]).key();
             if gone.contains(&key) {
                 continue;
             }
+            let before = self.last.before(key, &mut cursor);
+            if let (Some(Before { task, waits }), [only]) = (before, group)
+                && task.threads == 1
+                && row(only).is_unchanged_since(self.round)
+            {
+                self.waits.extend_from_slice(waits);
+                folded.tasks.push(Task { counters: task.counters.only(OWN), ..*task });
+                continue;
+            }
             threads.clear();
-            threads.extend(group.iter().map(|&i| row(i)).filter(|r| r.kind == Kind::EB_TASK_ROW));
+            threads.extend(group.iter().map(row).filter(|r| r.kind == Kind::EB_TASK_ROW));
             if threads.is_empty() {
                 folded.limbo.push(key);
-                threads.push(row(group[0]));
+                threads.push(row(&group[0]));
             }
             if self.wants_threads {
                 folded.threads.extend(threads.iter().filter(|r| !r.is_leader()).map(|r| thread_of(r, &self.splits)));
             }
-            let task = task_of(&threads, self.last.before(key, &mut cursor), self.page_bytes);
+            let task = task_of(&threads, before, self.page_bytes);
             if !tells_its_wait(&threads, task.counters.get(Counter::WaitNs)) {
                 self.waits.extend(threads.iter().map(|r| ThreadWait { key, tid: r.tid, wait_ns: r.wait_ns }));
             }
@@ -112,7 +136,24 @@ impl Fold {
         std::mem::swap(&mut self.last.waits, &mut self.waits);
         self.splits.clear();
         self.splits.extend(folded.threads.iter().map(|thread| ((thread.key, thread.tid), thread.counters)));
+        self.round = walk.into_iter().flatten().map(|row| row.changed).fold(self.round, u32::max);
         folded
+    }
+
+    /// Sorts all rows, by their numbers, by process and thread.
+    fn bring_in_order(&mut self, all: [&[Row]; 3]) {
+        self.order.clear();
+        self.order.extend(0..all.iter().map(|rows| rows.len()).sum::<usize>() as u32);
+        // Each part comes in a few runs, up or down, which this sort only has to merge.
+        self.order.sort_by_key(|&i| {
+            let row = row_at(all, i);
+            (row.tgid, row.start_ns, row.tid)
+        });
+    }
+
+    /// To be told that rounds are counted anew: no row is known.
+    pub fn forget_rounds(&mut self) {
+        self.round = 0;
     }
 
     /// To be told what became of the processes folded last: the next are held above them.
@@ -167,6 +208,19 @@ impl Memo {
         let waits = &self.waits[*wait..*wait + threads];
         self.tasks.get(*task).filter(|t| t.key == key).map(|task| Before { task, waits })
     }
+}
+
+/// Row number `i` of several parts.
+fn row_at(all: [&[Row]; 3], i: u32) -> &Row {
+    let mut i = i as usize;
+    let [first, second, last] = all;
+    for part in [first, second] {
+        match part.get(i) {
+            Some(row) => return row,
+            None => i -= part.len(),
+        }
+    }
+    &last[i]
 }
 
 /// Room for as many processes as last time and some. In steps, so that the memory of one list fits the next: without them, ever
@@ -291,7 +345,7 @@ mod tests {
     }
 
     fn fold_all(fold: &mut Fold, walk: &[Row], dying: &[Row], gone: &FxHashSet<ProcKey>) -> Folded {
-        let folded = fold.fold(walk, dying, gone);
+        let folded = fold.fold(walk.split_at(walk.len() / 2).into(), dying, gone);
         fold.remember(folded.tasks.clone().into());
         folded
     }
@@ -308,11 +362,55 @@ mod tests {
     fn threads_are_told_one_by_one_where_wanted() {
         let walk = [thread(30, 30, 5), thread(10, 10, 1), thread(10, 40, 2), thread(30, 12, 7)];
         let mut f = Fold::new(PAGE, true);
-        assert_eq!(f.fold(&walk, &[], &FxHashSet::default()).threads, []);
+        assert_eq!(fold_all(&mut f, &walk, &[], &FxHashSet::default()).threads, []);
         f.wants_threads = true;
-        let threads = f.fold(&walk, &[], &FxHashSet::default()).threads;
+        let threads = fold_all(&mut f, &walk, &[], &FxHashSet::default()).threads;
         let found: Vec<_> = threads.iter().map(|t| (t.key.pid, t.tid, t.counters.get(Counter::CpuNs))).collect();
         assert_eq!(found, [(10, 40, Some(2)), (30, 12, Some(7))]);
+    }
+
+    /// A process of one thread whose row was written in a round of the open-coded walk.
+    fn idle(tgid: u32, run_ns: u64, changed: u32) -> Row {
+        let facts = Facts(Facts::EB_HAS_WAIT.0 | Facts::EB_HAS_IO.0 | Facts::EB_HAS_MEMORY.0);
+        Row {
+            task: 0xffff_8880,
+            changed,
+            facts,
+            wait_ns: 3,
+            read_bytes: 4,
+            anon_pages: 5,
+            user_ns: 6,
+            system_ns: 2,
+            ..thread(tgid, tgid, run_ns)
+        }
+    }
+
+    #[test]
+    fn what_did_not_change_is_taken_from_the_reading_before() {
+        let mut f = Fold::new(PAGE, true);
+        let mut first = fold(&mut f, &[idle(10, 100, 1), idle(20, 7, 1), thread(30, 30, 1)]);
+        // Another domain has counted meanwhile.
+        let mut counted = first.clone();
+        counted[0].counters.set(Counter::TxBytes, 9);
+        f.remember(counted.into());
+        // If it were looked at, the run time would show.
+        let second = fold(&mut f, &[idle(10, 555, 1), idle(20, 8, 2), thread(30, 30, 1)]);
+        first[1].counters.set(Counter::CpuNs, 8);
+        cputime::split(&mut first[1].counters, (6, 2), false, None);
+        assert_eq!(second, first);
+        assert_eq!(cpu(&fold(&mut f, &[idle(10, 556, 2)])[0]), 100, "as of a round that was folded");
+        assert_eq!(cpu(&fold(&mut f, &[idle(10, 557, 3)])[0]), 557);
+        f.forget_rounds();
+        assert_eq!(cpu(&fold(&mut f, &[idle(10, 558, 1)])[0]), 558, "rounds are counted anew");
+    }
+
+    #[test]
+    fn what_lost_its_other_threads_is_looked_at() {
+        let mut f = Fold::new(PAGE, true);
+        fold(&mut f, &[idle(10, 100, 1), thread(10, 11, 50)]);
+        assert_eq!(cpu(&fold(&mut f, &[idle(10, 160, 1)])[0]), 160);
+        // What the other thread waited stays known beside the leader's own.
+        assert_eq!(fold(&mut f, &[idle(10, 160, 1)])[0].counters.get(Counter::WaitNs), Some(3));
     }
 
     #[test]
@@ -321,7 +419,7 @@ mod tests {
         f.wants_threads = true;
         let mut shares = |run_ns, user_ns, system_ns| {
             let walk = [thread(10, 10, 1), Row { user_ns, system_ns, ..thread(10, 40, run_ns) }];
-            let counters = f.fold(&walk, &[], &FxHashSet::default()).threads[0].counters;
+            let counters = f.fold([&walk, &[]], &[], &FxHashSet::default()).threads[0].counters;
             [Counter::UserNs, Counter::SystemNs].map(|counter| counters.get(counter).unwrap())
         };
         assert_eq!(shares(1000, 1, 1), [500, 500]);

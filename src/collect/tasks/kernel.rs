@@ -8,9 +8,9 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle};
 
 use super::row::Row;
+use super::words::Words;
 use crate::bpf::builder;
 use crate::bpf::plain::{MappedArray, decode};
-use crate::bpf::ring::Ring;
 use crate::bpf::run::run_syscall;
 use crate::bpf::tasks::types::eb_walk;
 use crate::bpf::tasks::{TasksSkel, TasksSkelBuilder};
@@ -42,10 +42,9 @@ pub struct Kernel {
     /// The walk.
     pub walk: Walk,
     /// Last words of processes.
-    pub ring: Ring<Row>,
+    pub words: Words,
     /// Why last words are not to be had.
     pub deaf: Option<String>,
-    lost: MapHandle,
     _hooks: Vec<Link>,
 }
 
@@ -69,19 +68,15 @@ impl Kernel {
         Err(refused.unwrap_or_else(|| "no way to walk the task list was asked for".into()))
     }
 
-    /// Last words that found the ring full.
-    pub fn lost(&self) -> u64 {
-        let value = self.lost.lookup(&0u32.to_ne_bytes(), MapFlags::ANY).ok().flatten();
-        value.and_then(|v| v.first_chunk().copied()).map_or(0, u64::from_ne_bytes)
-    }
-
-    /// Makes room for more rows where the last walk had too few.
-    pub fn make_room(&mut self) {
+    /// Makes room for more rows where the last walk had too few; whether it did. Then rounds are counted anew.
+    pub fn make_room(&mut self) -> bool {
         if self.walk.outgrown()
             && let Ok(larger) = load(Rung::OpenCoded, false, room_for(self.walk.seen))
         {
             self.walk = larger.walk;
+            return true;
         }
+        false
     }
 }
 
@@ -100,30 +95,49 @@ struct OpenCoded {
     control: MapHandle,
     cpus: usize,
     adds_batches: bool,
+    /// Rows of processes that the last walk wrote at the front.
+    processes: usize,
 }
 
 impl OpenCoded {
     fn open(skel: &TasksSkel<'_>, room: usize) -> libbpf_rs::Result<OpenCoded> {
         let found = run_syscall(skel.progs.task_cpu_find.as_fd())? as usize;
-        Ok(OpenCoded {
+        let open_coded = OpenCoded {
             program: skel.progs.task_walk.as_fd().try_clone_to_owned()?,
             rows: MappedArray::map(&skel.maps.task_rows.as_fd(), room)?,
             control: MapHandle::try_from(&skel.maps.task_control)?,
             cpus: found.min(last_online_cpu() + 1),
             adds_batches: false,
-        })
+            processes: 0,
+        };
+        open_coded.tell(offset_of!(eb_walk, room), room as u32)?;
+        Ok(open_coded)
+    }
+
+    /// Sets a field of `eb_walk`.
+    fn tell(&self, field: usize, number: u32) -> libbpf_rs::Result<()> {
+        let key = 0u32.to_ne_bytes();
+        if let Some(mut value) = self.control.lookup(&key, MapFlags::ANY)? {
+            value[field..][..4].copy_from_slice(&number.to_ne_bytes());
+            self.control.update(&key, &value, MapFlags::ANY)?;
+        }
+        Ok(())
+    }
+
+    /// Walks, and gives the number of threads met.
+    fn walk(&mut self) -> io::Result<usize> {
+        let seen = run_syscall(self.program.as_fd())? as usize;
+        let value = self.control.lookup(&0u32.to_ne_bytes(), MapFlags::ANY).map_err(io::Error::other)?.unwrap_or_default();
+        let processes = value.get(offset_of!(eb_walk, processes)..).and_then(|bytes| bytes.first_chunk());
+        self.processes = processes.map_or(0, |bytes| u32::from_ne_bytes(*bytes)) as usize;
+        Ok(seen)
     }
 
     /// Has the next walks add the per-CPU batches if that is affordable with so many threads.
     fn choose_batches(&mut self, threads: usize) -> libbpf_rs::Result<()> {
         let affordable = threads <= BATCHED_THREADS && threads.saturating_mul(self.cpus) <= BATCHES;
         if affordable != self.adds_batches {
-            let cpus = if affordable { self.cpus as u32 } else { 0 };
-            let key = 0u32.to_ne_bytes();
-            if let Some(mut value) = self.control.lookup(&key, MapFlags::ANY)? {
-                value[offset_of!(eb_walk, cpus)..][..4].copy_from_slice(&cpus.to_ne_bytes());
-                self.control.update(&key, &value, MapFlags::ANY)?;
-            }
+            self.tell(offset_of!(eb_walk, cpus), if affordable { self.cpus as u32 } else { 0 })?;
             self.adds_batches = affordable;
         }
         Ok(())
@@ -135,8 +149,9 @@ impl Walk {
         self.seen <= MANY_THREADS && self.open_coded.as_ref().is_some_and(|o| o.rows.len() < self.seen)
     }
 
-    /// A row for each thread. None is ever cut off: where rows are too few, the iterator is read instead.
-    pub fn rows(&mut self) -> io::Result<&[Row]> {
+    /// A row for each thread, in two parts that have no order among each other. None is ever cut off: where rows are too few, the
+    /// iterator is read instead.
+    pub fn rows(&mut self) -> io::Result<[&[Row]; 2]> {
         let direct = self.seen <= MANY_THREADS && self.walk_at_once()?;
         if !direct {
             self.read_stream()?;
@@ -144,8 +159,8 @@ impl Walk {
         }
         match &self.open_coded {
             // SAFETY: only our own run writes the rows, and the borrow of self keeps the next one away.
-            Some(open_coded) if direct => Ok(unsafe { open_coded.rows.first(self.seen) }),
-            _ => Ok(&self.stream),
+            Some(open_coded) if direct => Ok(unsafe { open_coded.rows.ends(open_coded.processes, self.seen - open_coded.processes) }),
+            _ => Ok([&self.stream, &[]]),
         }
     }
 
@@ -153,7 +168,7 @@ impl Walk {
     fn walk_at_once(&mut self) -> io::Result<bool> {
         let Some(open_coded) = &mut self.open_coded else { return Ok(false) };
         open_coded.choose_batches(self.seen).map_err(io::Error::other)?;
-        self.seen = run_syscall(open_coded.program.as_fd())? as usize;
+        self.seen = open_coded.walk()?;
         Ok(self.seen <= open_coded.rows.len())
     }
 
@@ -200,13 +215,7 @@ fn load(rung: Rung, hooks: bool, room: usize) -> libbpf_rs::Result<Kernel> {
     let mut walk = Walk { open_coded, iterator, stream: Vec::new(), chunk: Vec::new(), seen: threads_now() };
     // A form that loads but does not run is no better than one that does not load.
     walk.rows()?;
-    Ok(Kernel {
-        walk,
-        ring: Ring::open(&skel.maps.task_ring)?,
-        deaf: None,
-        lost: MapHandle::try_from(&skel.maps.task_lost)?,
-        _hooks: links,
-    })
+    Ok(Kernel { walk, words: Words::open(&skel)?, deaf: None, _hooks: links })
 }
 
 /// Rows to make room for, so that ordinary growth does not need more.

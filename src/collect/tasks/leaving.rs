@@ -16,6 +16,9 @@ const LIMBO_NS: u64 = 3_000_000_000;
 /// For so long, words that come after all are known to be too late.
 const REMEMBER_NS: u64 = 60_000_000_000;
 
+/// Room for so many words stays after a burst.
+const KEPT: usize = 1024;
+
 /// Who is on the way out.
 #[derive(Default)]
 pub struct Leaving {
@@ -60,7 +63,10 @@ impl Leaving {
                 peak_rss_bytes: (freed.peak_rss_pages > 0).then(|| freed.peak_rss_pages.saturating_mul(page_bytes)),
             }
         };
-        self.freed.drain(..).map(exit_of).collect()
+        let exits = self.freed.drain(..).map(exit_of).collect();
+        self.freed.shrink_to(KEPT);
+        self.dying.shrink_to(KEPT);
+        exits
     }
 
     /// The words of those that began to exit and are not freed yet.

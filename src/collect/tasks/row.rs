@@ -32,6 +32,11 @@ impl Row {
         self.facts.0 & fact.0 != 0
     }
 
+    /// Whether it is all of its process (of one thread), as a walk up to this round wrote it: nothing has changed since.
+    pub fn is_unchanged_since(&self, round: u32) -> bool {
+        self.kind == Kind::EB_TASK_ROW && self.is_leader() && self.task != 0 && (1..=round).contains(&self.changed)
+    }
+
     /// Letter of the thread's state, as in ps; a parked kernel thread sleeps.
     pub fn state_letter(&self) -> u8 {
         let (state, exit) = (self.state & 0xffff, self.state >> 16);

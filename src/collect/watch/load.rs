@@ -7,7 +7,8 @@ use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Error, Link, MapHandle, ProgramMut};
 
 use super::super::net::Rung;
-use super::super::stacks::{WalkMaps, online_cpus, refusal};
+use super::super::stacks::WalkMaps;
+use super::super::stacks::timers::{online_cpus, refusal};
 use crate::bpf::builder;
 use crate::bpf::watch::{OpenWatchSkel, WatchSkel, WatchSkelBuilder};
 use crate::bpf::{perf_event, refusal as bpf_refusal};

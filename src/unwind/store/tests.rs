@@ -52,11 +52,13 @@ fn own_key() -> ProcKey {
 fn a_process_is_known_with_its_code_until_it_is_forgotten() {
     let mut store = Store::new(Fake::default(), 64 << 20);
     let key = own_key();
-    assert_eq!(store.look(key, false), Looked::Changed);
-    while store.has_more(key) {
-        assert_eq!(store.look(key, true), Looked::Changed);
+    assert_eq!(store.look(key, LARGE_BYTES), Looked::Changed);
+    while let Some(bytes) = store.lacks_bytes(key) {
+        assert!(bytes > LARGE_BYTES);
+        assert_eq!(store.look(key, bytes - 1), Looked::Same, "that one is larger");
+        assert_eq!(store.look(key, bytes), Looked::Changed);
     }
-    assert_eq!(store.look(key, false), Looked::Same);
+    assert_eq!(store.look(key, u64::MAX), Looked::Same);
     let here = own_key as fn() -> ProcKey as usize as u64;
     let entry = store.procs[&key].entries.iter().find(|e| (e.start..e.end).contains(&here)).unwrap();
     assert_eq!(entry.kind, Kind::Table);
@@ -75,7 +77,7 @@ fn a_process_is_known_with_its_code_until_it_is_forgotten() {
 fn what_finds_no_room_is_told() {
     let mut store = Store::new(Fake::default(), 256 << 10);
     let key = own_key();
-    store.look(key, true);
+    store.look(key, u64::MAX);
     let status = store.count();
     assert!(status.left_out > 0 && status.table_bytes == 256 << 10, "{status:?}");
 }
@@ -83,17 +85,22 @@ fn what_finds_no_room_is_told() {
 #[test]
 fn the_dead_are_not_known() {
     let mut store = Store::new(Fake::default(), 1 << 20);
-    assert_eq!(store.look(ProcKey { pid: u32::MAX, start_ns: 1 }, false), Looked::Failed);
+    assert_eq!(store.look(ProcKey { pid: u32::MAX, start_ns: 1 }, LARGE_BYTES), Looked::Failed);
     assert_eq!(store.count().processes, 0);
+}
+
+/// Builds all tables that a process can have.
+fn build_all(store: &mut Store<Fake>, key: ProcKey) {
+    store.look(key, LARGE_BYTES);
+    while let Some(bytes) = store.lacks_bytes(key) {
+        store.look(key, bytes);
+    }
 }
 
 /// This process, with all tables it can have.
 fn complete() -> (Store<Fake>, ProcKey) {
     let (mut store, key) = (Store::new(Fake::default(), 64 << 20), own_key());
-    store.look(key, false);
-    while store.has_more(key) {
-        store.look(key, true);
-    }
+    build_all(&mut store, key);
     (store, key)
 }
 
@@ -105,10 +112,7 @@ fn a_table_that_was_given_up_is_built_again() {
         store.files.remove(file, &mut store.arena, &mut store.rules);
     }
     assert_eq!(store.count().tables, 0);
-    store.look(key, false);
-    while store.has_more(key) {
-        store.look(key, true);
-    }
+    build_all(&mut store, key);
     assert_eq!(store.count().tables, tables);
     assert!(store.procs[&key].entries.iter().all(|entry| entry.kind != Kind::Pending));
 }

@@ -1,6 +1,7 @@
 //! What `ebtop check` says of each hook, and which of them ebtop uses.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use libbpf_rs::query::ProgInfoIter;
 use serde_json::Value;
@@ -8,11 +9,14 @@ use serde_json::Value;
 use crate::objects::{self, Objects};
 use crate::program::{list, run};
 
-/// `ebtop check --json`.
-pub fn check() -> Value {
-    let output = run(&["check", "--json"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+/// `ebtop check --json`, asked once: an emulated machine is slow at it.
+pub fn check() -> &'static Value {
+    static CHECK: LazyLock<Value> = LazyLock::new(|| {
+        let output = run(&["check", "--json"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    });
+    &CHECK
 }
 
 /// Whether every hook works whose program begins so.
@@ -38,10 +42,10 @@ pub fn print_used(pid: u32, before: &Objects) {
 fn every_hook_is_tried_and_explained() {
     let before = objects::all();
     let check = check();
-    for finding in list(&check, "findings") {
+    for finding in list(check, "findings") {
         assert!(!finding["cause"].as_str().unwrap().is_empty(), "{finding}");
     }
-    let hooks = list(&check, "hooks");
+    let hooks = list(check, "hooks");
     assert!(hooks.len() > 20, "{hooks:?}");
     for hook in hooks {
         let works = hook["verdict"] == "works";
@@ -57,7 +61,7 @@ fn every_hook_is_tried_and_explained() {
         );
     }
     for (domain, indispensable) in [("tasks", "task_iter"), ("stacks", "stacks_"), ("mem", "mem_alloc_raw")] {
-        assert!(work(&check, indispensable), "{domain}");
+        assert!(work(check, indispensable), "{domain}");
     }
     assert_eq!(objects::left_since(&before), Objects::new());
 }

@@ -181,9 +181,7 @@ pub(super) fn scheduling(found: &Inspection) -> Section {
         section.say("memory nodes", status.nodes.clone());
     }
     match &found.oom {
-        Fact::Known(oom) => {
-            section.say("OOM score", format!("{} of 1000, the highest goes first; adjusted by {}", oom.score, oom.adjustment))
-        }
+        Fact::Known(oom) => section.say("OOM score", format!("{}, and the highest goes first; adjusted by {}", oom.score, oom.adjustment)),
         other => section.say_in(Tone::Dim, "OOM score", unknown(other)),
     }
     section

@@ -86,8 +86,10 @@ fn capabilities_without_root() {
     let host = Host { capabilities: two, euid: 1000, perf_event_paranoid: Some(2), ..root_on("6.1.0") };
     assert_eq!(why_no_bpf(&host), None);
     assert!(!troubles(&host).contains(&"perf events"));
-    let debian = Host { perf_event_paranoid: Some(3), ..host };
-    assert!(troubles(&debian).contains(&"perf events"));
+    let debian = findings(&Host { perf_event_paranoid: Some(3), ..host });
+    let perf_events = debian.iter().find(|finding| finding.topic == "perf events").unwrap();
+    assert_eq!(perf_events.verdict, Verdict::Refused);
+    assert!(perf_events.fix.as_deref().unwrap().contains("sysctl kernel.perf_event_paranoid=2"), "{perf_events:?}");
 }
 
 #[test]

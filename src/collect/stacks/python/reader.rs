@@ -1,5 +1,5 @@
 //! The thread that looks into processes: it finds interpreters, tells the kernel half of them, and reads code objects. A process whose
-//! memory does not answer holds up nobody else.
+//! memory does not answer holds up the other interpreters until it does: their frames stay nameless, but samples keep coming.
 
 use std::sync::Arc;
 

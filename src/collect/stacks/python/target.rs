@@ -2,9 +2,6 @@
 
 use std::fs::File;
 
-use blazesym::inspect::Inspector;
-use blazesym::inspect::source::{Elf, Source};
-use blazesym::symbolize::TranslateFileOffset;
 use rustc_hash::FxHashMap;
 
 use super::layout::{FIRST_THAT_TELLS, Layout, MINORS, TOLD_BYTES};
@@ -12,7 +9,9 @@ use super::memory::Memory;
 use crate::bpf::batch::bytes_of;
 use crate::bpf::stacks::types::eb_py_proc;
 use crate::sample::ProcKey;
-use crate::symbols::process::{Backing, FileId, Mapping, Process, reopen_path};
+use crate::symbols::process::{Backing, FileId, Mapping, Process};
+use crate::symbols::symbol_table::ranges;
+use crate::unwind::elf::Elf;
 
 /// Files whose symbols are remembered.
 const FILES_MAX: usize = 64;
@@ -102,19 +101,14 @@ impl Finder {
 }
 
 impl Symbols {
+    /// By our own code alone: anybody may name a file `python3`.
     fn of(file: &File, text_offset: u64) -> Option<Symbols> {
-        let path = reopen_path(file);
-        let resolver = blazesym::helper::ElfResolver::open(&path).ok()?;
-        let text = (text_offset, resolver.file_offset_to_virt_offset(text_offset).ok()??);
-        let mut elf = Elf::new(path);
-        elf.debug_syms = false;
-        let names = ["_PyRuntime", "PyCode_Type", "Py_Version"].into_iter().chain(EVAL).collect::<Vec<_>>();
-        let inspector = Inspector::new();
-        let found = inspector.lookup(&Source::Elf(elf), &names).ok()?;
-        let address = |at: usize| found.get(at)?.first().map(|symbol| symbol.addr);
-        let evals = found.iter().skip(3).flatten();
-        let evals = evals.map(|symbol| (symbol.addr, symbol.addr.saturating_add(symbol.size.unwrap_or(0) as u64)));
-        Some(Symbols { text, runtime: address(0)?, code_type: address(1)?, version: address(2), evals: evals.collect() })
+        let elf = Elf::read(file, file.metadata().ok()?.len()).ok()??;
+        let text = (text_offset, elf.address_of(text_offset)?);
+        let [runtime, code_type, version] = ranges(file, ["_PyRuntime", "PyCode_Type", "Py_Version"]);
+        let start = |(start, _): (u64, u64)| start;
+        let evals = ranges(file, EVAL).into_iter().flatten().collect();
+        Some(Symbols { text, runtime: start(runtime?), code_type: start(code_type?), version: version.map(start), evals })
     }
 }
 
@@ -148,6 +142,15 @@ mod tests {
         {
             assert_eq!(minor_in(name), minor, "{name}");
         }
+    }
+
+    /// Reading its debug information with the library would ask for 2^60 bytes.
+    #[test]
+    fn a_file_that_only_has_the_name_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("python3");
+        std::fs::write(&path, crate::symbols::fit::tests::bomb(".debug_info", 2)).unwrap();
+        assert!(Symbols::of(&File::open(path).unwrap(), 0).is_none());
     }
 
     #[test]

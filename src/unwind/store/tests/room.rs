@@ -36,10 +36,10 @@ impl Waiting {
 
     /// Looks until there is nothing more to be built; whether its own code has its table.
     fn look(&self, store: &mut Store<Fake>) -> bool {
-        store.look(self.1, false);
+        store.look(self.1, LARGE_BYTES);
         for _ in 0..8 {
-            if store.has_more(self.1) {
-                store.look(self.1, true);
+            if store.lacks_bytes(self.1).is_some() {
+                store.look(self.1, u64::MAX);
             }
         }
         self.has_table(store)

@@ -1,0 +1,126 @@
+//! Interfaces one by one: counters from /proc/net/dev, state and speed of the link from /sys/class/net.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::fs::CWD;
+
+use crate::collect::proc_file::read_once;
+use crate::sample::{Interface, InterfaceCounters, printable};
+
+/// State and speed are read again this often: for the speed the kernel may ask the driver.
+const LINK_EVERY: Duration = Duration::from_secs(5);
+/// The longest state has 14 letters, the largest speed 10 digits.
+const BUFFER_BYTES: usize = 32;
+
+/// Reads interfaces again and again.
+#[derive(Default)]
+pub(super) struct Links {
+    known: Vec<Link>,
+    read_at: Option<Instant>,
+}
+
+struct Link {
+    name: String,
+    state: String,
+    speed_mbit: Option<u32>,
+}
+
+impl Links {
+    /// All interfaces of a text of /proc/net/dev.
+    pub(super) fn list(&mut self, net_dev: &str) -> Vec<Interface> {
+        let rows: Vec<(&str, InterfaceCounters)> = net_dev.lines().filter_map(row).collect();
+        let same = rows.iter().map(|(name, _)| *name).eq(self.known.iter().map(|link| link.name.as_str()));
+        if !same || self.read_at.is_none_or(|at| at.elapsed() >= LINK_EVERY) {
+            self.known = rows.iter().map(|(name, _)| Link::read(Path::new("/sys/class/net"), name)).collect();
+            self.read_at = Some(Instant::now());
+        }
+        let interface = |((_, counters), link): ((&str, InterfaceCounters), &Link)| Interface {
+            name: printable(link.name.as_bytes()),
+            state: link.state.clone(),
+            speed_mbit: link.speed_mbit,
+            counters,
+        };
+        rows.into_iter().zip(&self.known).map(interface).collect()
+    }
+}
+
+impl Link {
+    fn read(class: &Path, name: &str) -> Link {
+        // The kernel allows neither in a name; the text might.
+        let is_name = !name.contains('/') && name != "." && name != "..";
+        let read = |file: &str| -> Option<String> {
+            let mut buffer = [0; BUFFER_BYTES];
+            let bytes = read_once(CWD, class.join(name).join(file), &mut buffer).ok().filter(|_| is_name)?;
+            Some(printable(bytes.trim_ascii()))
+        };
+        Link {
+            name: name.to_owned(),
+            state: read("operstate").unwrap_or_default(),
+            // Without a link it is -1, with a driver that does not know 0xffffffff; loopback refuses.
+            speed_mbit: read("speed").and_then(|text| text.parse().ok()).filter(|&speed| speed != 0 && speed != u32::MAX),
+        }
+    }
+}
+
+/// `name: rx_bytes packets errs drop fifo frame compressed multicast tx_bytes packets errs drop …`; the two header lines have no colon.
+fn row(line: &str) -> Option<(&str, InterfaceCounters)> {
+    let (name, counters) = line.rsplit_once(':')?;
+    let mut counters = counters.split_ascii_whitespace().map(|field| field.parse::<u64>().ok());
+    let mut four = || Some([counters.next()??, counters.next()??, counters.next()??, counters.next()??]);
+    let [rx_bytes, rx_packets, rx_errors, rx_dropped] = four()?;
+    four()?;
+    let [tx_bytes, tx_packets, tx_errors, tx_dropped] = four()?;
+    let counters = InterfaceCounters { rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped };
+    Some((name.trim(), counters))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::fs;
+
+    #[test]
+    fn counters_are_those_of_their_columns() {
+        let text = "Inter-| Receive\n face |bytes\n  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n lo:7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n short: 1 2\n";
+        let listed = Links::default().list(text);
+        let counters = InterfaceCounters {
+            rx_bytes: 1,
+            rx_packets: 2,
+            rx_errors: 3,
+            rx_dropped: 4,
+            tx_bytes: 9,
+            tx_packets: 10,
+            tx_errors: 11,
+            tx_dropped: 12,
+        };
+        assert_eq!(listed.iter().map(|i| i.name.as_str()).collect::<Vec<_>>(), ["eth0", "lo"]);
+        assert_eq!((listed[0].counters, listed[1].counters.tx_bytes), (counters, 7));
+    }
+
+    #[test]
+    fn a_link_tells_its_speed_or_nothing() {
+        let class = tempfile::tempdir().unwrap();
+        for (name, state, speed) in [("fast", "up\n", "25000\n"), ("cut", "down\n", "-1\n"), ("odd", "\x1b[2J\n", "4294967295\n")] {
+            fs::create_dir(class.path().join(name)).unwrap();
+            fs::write(class.path().join(name).join("operstate"), state).unwrap();
+            fs::write(class.path().join(name).join("speed"), speed).unwrap();
+        }
+        let told = |name: &str| {
+            let link = Link::read(class.path(), name);
+            (link.state, link.speed_mbit)
+        };
+        assert_eq!(told("fast"), ("up".into(), Some(25_000)));
+        assert_eq!(told("cut"), ("down".into(), None));
+        assert_eq!(told("odd"), ("\u{fffd}[2J".into(), None));
+        assert_eq!((told("none"), told("fast/../fast")), ((String::new(), None), (String::new(), None)));
+    }
+
+    proptest! {
+        #[test]
+        fn odd_text_never_panics(text in "( {0,2}[a-z:/.]{0,5}:( [0-9x]{0,21}){0,17}\n|\\PC{0,20}\n){0,8}") {
+            Links::default().list(&text);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! A control group in which memory can be made short.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// What is left, while memory is short, beyond what those in the group have.
+const SPARE: u64 = 16 << 20;
+
+/// The group; none where no hierarchy here limits memory.
+pub struct Cage(Option<Group>);
+
+struct Group {
+    path: PathBuf,
+    limit: &'static str,
+    usage: &'static str,
+    unlimited: &'static str,
+}
+
+impl Cage {
+    /// Makes it, in version 2 or else 1 of control groups.
+    pub fn make() -> Cage {
+        // Where it is on already, or cannot be, the group's files tell.
+        let _ = fs::write("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+        let versions = [
+            ("/sys/fs/cgroup", "memory.max", "memory.current", "max"),
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "-1"),
+        ];
+        let group = versions.into_iter().find_map(|(root, limit, usage, unlimited)| {
+            let path = PathBuf::from(root).join(format!("ebtop-soak-{}", std::process::id()));
+            fs::create_dir(&path).ok()?;
+            let group = Group { path, limit, usage, unlimited };
+            group.path.join(limit).exists().then_some(group)
+        });
+        if group.is_none() {
+            println!("no memory pressure: nothing here limits the memory of a group");
+        }
+        Cage(group)
+    }
+
+    /// The words of a command that runs a program in it.
+    pub fn words(&self, program: &str) -> Vec<String> {
+        match &self.0 {
+            None => vec![program.to_owned()],
+            Some(group) => {
+                let procs = group.path.join("cgroup.procs");
+                ["sh", "-c", "echo $$ > \"$0\" && exec \"$@\"", procs.to_str().unwrap(), program].map(str::to_owned).into()
+            }
+        }
+    }
+
+    /// That command.
+    pub fn command(&self, program: &str) -> Command {
+        let words = self.words(program);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        command
+    }
+
+    /// Makes memory short and sends somebody into the group who wants more than there is, until the kernel ends him. Whether it did.
+    pub fn press(&self) -> bool {
+        let Some(group) = &self.0 else { return false };
+        let used: u64 = fs::read_to_string(group.path.join(group.usage)).unwrap().trim().parse().unwrap();
+        fs::write(group.path.join(group.limit), (used + SPARE).to_string()).unwrap();
+        let procs = group.path.join("cgroup.procs");
+        let script = "echo $$ > \"$0\" && echo 1000 > /proc/self/oom_score_adj && exec dd if=/dev/zero of=/dev/null bs=256M count=1";
+        let mut hog = Command::new("sh");
+        let status = hog.args(["-c", script]).arg(procs).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        // ebtop may want more than that, too, and only he must be the one who goes.
+        fs::write(group.path.join(group.limit), group.unlimited).unwrap();
+        !status.success()
+    }
+}
+
+impl Drop for Cage {
+    fn drop(&mut self) {
+        if let Some(group) = &self.0 {
+            // Somebody is still in it after a test that failed.
+            let _ = fs::remove_dir(&group.path);
+        }
+    }
+}
