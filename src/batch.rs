@@ -20,7 +20,7 @@ use crate::export::{Report, Writer};
 use crate::interrupt::Interrupt;
 use crate::model::exited::Exited;
 use crate::model::{Departed, Model, Row};
-use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants, Weight};
+use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants, Weight, printable};
 use crate::symbols::{self, Symbols};
 pub use net::NetSort;
 pub use options::{BatchOptions, Format, OptionsError, View, known_names};
@@ -137,7 +137,9 @@ impl<'a> Batch<'a> {
             match self.early.pop_front().map_or_else(|| self.receive(&never()), Received::Update) {
                 Received::Update(Update::Sample(sample)) => return Ok(Some(sample)),
                 Received::Update(Update::Details(found)) => self.learn(found),
-                Received::Update(Update::Ready | Update::Inspected(..)) => {}
+                Received::Update(Update::Inspected(..) | Update::Ready) => {}
+                // On standard error, so that what reads the output is not left without a word.
+                Received::Update(Update::Missed(why)) => eprintln!("ebtop: no sample this time: {}", printable(why.as_bytes())),
                 Received::Update(Update::End(Some(reason))) => return Err(BatchError::Source(reason)),
                 Received::Update(Update::End(None)) | Received::Stop | Received::Late => return Ok(None),
             }

@@ -211,7 +211,7 @@ impl Session<'_> {
                 self.members.learn(found);
                 Ok(None)
             }
-            Update::Ready | Update::Inspected(..) => Ok(None),
+            Update::Inspected(..) | Update::Ready | Update::Missed(_) => Ok(None),
             Update::End(reason) => Err(reason.map_or_else(ended, ProfileError::Source)),
             Update::Sample(sample) => {
                 self.look(&sample);
@@ -250,7 +250,7 @@ impl Session<'_> {
             match self.collector.updates.recv_deadline(deadline) {
                 Ok(Update::Sample(sample)) => return Ok(sample),
                 Ok(Update::Details(found)) => self.members.learn(found),
-                Ok(Update::Ready | Update::Inspected(..)) => {}
+                Ok(Update::Inspected(..) | Update::Ready | Update::Missed(_)) => {}
                 Ok(Update::End(reason)) => return Err(reason.map_or_else(ended, ProfileError::Source)),
                 Err(RecvTimeoutError::Timeout) => return Err(ProfileError::Source("the collector does not answer".into())),
                 Err(RecvTimeoutError::Disconnected) => return Err(ended()),

@@ -5,7 +5,7 @@ mod stack_world;
 use ebtop::app::names::Names;
 use ebtop::app::stacks::{StackAction, StacksView};
 use ebtop::model::stacks::{Measure, Scope, StackHistory, StackTree};
-use ebtop::sample::{ProcKey, Sample, StackQuality, Weight};
+use ebtop::sample::{Probe, ProcKey, Sample, StackQuality, Weight};
 use stack_world::{NGINX, World, refresh};
 
 const S: u64 = 1_000_000_000;
@@ -100,7 +100,7 @@ fn who_ended_a_wait_stands_below_it_when_asked_for() {
     // What goes on has time and no end: it is no wait yet.
     assert_eq!((view.summary().samples, view.summary().value), (2, 900_000_000));
     let own = |view: &StacksView, name: &str| view.functions().iter().find(|f| f.label.name == name).map(|f| f.own);
-    assert_eq!((own(&view, "wake_up"), own(&view, "schedule")), (Some(500_000_000), Some(100_000_000)));
+    assert_eq!((own(&view, "wake_up"), own(&view, "poll")), (Some(500_000_000), Some(100_000_000)));
     let with = view.profile(&history, &names, 0);
     let _ = view.act(StackAction::Wakers);
     refresh(&mut view, &history, &mut names, &world);
@@ -177,4 +177,57 @@ fn forged_values_do_not_overflow() {
         refresh(&mut view, &history, &mut names, &world);
         assert_eq!(view.tree().total(), view.summary().value);
     }
+}
+
+/// Waits with the scheduler's frames innermost, as the kernel gives them.
+fn sleepers() -> World {
+    let mut world = World::of(&[("main;burn", 49), ("main;K:__schedule", 7)]);
+    let waits = [
+        ("main;poll;K:do_poll;K:schedule_hrtimeout_range_clock;K:schedule;K:__schedule", 600),
+        ("main;nap;K:do_nanosleep;K:schedule;K:__schedule.isra.0", 300),
+        ("K:schedule;K:__schedule", 100),
+    ];
+    for (stack, value) in waits {
+        let stack = world.add(NGINX, stack, 1);
+        (stack.weight, stack.value) = (Weight::Sleeping, value);
+    }
+    world
+}
+
+#[test]
+fn a_wait_is_that_of_the_function_that_called_the_scheduler() {
+    let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::default(), Names::default());
+    history.push(&sleepers().sample(1));
+    view.open(Scope::Process(NGINX), "nginx");
+    view.set_measure(Measure::OffCpu);
+    refresh(&mut view, &history, &mut names, &sleepers());
+    let own = |view: &StacksView| -> Vec<(String, u64)> {
+        view.functions().iter().filter(|f| f.own > 0).map(|f| (f.label.name.clone(), f.own)).collect()
+    };
+    let expected = [("do_poll", 600), ("do_nanosleep", 300), ("__schedule", 100)].map(|(name, own)| (name.to_string(), own));
+    assert_eq!(own(&view), expected, "with nobody above it, it is the scheduler's");
+    assert!(lines(view.tree()).iter().any(|line| line.trim_start().starts_with("__schedule.isra.0 300")), "the graph keeps the frames");
+    view.set_measure(Measure::OnCpu);
+    refresh(&mut view, &history, &mut names, &sleepers());
+    assert!(own(&view).contains(&("__schedule".to_string(), 7)), "on the CPU it is its own time");
+}
+
+#[test]
+fn the_span_of_a_probe_begins_with_it() {
+    let mut history = StackHistory::default();
+    let timed = World::of(&[("main;burn", 49)]);
+    (1..=20).for_each(|at| history.push(&timed.sample(at)));
+    let covered = |history: &StackHistory, measure| history.window(&Scope::Machine, measure, 10 * S).covered_ns / S;
+    assert_eq!([Measure::OnCpu, Measure::Faults, Measure::OffCpu].map(|measure| covered(&history, measure)), [10, 0, 0]);
+    history.probe_begins(Probe::Faults);
+    (21..=22).for_each(|at| history.push(&timed.sample(at)));
+    assert_eq!(
+        [Measure::OnCpu, Measure::Faults, Measure::OffCpu].map(|measure| covered(&history, measure)),
+        [10, 2, 0],
+        "though nothing came"
+    );
+    (23..=25).for_each(|at| history.push(&sleepers().sample(at)));
+    assert_eq!(covered(&history, Measure::OffCpu), 3, "it brought something since then");
+    (26..=40).for_each(|at| history.push(&timed.sample(at)));
+    assert_eq!(covered(&history, Measure::Faults), 10);
 }

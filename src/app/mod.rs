@@ -50,7 +50,7 @@ use crate::export::profile::Profile;
 use crate::model::Model;
 use crate::model::stacks::{Scope, StackHistory};
 use crate::sample::inspection::Ask;
-use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants, Watch, Watched};
+use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants, Watch, Watched, printable};
 use crate::symbols::{Answer, Request};
 use column::{Column, Columns, SocketColumn};
 use details::DetailsBook;
@@ -302,8 +302,9 @@ impl App {
                 self.take(sample);
             }
             Event::Update(Update::Details(answer)) => self.learn(answer),
-            Event::Update(Update::Ready) => {}
             Event::Update(Update::Inspected(key, found)) => self.learn_inspection(key, found),
+            Event::Update(Update::Ready) => {}
+            Event::Update(Update::Missed(why)) => self.say(printable(why.as_bytes())),
             Event::Update(Update::End(error)) => self.end = Some(error),
             Event::Saved(words) => self.say(words),
             Event::Outcome(outcome) => self.hear(outcome),
@@ -435,6 +436,9 @@ impl App {
         }
         let watch = self.watch_now();
         if watch != self.watch {
+            if let Some(watch) = watch.as_ref().filter(|watch| watch.starts_anew(self.watch.as_ref())) {
+                self.history.probe_begins(watch.probe);
+            }
             self.watch.clone_from(&watch);
             effects.push(Effect::Command(Command::Watch(watch)));
         }

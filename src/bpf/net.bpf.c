@@ -10,6 +10,7 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
+#include "socket.bpf.h"
 #include "net.h"
 #include "net_maps.h"
 #include "net_truth.h"
@@ -185,15 +186,17 @@ int BPF_PROG(net_retransmit, struct sock *sk)
 	struct eb_net_sk *st = bpf_sk_storage_get(&net_sks, sk, 0, 0);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct eb_net_use *use;
-	__u32 more;
+	__u32 total, more;
 
 	if (!st || !tp)
 		return 0;
 	use = first_of(st);
 	if (!use)
 		return 0;
-	more = tp->total_retrans - st->retransmits;
-	st->retransmits = tp->total_retrans;
+	total = tp->total_retrans;
+	/* A disconnect clears TCP's counter, and the socket may connect again. */
+	more = total < st->retransmits ? total : total - st->retransmits;
+	st->retransmits = total;
 	__sync_fetch_and_add(&use->head.retransmits, more);
 	return 0;
 }

@@ -4,15 +4,8 @@
 #ifndef EB_NET_H
 #define EB_NET_H
 
-#define EB_AF_INET	 2
-#define EB_AF_INET6	 10
-#define EB_IPPROTO_TCP	 6
-#define EB_IPPROTO_UDP	 17
-#define EB_IPPROTO_MPTCP 262
-#define EB_MSG_PEEK	 0x2
-#define EB_MSG_ERRQUEUE	 0x2000
-#define EB_SOCK_DEAD	 0
-#define EB_SOCK_DONE	 1
+#define EB_SOCK_DEAD 0
+#define EB_SOCK_DONE 1
 
 #define EB_MAX_USES  32768
 #define EB_MAX_FREE  8192

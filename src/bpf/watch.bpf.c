@@ -15,6 +15,7 @@
 #include "compat.bpf.h"
 #include "unwind.bpf.h"
 #include "python.bpf.h"
+#include "socket.bpf.h"
 #include "watch.h"
 #include "watch_take.h"
 
@@ -24,13 +25,6 @@ char LICENSE[] SEC("license") = "GPL";
 #define EB_TASK_DEAD	   0x0080
 #define EB_NOLOAD	   0x0400
 #define EB_RTLOCK_WAIT	   0x1000
-#define EB_AF_INET	   2
-#define EB_AF_INET6	   10
-#define EB_IPPROTO_TCP	   6
-#define EB_IPPROTO_UDP	   17
-#define EB_IPPROTO_MPTCP   262
-#define EB_MSG_PEEK	   0x2
-#define EB_MSG_ERRQUEUE	   0x2000
 
 /* The kernel's part of an interrupt: what it met below that says nothing. */
 #define EB_INTERRUPT_DEPTH 12
@@ -103,7 +97,7 @@ static __always_inline void leaves(void *ctx, bool preempt, struct task_struct *
 	__u32 tid = task->pid;
 	__u32 weight;
 
-	if (!tid || !is_watched(task->tgid) || state & EB_TASK_DEAD)
+	if (!tid || !is_watched(task->tgid))
 		return;
 	left.left_ns = bpf_ktime_get_ns();
 	left.ran_ns = task->se.sum_exec_runtime;
@@ -111,6 +105,8 @@ static __always_inline void leaves(void *ctx, bool preempt, struct task_struct *
 	unseen = bpf_map_lookup_elem(&watch_away, &tid);
 	if (unseen)
 		is_back(unseen, tid, left.left_ns - (left.ran_ns - unseen->ran_ns));
+	if (state & EB_TASK_DEAD)
+		return;
 	if (preempt || !state)
 		weight = EB_RUNNABLE;
 	else if (state & (EB_UNINTERRUPTIBLE | EB_RTLOCK_WAIT) && !(state & EB_NOLOAD))

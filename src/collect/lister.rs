@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use super::proc_fs::ProcFs;
 use super::tasks::{TaskReading, Tasks};
-use crate::sample::{Domain, DomainStatus, Health, ProcKey, Sample, TaskList};
+use crate::sample::{Domain, DomainStatus, Exit, Health, ProcKey, Sample, TaskList};
 
 /// Who lists the processes.
 pub(super) enum Lister {
@@ -23,12 +23,21 @@ pub(super) enum Lister {
 
 impl Lister {
     /// Reads every process once.
-    pub fn read(&mut self) -> TaskReading {
+    ///
+    /// # Errors
+    /// They could not be read this time: why, and the exits that were seen all the same.
+    pub fn read(&mut self) -> Result<TaskReading, (String, Vec<Exit>)> {
         match self {
-            Lister::Kernel(tasks) => tasks.read(),
-            Lister::Proc { proc, failed, .. } => proc.read_tasks().unwrap_or_else(|_| {
+            Lister::Kernel(tasks) => {
+                let reading = tasks.read();
+                match tasks.fault() {
+                    Some(why) => Err((why.to_owned(), reading.exits)),
+                    None => Ok(reading),
+                }
+            }
+            Lister::Proc { proc, failed, .. } => proc.read_tasks().map_err(|error| {
                 *failed += 1;
-                TaskReading::default()
+                (error.to_string(), Vec::new())
             }),
         }
     }

@@ -20,7 +20,9 @@ use super::{Ready, Source, SourceError};
 use crate::bpf::{memory, words};
 use crate::clock;
 use crate::rights::{Work, narrow};
-use crate::sample::{self, Counter, Counters, Domain, DomainStatus, Health, ProcKey, Sample, Task, TaskList, Wants, Watch};
+use crate::sample::{
+    self, Counter, Counters, Domain, DomainStatus, EVENTS_MAX, Exit, Health, ProcKey, Sample, Task, TaskList, Wants, Watch,
+};
 
 /// All that the kernel gives on this machine.
 pub struct Live {
@@ -35,6 +37,10 @@ pub struct Live {
     watcher: Watcher,
     machine: MachineReader,
     wants: Wants,
+    /// Exits that were seen while the processes could not be listed.
+    untold: Vec<Exit>,
+    /// Those that were too many to keep, since the start.
+    untold_lost: u64,
     /// Processes with totals that stood on no list at the last reading.
     strangers: Vec<ProcKey>,
     /// Readable when a ring fills before the tick.
@@ -81,6 +87,8 @@ impl Live {
             watcher: Watcher::new(rest.choice),
             machine: MachineReader::open(),
             wants: Wants::default(),
+            untold: Vec::new(),
+            untold_lost: 0,
             strangers: Vec::new(),
             rings,
         };
@@ -129,6 +137,7 @@ impl Live {
             status_or_off(Domain::Mem, &self.mem, Mem::status),
             self.watcher.status(),
         ];
+        status[0].lost += self.untold_lost;
         if self.rest.is_some() {
             let loading = [Domain::Net, Domain::Stacks, Domain::Mem];
             let waiting = status.iter_mut().filter(|status| loading.contains(&status.domain));
@@ -144,6 +153,23 @@ impl Live {
             && !sampled.is_empty()
         {
             unwinder.sampled(sampled);
+        }
+    }
+
+    /// Processes and exits. Without a list there is no sample, as nothing is known of anybody: its exits are in the next reading.
+    fn read_tasks(&mut self) -> Result<TaskReading, SourceError> {
+        match self.tasks.read() {
+            Ok(mut reading) => {
+                let now = std::mem::replace(&mut reading.exits, std::mem::take(&mut self.untold));
+                reading.exits.extend(now);
+                Ok(reading)
+            }
+            Err((why, exits)) => {
+                self.untold.extend(exits);
+                let excess = self.untold.len().saturating_sub(EVENTS_MAX);
+                self.untold_lost += self.untold.drain(..excess).count() as u64;
+                Err(SourceError::NotNow(why))
+            }
         }
     }
 
@@ -166,7 +192,7 @@ impl Live {
         if let Ok(stacks) = &mut self.stacks {
             stacks.forget(exited.clone());
         }
-        let missed = self.gone_unheard(strangers, reading);
+        let missed = self.gone_unheard(strangers);
         for key in exited.into_iter().chain(missed) {
             self.net.iter_mut().for_each(|net| net.forget(key));
             self.mem.iter_mut().for_each(|mem| mem.forget(key));
@@ -176,11 +202,7 @@ impl Live {
 
     /// Of the processes with totals that are on no list now, those that were on none before either: they are not newborn, but ended
     /// without a word.
-    fn gone_unheard(&mut self, mut strangers: Vec<ProcKey>, reading: &TaskReading) -> Vec<ProcKey> {
-        if reading.tasks.is_empty() {
-            // The walk failed, and nothing is known of anybody.
-            return Vec::new();
-        }
+    fn gone_unheard(&mut self, mut strangers: Vec<ProcKey>) -> Vec<ProcKey> {
         strangers.sort_unstable();
         strangers.dedup();
         let before = std::mem::take(&mut self.strangers);
@@ -196,7 +218,7 @@ impl Source for Live {
             self.complete();
         }
         self.began = true;
-        let mut reading = self.tasks.read();
+        let mut reading = self.read_tasks()?;
         let sockets = self.merge_counters(&mut reading);
         let mut machine = self.machine.read();
         (machine.irq_apart, machine.steal_apart) = self.tasks.apart();
@@ -346,7 +368,6 @@ fn add_totals(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::Exit;
 
     fn task(pid: u32) -> Task {
         Task { key: ProcKey { pid, start_ns: 1 }, ..Task::default() }

@@ -13,6 +13,9 @@ pub enum SourceError {
     /// The kernel half failed for good.
     #[error("{0}")]
     Failed(String),
+    /// There is no sample this time; what it would have told of is in the next.
+    #[error("{0}")]
+    NotNow(String),
     /// A replay ran out.
     #[error("end of the recording")]
     End,

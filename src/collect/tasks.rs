@@ -70,7 +70,8 @@ impl Tasks {
         Ok(tasks)
     }
 
-    /// Reads every process once, and the exits since the last time. Where the walk fails, the reading is empty and counted as lost.
+    /// Reads every process once, and the exits since the last time. Where the walk fails ([`Tasks::fault`]), there are exits alone, and the
+    /// reading counts as lost.
     pub fn read(&mut self) -> TaskReading {
         if self.kernel.make_room() {
             self.fold.forget_rounds();
@@ -97,6 +98,11 @@ impl Tasks {
             }
         };
         TaskReading { at_ns, tasks, exits, threads }
+    }
+
+    /// Why the last walk failed, if it did: then nothing is known of any process.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 
     /// Whether to tell of threads one by one.

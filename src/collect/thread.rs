@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
 use rustc_hash::FxHashSet;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
@@ -182,6 +182,8 @@ impl<S: Source> Loop<S> {
     fn tick(&mut self) -> bool {
         match self.source.sample() {
             Ok(sample) => self.offer(sample),
+            // The screen keeps the sample that it has; without room it has other news.
+            Err(SourceError::NotNow(why)) => !matches!(self.to_screen.try_send(Update::Missed(why)), Err(TrySendError::Disconnected(_))),
             Err(SourceError::End) => self.end(None),
             Err(SourceError::Failed(reason)) => self.end(Some(reason)),
         }
@@ -335,6 +337,27 @@ mod tests {
         collector.send(Command::Details(vec![key]));
         let answer = collector.updates.recv_timeout(Duration::from_secs(5)).unwrap();
         assert!(matches!(answer, Update::Details(found) if found[0].0 == key && found[0].1.cmdline == "7"));
+    }
+
+    /// A source that has no second sample.
+    struct Gap(Counting);
+
+    impl Source for Gap {
+        fn sample(&mut self) -> Result<Sample, SourceError> {
+            let sample = self.0.sample();
+            if self.0.samples == 2 { Err(SourceError::NotNow("out of memory".into())) } else { sample }
+        }
+
+        fn want(&mut self, _wants: Wants) {}
+    }
+
+    #[test]
+    fn a_sample_that_failed_is_told_of_and_the_next_comes() {
+        let source = || Ok(Gap(Counting { samples: 0, end: 3, exits: 1 }));
+        let collector = Collector::start(Duration::from_millis(10), source).unwrap();
+        let kinds: Vec<_> = collector.updates.iter().take(4).collect();
+        let [Update::Sample(_), Update::Missed(why), Update::Sample(_), Update::End(None)] = &kinds[..] else { panic!("{kinds:?}") };
+        assert_eq!(why, "out of memory");
     }
 
     /// A source in the kernel's hands.

@@ -8,6 +8,7 @@ mod load;
 use std::cell::RefCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use libbpf_rs::{MapCore, MapFlags, RingBuffer};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -48,7 +49,12 @@ struct Running {
     strangers: FxHashSet<u32>,
     /// Those whose tables are to be made before they are sampled.
     new: Vec<Sampled>,
+    /// When the kernel was asked last who is still away, and what it had lost by then.
+    checked: (Instant, u64),
 }
+
+/// The kernel is asked who is still away as soon as it lost something, and after this time.
+const CHECK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Where records go.
 #[derive(Default)]
@@ -77,11 +83,7 @@ impl Watcher {
             children: matches!(watch.who, Watched::Family(_)),
             net: self.net,
         };
-        let who: &[ProcKey] = match &watch.who {
-            Watched::Everyone => &[],
-            Watched::One(key) => std::slice::from_ref(key),
-            Watched::Family(keys) => keys,
-        };
+        let who = watch.who.keys();
         let is_another = |r: &Running| r.setup != setup || !setup.children && !who.iter().all(|key| r.known.get(&key.pid) == Some(key));
         if self.running.as_ref().is_some_and(is_another) {
             self.end();
@@ -175,7 +177,17 @@ impl Running {
             away.add(record, fold);
         };
         let (ring, wake) = open_ring(&attached.ring, add).map_err(|e| format!("cannot map the ring: {e}"))?;
-        Ok(Running { setup, attached, ring, wake, sink, known: FxHashMap::default(), strangers: FxHashSet::default(), new: Vec::new() })
+        Ok(Running {
+            setup,
+            attached,
+            ring,
+            wake,
+            sink,
+            known: FxHashMap::default(),
+            strangers: FxHashSet::default(),
+            new: Vec::new(),
+            checked: (Instant::now(), 0),
+        })
     }
 
     fn follow(&mut self, key: ProcKey) {
@@ -193,10 +205,29 @@ impl Running {
     }
 
     fn take(&mut self) -> Vec<Folded> {
+        if self.setup.probe == Probe::OffCpu {
+            self.check_who_is_away();
+        }
         let now = rustix::time::clock_gettime(ClockId::Monotonic);
         let Sink { away, fold } = &mut *self.sink.borrow_mut();
         away.tell(now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64, fold);
         fold.take()
+    }
+
+    /// A thread whose return found no room in the ring would stay away for good.
+    fn check_who_is_away(&mut self) {
+        let lost = self.lost_in_kernel();
+        if lost == self.checked.1 && self.checked.0.elapsed() < CHECK_AGAIN {
+            return;
+        }
+        let left_ns = |tid: u32| {
+            let left = self.attached.away.lookup(&tid.to_ne_bytes(), MapFlags::ANY).ok().flatten()?;
+            left.first_chunk().map(|ns| u64::from_ne_bytes(*ns))
+        };
+        let doubts = self.sink.borrow_mut().away.check(left_ns);
+        // Who is doubted is asked about again in the next tick.
+        let again = if doubts { u64::MAX } else { lost };
+        self.checked = (Instant::now(), again);
     }
 
     /// A process that was just born is in the kernel's map, but not yet among `tasks`: only who is missing twice is dead.
@@ -218,9 +249,12 @@ impl Running {
     }
 
     fn lost(&self) -> u64 {
-        let by_cpu = self.attached.lost.lookup_percpu(&0u32.to_ne_bytes(), MapFlags::ANY).ok().flatten().unwrap_or_default();
-        let in_kernel: u64 = by_cpu.iter().filter_map(|bytes| Some(u64::from_ne_bytes(*bytes.first_chunk()?))).sum();
         let sink = self.sink.borrow();
-        in_kernel + sink.fold.lost() + sink.away.lost()
+        self.lost_in_kernel() + sink.fold.lost() + sink.away.lost()
+    }
+
+    fn lost_in_kernel(&self) -> u64 {
+        let by_cpu = self.attached.lost.lookup_percpu(&0u32.to_ne_bytes(), MapFlags::ANY).ok().flatten().unwrap_or_default();
+        by_cpu.iter().filter_map(|bytes| Some(u64::from_ne_bytes(*bytes.first_chunk()?))).sum()
     }
 }

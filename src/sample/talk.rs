@@ -76,6 +76,25 @@ pub struct Watch {
     pub who: Watched,
 }
 
+impl Watch {
+    /// Whether these were not watched for the same before, so that nothing older is known of them.
+    pub fn starts_anew(&self, before: Option<&Watch>) -> bool {
+        let Some(before) = before.filter(|before| before.probe == self.probe) else { return true };
+        before.who != Watched::Everyone && !self.who.keys().iter().any(|key| before.who.keys().contains(key))
+    }
+}
+
+impl Watched {
+    /// Those that are named.
+    pub fn keys(&self) -> &[ProcKey] {
+        match self {
+            Watched::Everyone => &[],
+            Watched::One(key) => std::slice::from_ref(key),
+            Watched::Family(keys) => keys,
+        }
+    }
+}
+
 /// From the screen to the collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -106,11 +125,13 @@ pub enum Update {
     Sample(Arc<Sample>),
     /// Details that were asked for; a process that is gone is left out.
     Details(Vec<(ProcKey, Details)>),
-    /// What [`Command::Prepare`] asked for is there, or is not to be had.
-    Ready,
     /// What was found about a process; `None` where it is gone, or belongs to another machine or time. It may come in two parts: first
     /// without what has to wait for the lock of its memory.
     Inspected(ProcKey, Option<Arc<Inspection>>),
+    /// What [`Command::Prepare`] asked for is there, or is not to be had.
+    Ready,
+    /// There is no sample this time, and why; the next tells of the time since the last.
+    Missed(String),
     /// The source ended (a replay ran out), or failed for good.
     End(Option<String>),
 }

@@ -59,7 +59,7 @@ fn dim() -> Style {
 /// Whose stacks and how good they are; the least telling facts give way first.
 fn draw_header(buf: &mut Buffer, area: Rect, view: &StacksView) {
     let summary = view.summary();
-    let mut facts = vec![(0, view.measure().name().to_string()), (0, span(view.span(), summary))];
+    let mut facts = vec![(0, view.measure().name().to_string()), (0, span(view.span(), view.measure(), summary))];
     facts.extend(view.baseline().map(|(ns, marked)| (0, against(ns, marked))));
     facts.push((if view.baseline().is_some() { 1 } else { 0 }, total(view.measure(), summary.value, summary.samples)));
     if view.by_thread() {
@@ -247,6 +247,15 @@ impl Detail<'_> {
     }
 }
 
+/// When nothing was seen.
+fn seen(span: &str) -> String {
+    match span.split_once(' ') {
+        Some(("last", _)) => format!("in the {span}"),
+        Some(("since", length)) => format!("in {length}"),
+        _ => "yet".into(),
+    }
+}
+
 /// Says why there is nothing to see, and what would help.
 fn draw_empty(buf: &mut Buffer, area: Rect, view: &StacksView) {
     let lines: Vec<Line> = empty_text(view).into_iter().map(|text| Line::from(text).centered()).collect();
@@ -273,14 +282,14 @@ fn empty_text(view: &StacksView) -> Vec<String> {
     if let Some(function) = view.callers().filter(|_| *samples > 0) {
         return vec![format!("{} is not in these samples", function.name), "Esc leads back".into()];
     }
-    let span = span(view.span(), view.summary());
+    let span = span(view.span(), view.measure(), view.summary());
     let span = span.trim_start_matches("all: ");
     let mut lines = match is_timed {
         true => {
             let (who, used) = if view.whose().is_some() { ("it", "used next to no CPU") } else { ("nothing", "used the CPU") };
             vec![format!("no samples: {who} {used} in the {span}"), format!("({hz} samples a second per CPU)")]
         }
-        false => vec![format!("no {} seen in the {span}; counted only while this is shown", view.measure().name())],
+        false => vec![format!("no {} seen {}; counted only while this is shown", view.measure().name(), seen(span))],
     };
     if *older > 0 {
         lines.push(format!("{} older samples: w chooses a longer span", grouped(*older)));

@@ -62,6 +62,11 @@ impl Files {
         self.numbers.get(&id).copied()
     }
 
+    /// Whether the file of this number is still known.
+    pub(super) fn is_known(&self, number: FileNumber) -> bool {
+        self.known.contains_key(&number)
+    }
+
     /// Whether building the table would now be worth while, of sections of at most so many bytes; others may make room.
     pub(super) fn wants_table(&self, number: FileNumber, most_bytes: u64, may_have_room: impl Fn() -> bool, now: Instant) -> bool {
         self.known.get(&number).is_some_and(|known| match known.table {
@@ -109,9 +114,11 @@ impl Files {
         self.known.get(&number).is_some_and(|k| matches!(k.table, Err(NoTable::NoRoom)))
     }
 
-    /// The file with a table that was not used for longest, of those that are not `mapped` or were not used lately.
-    pub(super) fn coldest(&self, mapped: &FxHashSet<FileNumber>, now: Instant) -> Option<FileNumber> {
-        let is_cold = |number: &FileNumber, known: &Known| !mapped.contains(number) || now.duration_since(known.used) > HOT;
+    /// The file with a table that was not used for longest, of those that are not `mapped` or were not used lately; those `held` stay
+    /// however long ago it was, as what leads to their tables is just being written.
+    pub(super) fn coldest(&self, mapped: &FxHashSet<FileNumber>, held: &[FileNumber], now: Instant) -> Option<FileNumber> {
+        let is_old = |number: &FileNumber, known: &Known| !mapped.contains(number) || now.duration_since(known.used) > HOT;
+        let is_cold = |number: &FileNumber, known: &Known| is_old(number, known) && !held.contains(number);
         let cold = self.known.iter().filter(|(number, known)| known.table.is_ok() && is_cold(number, known));
         cold.min_by_key(|(number, known)| (mapped.contains(number), known.used)).map(|(number, _)| *number)
     }
@@ -121,12 +128,14 @@ impl Files {
         self.known.iter().filter(|(_, k)| now.duration_since(k.used) > time).map(|(number, _)| *number).collect()
     }
 
-    /// Forgets a file; its memory goes back to the arena, so nothing may lead there any more.
-    pub(super) fn remove(&mut self, number: FileNumber, arena: &mut Arena) {
+    /// Forgets a file; its memory goes back to the arena and its rules are free, so nothing may lead there any more.
+    pub(super) fn remove(&mut self, number: FileNumber, arena: &mut Arena, rules: &mut Rules) {
         let Some(known) = self.known.remove(&number) else { return };
         self.numbers.remove(&known.id);
-        let runs = known.table.map(|t| t.runs).unwrap_or_default();
-        runs.into_iter().for_each(|run| arena.give(run, Instant::now()));
+        let Ok(Table { runs, rules: used, .. }) = known.table else { return };
+        let now = Instant::now();
+        runs.into_iter().for_each(|run| arena.give(run, now));
+        rules.give(&used, now);
     }
 
     /// Tables there are, their rows, and files that found no room.

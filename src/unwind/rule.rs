@@ -1,8 +1,12 @@
 //! From a row of call frame information, as gimli reads it, to the few words the kernel half understands.
 
-use gimli::{CfaRule, EhFrame, EndianSlice, LittleEndian, Operation, Register, RegisterRule, UnwindExpression, UnwindTableRow};
-use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use std::time::Instant;
 
+use gimli::{CfaRule, EhFrame, EndianSlice, LittleEndian, Operation, Register, RegisterRule, UnwindExpression, UnwindTableRow};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::arena::Arena;
 use super::layout::{Base, ROW_FP, ROW_RULE, ROW_SAVED_SHIFT, ROW_WORDS_MASK, RULES_MAX, Rule, Saved};
 
 pub(super) type Reader<'a> = EndianSlice<'a, LittleEndian>;
@@ -144,31 +148,103 @@ fn understand(operations: &[Operation<Reader<'_>>], arch: Arch) -> Option<Comput
     }
 }
 
-/// Rules that are too rare to be spelled out in rows, each once. They are never forgotten: there are some hundreds.
-#[derive(Default)]
+/// Most rare rules that one table may use; further ones are odd. All ordinary programs together have some hundreds; one that was made to
+/// have many does not take them from the others.
+const SHARE: usize = RULES_MAX / 8;
+/// Numbers of the rules that are always there: where there is nothing (the kernel half knows this one), and for what cannot be told.
+const NONE: u16 = 0;
+const ODD: u16 = 1;
+
+/// Rules that are too rare to be spelled out in rows, each once, for as long as a table uses it.
 pub(super) struct Rules {
     numbers: FxHashMap<Rule, u16>,
+    /// By number: the rule, and how many tables use it.
+    places: Vec<(Rule, u32)>,
+    /// Numbers that are free, and since when.
+    resting: VecDeque<(Instant, u16)>,
     /// Not yet in the kernel.
     new: Vec<(u16, Rule)>,
 }
 
+/// Rare rules that one table uses.
+#[derive(Default)]
+pub(super) struct Used(FxHashSet<u16>);
+
+impl Used {
+    /// Their numbers.
+    pub(super) fn numbers(self) -> Vec<u16> {
+        self.0.into_iter().collect()
+    }
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        let mut rules = Rules { numbers: FxHashMap::default(), places: Vec::new(), resting: VecDeque::new(), new: Vec::new() };
+        for (number, base) in [(NONE, Base::None), (ODD, Base::Odd)] {
+            rules.places.push((Rule::plain(base), 0));
+            rules.take(number, Rule::plain(base));
+        }
+        rules
+    }
+}
+
 impl Rules {
-    /// What a row says for a rule. Rules that find no room become odd ones.
-    pub(super) fn pack(&mut self, rule: Rule, arch: Arch) -> u16 {
-        if let Some(what) = inline(rule, arch) {
-            return what;
+    /// What a row says for a rule of the table that has `used` others. Rules that find no room become odd ones.
+    pub(super) fn pack(&mut self, rule: Rule, arch: Arch, used: &mut Used) -> u16 {
+        inline(rule, arch).unwrap_or_else(|| ROW_RULE | self.number(rule, &mut used.0).unwrap_or(ODD))
+    }
+
+    /// What a row says where nothing holds.
+    pub(super) fn none(&self) -> u16 {
+        ROW_RULE | NONE
+    }
+
+    fn number(&mut self, rule: Rule, used: &mut FxHashSet<u16>) -> Option<u16> {
+        let known = self.numbers.get(&rule).copied();
+        if let Some(number) = known.filter(|number| *number <= ODD || used.contains(number)) {
+            return Some(number);
         }
-        if let Some(number) = self.numbers.get(&rule) {
-            return ROW_RULE | number;
+        if used.len() >= SHARE {
+            return None;
         }
-        // The last place is for odd rules, so that there is always one.
-        if self.numbers.len() + 1 >= RULES_MAX && rule.base != Base::Odd {
-            return self.pack(Rule::plain(Base::Odd), arch);
+        let number = match known {
+            Some(number) => number,
+            None => self.free_number(Instant::now())?,
+        };
+        if known.is_none() {
+            self.take(number, rule);
         }
-        let number = self.numbers.len() as u16;
+        self.places[usize::from(number)].1 += 1;
+        used.insert(number);
+        Some(number)
+    }
+
+    /// One that no row names, and no walk any more.
+    fn free_number(&mut self, now: Instant) -> Option<u16> {
+        if self.resting.front().is_some_and(|(since, _)| now.duration_since(*since) >= Arena::REST) {
+            return self.resting.pop_front().map(|(_, number)| number);
+        }
+        let number = u16::try_from(self.places.len()).ok().filter(|number| usize::from(*number) < RULES_MAX)?;
+        self.places.push((Rule::plain(Base::Odd), 0));
+        Some(number)
+    }
+
+    fn take(&mut self, number: u16, rule: Rule) {
         self.numbers.insert(rule, number);
+        self.places[usize::from(number)].0 = rule;
         self.new.push((number, rule));
-        ROW_RULE | number
+    }
+
+    /// A table that used these is gone.
+    pub(super) fn give(&mut self, used: &[u16], now: Instant) {
+        for &number in used {
+            let Some((rule, tables)) = self.places.get_mut(usize::from(number)) else { continue };
+            *tables = tables.saturating_sub(1);
+            if *tables == 0 {
+                self.numbers.remove(rule);
+                self.resting.push_back((now, number));
+            }
+        }
     }
 
     /// Those that came up since the last call.
@@ -197,6 +273,8 @@ fn inline(rule: Rule, arch: Arch) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const LEAF: Rule = Rule { base: Base::Sp, fp: Saved::No, ra: Some(-8), add: 0, cfa: 8 };
@@ -217,18 +295,47 @@ mod tests {
         assert_eq!(arm(Rule { fp: Saved::AtFrame(-16), ra: Some(-8), cfa: 96, ..LEAF }), None);
     }
 
+    /// A table of so many rules of its own, from this one on.
+    fn table(rules: &mut Rules, first: i32, count: i32) -> (Vec<u16>, Vec<u16>) {
+        let mut used = Used::default();
+        let rows = (0..count).map(|i| rules.pack(Rule { cfa: -(first + i), ..LEAF }, Arch::X86_64, &mut used)).collect();
+        (rows, used.numbers())
+    }
+
     #[test]
-    fn rare_rules_get_numbers_until_there_are_none_left() {
+    fn rare_rules_get_numbers_that_tables_share() {
         let mut rules = Rules::default();
-        let big = |cfa| Rule { cfa, ..LEAF };
-        assert_eq!(rules.pack(big(1 << 20), Arch::X86_64), ROW_RULE);
-        assert_eq!(rules.pack(big(2 << 20), Arch::X86_64), ROW_RULE | 1);
-        assert_eq!(rules.pack(big(1 << 20), Arch::X86_64), ROW_RULE);
-        assert_eq!(rules.take_new(), [(0, big(1 << 20)), (1, big(2 << 20))]);
-        let last = (0..40_000).map(|i| rules.pack(big(-i - 1), Arch::X86_64)).max();
-        assert_eq!(last, Some(ROW_RULE | (RULES_MAX as u16 - 1)));
-        let odd = rules.take_new().last().copied();
-        assert_eq!(odd, Some((RULES_MAX as u16 - 1, Rule::plain(Base::Odd))));
+        let of_all = [(NONE, Rule::plain(Base::None)), (ODD, Rule::plain(Base::Odd))];
+        assert_eq!(rules.take_new(), of_all);
+        let (one, _) = table(&mut rules, 1, 2);
+        let (other, _) = table(&mut rules, 2, 2);
+        assert_eq!((one, other), (vec![ROW_RULE | 2, ROW_RULE | 3], vec![ROW_RULE | 3, ROW_RULE | 4]));
+        assert_eq!(rules.take_new().iter().map(|(number, rule)| (*number, rule.cfa)).collect::<Vec<_>>(), [(2, -1), (3, -2), (4, -3)]);
+        assert_eq!(rules.pack(Rule::plain(Base::None), Arch::X86_64, &mut Used::default()), rules.none());
+    }
+
+    #[test]
+    fn one_table_does_not_take_the_rules_of_others() {
+        let mut rules = Rules::default();
+        let (rows, used) = table(&mut rules, 1, 40_000);
+        assert_eq!((used.len(), rows[SHARE]), (SHARE, ROW_RULE | ODD));
+        assert_ne!(table(&mut rules, 100_000, 1).0, [ROW_RULE | ODD]);
+    }
+
+    #[test]
+    fn rules_of_tables_that_are_gone_make_room() {
+        let mut rules = Rules::default();
+        let share = SHARE as i32;
+        let mut tables: Vec<_> = (0..8).map(|i| table(&mut rules, 1 + i * share, share).1).collect();
+        assert_eq!(table(&mut rules, 1_000_000, 1).0, [ROW_RULE | ODD], "there are no more");
+        let now = Instant::now() + Duration::from_secs(3600);
+        let first = tables.remove(0);
+        rules.give(&first, now);
+        assert_eq!(table(&mut rules, 1_000_000, 1).0, [ROW_RULE | ODD], "a walk may still see the old one");
+        let number = rules.free_number(now + Arena::REST);
+        assert_eq!(number, Some(first[0]));
+        assert_ne!(table(&mut rules, 1 + share, 1).0, [ROW_RULE | ODD], "those of others stay");
+        assert!(rules.numbers.len() >= 7 * SHARE - 2 && !rules.numbers.contains_key(&Rule { cfa: -1, ..LEAF }));
     }
 
     #[test]

@@ -158,8 +158,8 @@ impl<K: Kernel> Store<K> {
         match mapping.backing {
             Backing::Anonymous => None,
             Backing::Vdso => match self.vdso {
-                Some(vdso) => Some(vdso),
-                None => {
+                Some(vdso) if self.files.is_known(vdso) => Some(vdso),
+                _ => {
                     let (file, id) = copy_vdso()?;
                     self.vdso = Some(self.build(&file, id));
                     self.vdso
@@ -168,7 +168,8 @@ impl<K: Kernel> Store<K> {
             Backing::File => {
                 let known = self.procs.get(&process.key()).map_or(&[][..], |p| &p.files);
                 let before = known.iter().find(|(start, inode, _)| (*start, *inode) == (mapping.start, mapping.inode));
-                if let Some((_, _, file)) = before.filter(|(_, _, file)| !self.wants_table(*file, now)) {
+                let is_good = |file| self.files.is_known(file) && !self.wants_table(file, now);
+                if let Some((_, _, file)) = before.filter(|(_, _, file)| is_good(*file)) {
                     return Some(*file);
                 }
                 let (file, id) = process.open(mapping).ok()?;
@@ -181,7 +182,7 @@ impl<K: Kernel> Store<K> {
     }
 
     fn wants_table(&self, number: FileNumber, now: Instant) -> bool {
-        let may_have_room = || self.files.coldest(&self.mapped(), now).is_some();
+        let may_have_room = || self.files.coldest(&self.mapped(), &self.held, now).is_some();
         self.files.wants_table(number, self.large_bytes, may_have_room, now)
     }
 
@@ -225,10 +226,10 @@ impl<K: Kernel> Store<K> {
         let now = Instant::now();
         let mut dropped = self.forget_all(|known| known.is_cold(now));
         for _ in 0..tables {
-            let Some(file) = self.files.coldest(&self.mapped(), now) else { break };
+            let Some(file) = self.files.coldest(&self.mapped(), &self.held, now) else { break };
             self.forget_all(|known| known.files.iter().any(|(_, _, f)| *f == file));
             self.vdso.take_if(|vdso| *vdso == file);
-            self.files.remove(file, &mut self.arena);
+            self.files.remove(file, &mut self.arena, &mut self.rules);
             self.evicted += 1;
             dropped = true;
         }
@@ -307,7 +308,7 @@ impl<K: Kernel> Store<K> {
         let mapped = self.mapped();
         for file in self.files.unused(now, QUIET) {
             if !mapped.contains(&file) {
-                self.files.remove(file, &mut self.arena);
+                self.files.remove(file, &mut self.arena, &mut self.rules);
             }
         }
     }

@@ -1,13 +1,15 @@
 //! The table of a file: `.eh_frame` turned into pages of rows, in address order, without holding all rows at once.
 
+use std::time::Instant;
+
 use gimli::{BaseAddresses, CieOrFde, CommonInformationEntry, EhFrame, LittleEndian, UnwindContext, UnwindSection};
 use rustc_hash::FxHashMap;
 
 use super::arena::{Arena, Run, Words};
 use super::elf::{Elf, Section};
-use super::layout::{Base, PAGE_BYTES, Rule};
+use super::layout::{PAGE_BYTES, Rule};
 use super::pages::Pages;
-use super::rule::{Arch, Reader, Rules, rule_of};
+use super::rule::{Arch, Reader, Rules, Used, rule_of};
 
 /// Most bytes of code of one file: its list of pages has 8 bytes for each 2 KiB.
 const CODE_MAX: u64 = 1 << 30;
@@ -28,6 +30,8 @@ pub(super) struct Table {
     /// Everything that is its own.
     pub(super) runs: Vec<Run>,
     pub(super) rows: u64,
+    /// Numbers of the rules that its rows name.
+    pub(super) rules: Vec<u16>,
 }
 
 /// Why a file has no table.
@@ -63,14 +67,23 @@ pub(super) fn build(
     let bases = BaseAddresses::default().set_eh_frame(section.address);
     let mut cies = Cies { eh_frame: &eh_frame, bases: &bases, bytes: bytes.len(), seen: FxHashMap::default() };
     let functions = functions(&mut cies, first, end);
-    let none = rules.pack(Rule::plain(Base::None), elf.arch);
+    let none = rules.none();
     let mut pages = Pages::new(first, end, none, arena, memory).ok_or(NoTable::NoRoom)?;
-    if !rows(&mut cies, &functions, none, rules, elf.arch, |pc, what| pages.push(pc, what)) {
+    let mut packed = Packed::new(rules, elf.arch);
+    let written = if rows(&mut cies, &functions, none, &mut packed, |pc, what| pages.push(pc, what)) {
+        pages.finish()
+    } else {
         pages.give_up();
-        return Err(NoTable::NoRoom);
+        None
+    };
+    let used = packed.used;
+    match written {
+        Some((pieces, runs, rows)) => Ok(Table { first, end, pieces, runs, rows, rules: used.numbers() }),
+        None => {
+            rules.give(&used.numbers(), Instant::now());
+            Err(NoTable::NoRoom)
+        }
     }
-    let (pieces, runs, rows) = pages.finish().ok_or(NoTable::NoRoom)?;
-    Ok(Table { first, end, pieces, runs, rows })
 }
 
 /// From the first page of code to the end of the last.
@@ -122,13 +135,11 @@ fn rows(
     cies: &mut Cies<'_, '_>,
     functions: &[Function],
     none: u16,
-    rules: &mut Rules,
-    arch: Arch,
+    packed: &mut Packed<'_>,
     mut push: impl FnMut(u64, u16) -> bool,
 ) -> bool {
     let mut context = UnwindContext::new();
     let mut work = WORK_MIN + WORK_PER_BYTE * cies.bytes as u64;
-    let mut known = Packed::new(arch);
     let mut done = 0;
     for (i, function) in functions.iter().enumerate() {
         let (eh_frame, bases) = (cies.eh_frame, cies.bases);
@@ -144,7 +155,7 @@ fn rows(
             if start >= row.end_address() || row.start_address() >= function.end {
                 continue;
             }
-            last = known.pack(rule_of(row, eh_frame, arch), rules);
+            last = packed.pack(rule_of(row, eh_frame, packed.arch));
             if !push(start, last) {
                 return false;
             }
@@ -158,22 +169,24 @@ fn rows(
     true
 }
 
-/// The rule before is very often the rule again.
-struct Packed {
+/// The rules of one table. The rule before is very often the rule again.
+struct Packed<'a> {
+    rules: &'a mut Rules,
+    used: Used,
     arch: Arch,
     last: Option<(Rule, u16)>,
 }
 
-impl Packed {
-    fn new(arch: Arch) -> Packed {
-        Packed { arch, last: None }
+impl Packed<'_> {
+    fn new(rules: &mut Rules, arch: Arch) -> Packed<'_> {
+        Packed { rules, used: Used::default(), arch, last: None }
     }
 
-    fn pack(&mut self, rule: Rule, rules: &mut Rules) -> u16 {
+    fn pack(&mut self, rule: Rule) -> u16 {
         match self.last {
             Some((last, what)) if last == rule => what,
             _ => {
-                let what = rules.pack(rule, self.arch);
+                let what = self.rules.pack(rule, self.arch, &mut self.used);
                 self.last = Some((rule, what));
                 what
             }
@@ -190,7 +203,7 @@ mod tests {
 
     use super::super::arena::tests::Memory;
     use super::super::elf;
-    use super::super::layout::{PAGE_WORDS, ROW_RULE};
+    use super::super::layout::PAGE_WORDS;
     use super::super::pages::PIECE_BYTES;
     use super::*;
 
@@ -199,6 +212,7 @@ mod tests {
         table: Table,
         memory: Memory,
         rules: Rules,
+        used: Used,
         arch: Arch,
     }
 
@@ -206,7 +220,11 @@ mod tests {
         fn of(elf: &Elf, section: Section, bytes: &[u8]) -> Result<Built, NoTable> {
             let (mut rules, mut arena, mut memory) = (Rules::default(), Arena::new(64 << 20), Memory::default());
             let table = build(elf, section, bytes, &mut rules, &mut arena, &mut memory)?;
-            Ok(Built { table, memory, rules, arch: elf.arch })
+            Ok(Built { table, memory, rules, used: Used::default(), arch: elf.arch })
+        }
+
+        fn pack(&mut self, rule: Rule) -> u16 {
+            self.rules.pack(rule, self.arch, &mut self.used)
         }
 
         /// What the kernel half finds at an address.
@@ -218,7 +236,7 @@ mod tests {
             let rows = &self.memory.0[rows_at as usize..][..rows as usize];
             assert!(rows.first().is_none_or(|first| *first as u16 == 0) && rows.is_sorted_by(|a, b| (*a as u16) < (*b as u16)));
             let after = rows.partition_point(|row| u64::from(*row as u16) <= at % PAGE_BYTES);
-            after.checked_sub(1).map_or(ROW_RULE, |i| (rows[i] >> 16) as u16)
+            after.checked_sub(1).map_or(self.rules.none(), |i| (rows[i] >> 16) as u16)
         }
     }
 
@@ -237,7 +255,7 @@ mod tests {
         let mut built = Built::of(&elf, section, &content).unwrap();
         let eh_frame = EhFrame::new(&content, LittleEndian);
         let bases = BaseAddresses::default().set_eh_frame(section.address);
-        let none = built.rules.pack(Rule::plain(Base::None), built.arch);
+        let none = built.rules.none();
         let (mut entries, mut context, mut rows) = (eh_frame.entries(&bases), UnwindContext::new(), 0);
         while let Some(entry) = entries.next().unwrap() {
             let CieOrFde::Fde(partial) = entry else { continue };
@@ -245,7 +263,7 @@ mod tests {
             let mut table = fde.rows(&eh_frame, &bases, &mut context).unwrap();
             while let Some(row) = table.next_row().unwrap() {
                 let (start, end) = (row.start_address(), row.end_address());
-                let expected = built.rules.pack(rule_of(row, &eh_frame, built.arch), built.arch);
+                let expected = built.pack(rule_of(row, &eh_frame, built.arch));
                 for address in [start, start.midpoint(end), end - 1].into_iter().filter(|a| *a < end) {
                     assert_eq!(built.what(address), expected, "{address:#x} of {path:?}");
                 }
@@ -280,13 +298,12 @@ mod tests {
 
     #[test]
     fn rows_of_a_program_for_arm64() {
-        use super::super::layout::{ROW_FP, Saved};
+        use super::super::layout::{Base, ROW_FP, Saved};
         // What readelf -wF says of the corpus.
         let mut built = of_program(Arch::Aarch64, 0x600, 0x920, include_bytes!("../../tests/corpus/eh_frame_aarch64")).unwrap();
-        let rule = |built: &mut Built, rule| built.rules.pack(rule, Arch::Aarch64);
-        let end = rule(&mut built, Rule::plain(Base::End));
+        let end = built.pack(Rule::plain(Base::End));
         let large = Rule { base: Base::Sp, fp: Saved::No, ra: Some(-30008), add: 0, cfa: 30016 };
-        let large = rule(&mut built, large);
+        let large = built.pack(large);
         assert_eq!(built.what(0x704), end, "_start has no caller");
         assert_eq!(built.what(0x7c0), 0, "the return address is in its register");
         assert_eq!(built.what(0x7c4), 1 << 11 | 4, "sp+32, the frame record lowest");

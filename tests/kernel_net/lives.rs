@@ -91,12 +91,23 @@ fn retransmits_go_to_the_sender() {
     client.write_all(&[0; 10]).unwrap();
     server.read_exact(&mut [0; 10]).unwrap();
     let before = retransmits(&mut net);
+    receive_nothing(&server);
+    client.write_all(&[0; 10]).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let counted = retransmits(&mut net) - before;
+    let told = local(&net.read(true).sockets, client.local_addr().unwrap())[0].tcp.unwrap().retransmits;
+    assert!(counted >= 2 && told.abs_diff(counted) <= 1, "counted {counted}, TCP says {told}");
+    reset(client);
+}
+
+/// Has a socket drop all that it should receive.
+fn receive_nothing(socket: &std::net::TcpStream) {
     let mut drop_all = libc::sock_filter { code: 6, jt: 0, jf: 0, k: 0 };
     let program = libc::sock_fprog { len: 1, filter: &mut drop_all };
     // SAFETY: the program and its one instruction live through the call.
     let result = unsafe {
         libc::setsockopt(
-            server.as_raw_fd(),
+            socket.as_raw_fd(),
             libc::SOL_SOCKET,
             libc::SO_ATTACH_FILTER,
             (&raw const program).cast(),
@@ -104,11 +115,42 @@ fn retransmits_go_to_the_sender() {
         )
     };
     assert_eq!(result, 0);
+}
+
+/// TCP counts from 0 again after a disconnect, while what is kept of the socket lives on.
+#[test]
+#[ignore = "root"]
+fn retransmits_go_on_after_a_disconnect() {
+    let mut net = open();
+    let (mut client, server) = tcp_pair("127.0.0.1:0");
+    client.write_all(&[0; 10]).unwrap();
+    let before = retransmits(&mut net);
+    receive_nothing(&server);
     client.write_all(&[0; 10]).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1500));
-    let counted = retransmits(&mut net) - before;
-    let told = local(&net.read(true).sockets, client.local_addr().unwrap())[0].tcp.unwrap().retransmits;
-    assert!(counted >= 2 && told.abs_diff(counted) <= 1, "counted {counted}, TCP says {told}");
+    let first = retransmits(&mut net) - before;
+    let nowhere = libc::sockaddr { sa_family: libc::AF_UNSPEC as u16, sa_data: [0; 14] };
+    // SAFETY: the address lives through the call, and its length is given.
+    let result = unsafe { libc::connect(client.as_raw_fd(), &nowhere, size_of::<libc::sockaddr>() as libc::socklen_t) };
+    assert_eq!(result, 0);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let address = libc::sockaddr_in {
+        sin_family: libc::AF_INET as u16,
+        sin_port: port.to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
+        sin_zero: [0; 8],
+    };
+    // SAFETY: as above.
+    let result =
+        unsafe { libc::connect(client.as_raw_fd(), (&raw const address).cast(), size_of::<libc::sockaddr_in>() as libc::socklen_t) };
+    assert_eq!(result, 0);
+    let server = listener.accept().unwrap().0;
+    receive_nothing(&server);
+    client.write_all(&[0; 10]).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    let second = retransmits(&mut net) - before - first;
+    assert!(first >= 2 && (1..100).contains(&second), "{first}, then {second}");
     reset(client);
 }
 

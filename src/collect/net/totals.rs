@@ -95,7 +95,9 @@ impl Totals {
     /// Adds bytes read past the hooks from a live socket, as of the last walk.
     pub fn add_unhooked(&mut self, key: ProcKey, bytes: u64) {
         self.now.entry(key).or_default().rx_bytes += bytes;
-        self.floors.entry(key).or_default();
+        if !self.forgotten.contains(&key) {
+            self.floors.entry(key).or_default();
+        }
     }
 
     /// The process is gone.
@@ -169,6 +171,19 @@ mod tests {
         totals.retire(A, rx(5));
         assert_eq!(finish(&mut totals), []);
         assert!(totals.forgotten.is_empty() && totals.retired.is_empty());
+    }
+
+    #[test]
+    fn a_forgotten_process_leaves_no_floor_though_its_socket_is_still_read_past_the_hooks() {
+        let mut totals = Totals::default();
+        for _ in 0..3 {
+            totals.begin();
+            totals.add(A, rx(5));
+            totals.add_unhooked(A, 90);
+            finish(&mut totals);
+            totals.forget(A);
+        }
+        assert!(totals.floors.is_empty());
     }
 
     #[test]

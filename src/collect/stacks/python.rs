@@ -15,7 +15,7 @@ mod target;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, TrySendError};
 use libbpf_rs::MapHandle;
 use rustc_hash::FxHashMap;
 
@@ -49,6 +49,9 @@ pub(super) struct Python {
     asks: Sender<Ask>,
     told: Receiver<Told>,
     asked: u64,
+    /// What the reader could not take yet: processes to look at, and to forget.
+    look: Vec<ProcKey>,
+    forget: Vec<ProcKey>,
     processes: FxHashMap<ProcKey, Known>,
     code_bytes: usize,
     numbers: Numbers,
@@ -80,7 +83,12 @@ impl Python {
     /// There is no thread to be had.
     pub(super) fn start(map: MapHandle) -> std::io::Result<Python> {
         let (asks, told) = reader::spawn(map)?;
-        Ok(Python { asks, told, asked: 0, processes: FxHashMap::default(), code_bytes: 0, numbers: Numbers::default() })
+        Ok(Python::asking(asks, told))
+    }
+
+    fn asking(asks: Sender<Ask>, told: Receiver<Told>) -> Python {
+        let (look, forget) = (Vec::new(), Vec::new());
+        Python { asks, told, asked: 0, look, forget, processes: FxHashMap::default(), code_bytes: 0, numbers: Numbers::default() }
     }
 
     /// The samples with Python frames named, and what the numbers in them stand for.
@@ -91,12 +99,8 @@ impl Python {
         let forget = self.note(&folded, now);
         let (read, is_urgent) = self.wanted(&folded, now);
         let look = self.due(now);
-        if !(read.is_empty() && look.is_empty() && forget.is_empty()) {
-            self.asked += 1;
-            let ask = Ask { number: self.asked, read, look, forget };
-            if self.asks.try_send(ask).is_ok() && is_urgent {
-                self.await_codes(now + PATIENCE);
-            }
+        if self.ask(read, look, forget) && is_urgent {
+            self.await_codes(now + PATIENCE);
         }
         let counts = unite(folded, |stack| self.merged(stack));
         let interpreted = self.numbers.used_in(&counts);
@@ -107,10 +111,27 @@ impl Python {
     pub(super) fn prepare(&mut self, keys: &[ProcKey]) {
         let now = Instant::now();
         let new: Vec<ProcKey> = keys.iter().copied().filter(|key| !self.processes.contains_key(key)).collect();
-        self.asked += 1;
-        if !new.is_empty() && self.asks.try_send(Ask { number: self.asked, look: new.clone(), ..Ask::default() }).is_ok() {
-            self.processes.extend(new.into_iter().map(|key| (key, Known { look_at: now + LOOK_AGAIN, ..Known::new(now) })));
+        self.processes.extend(new.iter().map(|key| (*key, Known { look_at: now + LOOK_AGAIN, ..Known::new(now) })));
+        self.ask(Vec::new(), new, Vec::new());
+    }
+
+    /// Asks the reader, also what it had no room for before. Code objects are wanted again with the next samples; of whom to look at
+    /// and whom to forget nobody else knows, so that is kept until the reader takes it. False where it takes nothing, or nothing is asked.
+    fn ask(&mut self, read: Vec<ToRead>, look: Vec<ProcKey>, forget: Vec<ProcKey>) -> bool {
+        let (mut looks, mut forgets) = (std::mem::take(&mut self.look), std::mem::take(&mut self.forget));
+        looks.retain(|key| self.processes.contains_key(key) && !look.contains(key));
+        looks.extend(look);
+        forgets.extend(forget);
+        if read.is_empty() && looks.is_empty() && forgets.is_empty() {
+            return false;
         }
+        self.asked += 1;
+        let refused = self.asks.try_send(Ask { number: self.asked, read, look: looks, forget: forgets }).err();
+        let has_asked = refused.is_none();
+        if let Some(ask) = refused.map(TrySendError::into_inner) {
+            (self.look, self.forget) = (ask.look, ask.forget);
+        }
+        has_asked
     }
 
     /// Whose samples these are; gives back who is of no interest any more.
@@ -286,6 +307,23 @@ fn unite(folded: Vec<Folded>, mut merged: impl FnMut(&Folded) -> Option<Vec<u64>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_busy_reader_does_not_take_is_asked_again() {
+        let (asks, inbox) = crossbeam_channel::bounded(1);
+        let mut python = Python::asking(asks, crossbeam_channel::never());
+        let key = |pid| ProcKey { pid, start_ns: 1 };
+        python.prepare(&[key(1)]);
+        // Nobody takes the first question; meanwhile one process is to be forgotten, and others to be looked at.
+        python.prepare(&[key(2), key(3)]);
+        assert!(!python.ask(Vec::new(), Vec::new(), vec![key(9)]));
+        assert!(!python.ask(Vec::new(), vec![key(3)], Vec::new()));
+        assert_eq!(inbox.recv().unwrap().look, [key(1)]);
+        assert!(python.ask(Vec::new(), Vec::new(), Vec::new()));
+        let ask = inbox.recv().unwrap();
+        assert_eq!((ask.look, ask.forget), (vec![key(2), key(3)], vec![key(9)]));
+        assert!(!python.ask(Vec::new(), Vec::new(), Vec::new()) && inbox.is_empty(), "and once only");
+    }
 
     fn sample(user: &[u64], instruction: u64) -> Folded {
         let count = StackCount { user: user.into(), count: 2, value: 2, ..StackCount::default() };

@@ -55,6 +55,8 @@ impl Timers {
         self.restarted = self.restarted.and_then(|(cpu, left)| Some((cpu, left.checked_sub(1)?)));
         if self.round.is_multiple_of(ROUNDS) {
             self.bury_dead();
+            // Descriptors may be free by now, or a CPU that was only coming is there.
+            self.refused.clear();
         }
         for cpu in online {
             if self.running.contains_key(&cpu) || self.refused.contains_key(&cpu) {

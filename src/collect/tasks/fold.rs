@@ -7,7 +7,7 @@
 //!
 //! A process that is off the walk and not yet known to be freed is in limbo: it stays, with its last counters.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cputime;
 use super::row::{Facts, Kind, Row, activity};
@@ -70,6 +70,8 @@ pub struct Fold {
     order: Vec<u32>,
     last: Memo,
     waits: Vec<ThreadWait>,
+    /// How the CPU time of threads was split in the reading before, as far as they are told one by one.
+    splits: FxHashMap<(ProcKey, u32), Counters>,
     /// The newest round of the walk whose rows were folded: those that it or an earlier one wrote are known.
     round: u32,
 }
@@ -77,7 +79,16 @@ pub struct Fold {
 impl Fold {
     /// A fold that has seen nothing yet, for pages of this size. Without `hears_exits`, no last words will ever come.
     pub fn new(page_bytes: u64, hears_exits: bool) -> Self {
-        Fold { page_bytes, hears_exits, wants_threads: false, order: Vec::new(), last: Memo::default(), waits: Vec::new(), round: 0 }
+        Fold {
+            page_bytes,
+            hears_exits,
+            wants_threads: false,
+            order: Vec::new(),
+            last: Memo::default(),
+            waits: Vec::new(),
+            splits: FxHashMap::default(),
+            round: 0,
+        }
     }
 
     /// Folds the rows of a walk, in any order. `dying` are the words of those that began to exit and are not freed; `gone` are
@@ -111,7 +122,7 @@ impl Fold {
                 threads.push(row(&group[0]));
             }
             if self.wants_threads {
-                folded.threads.extend(threads.iter().filter(|r| !r.is_leader()).map(|r| thread_of(r)));
+                folded.threads.extend(threads.iter().filter(|r| !r.is_leader()).map(|r| thread_of(r, &self.splits)));
             }
             let task = task_of(&threads, before, self.page_bytes);
             if !tells_its_wait(&threads, task.counters.get(Counter::WaitNs)) {
@@ -123,6 +134,8 @@ impl Fold {
             self.keep_vanished(&mut folded, gone);
         }
         std::mem::swap(&mut self.last.waits, &mut self.waits);
+        self.splits.clear();
+        self.splits.extend(folded.threads.iter().map(|thread| ((thread.key, thread.tid), thread.counters)));
         self.round = walk.into_iter().flatten().map(|row| row.changed).fold(self.round, u32::max);
         folded
     }
@@ -248,12 +261,15 @@ fn task_of(threads: &[&Row], before: Option<Before<'_>>, page_bytes: u64) -> Tas
 }
 
 /// A thread that is not the leader: its row holds nothing but its own.
-fn thread_of(row: &Row) -> Thread {
+fn thread_of(row: &Row, splits: &FxHashMap<(ProcKey, u32), Counters>) -> Thread {
     let mut counters = sum(&[row]);
     if row.has(Facts::EB_HAS_WAIT) {
         counters.set(Counter::WaitNs, row.wait_ns);
     }
-    cputime::split(&mut counters, (row.user_ns, row.system_ns), row.has(Facts::EB_KTHREAD), None);
+    // One that ran for less than before is another, with the id of one that ended.
+    let is_same = |before: &&Counters| before.get(Counter::CpuNs) <= counters.get(Counter::CpuNs);
+    let before = splits.get(&(row.key(), row.tid)).filter(is_same);
+    cputime::split(&mut counters, (row.user_ns, row.system_ns), row.has(Facts::EB_KTHREAD), before);
     let (key, comm, state) = (row.key(), Comm(row.comm), row.state_letter());
     Thread { key, tid: row.tid, comm, state, nice: row.nice(), last_cpu: row.cpu, counters }
 }
@@ -395,6 +411,20 @@ mod tests {
         assert_eq!(cpu(&fold(&mut f, &[idle(10, 160, 1)])[0]), 160);
         // What the other thread waited stays known beside the leader's own.
         assert_eq!(fold(&mut f, &[idle(10, 160, 1)])[0].counters.get(Counter::WaitNs), Some(3));
+    }
+
+    #[test]
+    fn shares_of_a_thread_never_run_backwards() {
+        let mut f = Fold::new(PAGE, true);
+        f.wants_threads = true;
+        let mut shares = |run_ns, user_ns, system_ns| {
+            let walk = [thread(10, 10, 1), Row { user_ns, system_ns, ..thread(10, 40, run_ns) }];
+            let counters = f.fold([&walk, &[]], &[], &FxHashSet::default()).threads[0].counters;
+            [Counter::UserNs, Counter::SystemNs].map(|counter| counters.get(counter).unwrap())
+        };
+        assert_eq!(shares(1000, 1, 1), [500, 500]);
+        assert_eq!(shares(1100, 9, 1), [600, 500], "all ticks since were user time");
+        assert_eq!(shares(200, 1, 1), [100, 100], "another thread with its id");
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(super) struct Away {
     threads: FxHashMap<u32, Left>,
     bytes: usize,
     lost: u64,
+    /// Of threads that the kernel half did not know to be away when it was asked: when they left.
+    doubted: FxHashMap<u32, u64>,
 }
 
 struct Left {
@@ -58,6 +60,25 @@ impl Away {
                 left.tell(left.record[WEIGHT], new, 0, fold);
             }
         }
+    }
+
+    /// Drops who came back without a word, as the ring was full, or was never followed. `left_ns` says when a thread left that the
+    /// kernel half knows to be away. A record may be on its way: only who is not away when asked twice is dropped. To be called between
+    /// two readings of the ring, again in the next tick; whether anybody is doubted.
+    pub(super) fn check(&mut self, left_ns: impl Fn(u32) -> Option<u64>) -> bool {
+        let before = std::mem::take(&mut self.doubted);
+        for (tid, left) in &self.threads {
+            if left_ns(*tid) != Some(left.left_ns) {
+                self.doubted.insert(*tid, left.left_ns);
+            }
+        }
+        let gone: Vec<u32> = before.iter().filter(|(tid, left)| self.doubted.get(tid) == Some(left)).map(|(tid, _)| *tid).collect();
+        for tid in gone {
+            self.doubted.remove(&tid);
+            self.bytes -= self.threads.remove(&tid).map_or(0, |left| left.bytes());
+            self.lost += 1;
+        }
+        !self.doubted.is_empty()
     }
 
     /// Records whose other half never came, or that found no room.
@@ -225,6 +246,25 @@ mod tests {
         away.add(&sample(8, 1, 200), &mut fold);
         away.add(&back(8, 100, 0, 1000), &mut fold);
         assert_eq!((told(&mut fold).len(), away.lost(), away.bytes), (0, 3, 0));
+    }
+
+    #[test]
+    fn who_came_back_without_a_word_is_dropped_when_the_kernel_denies_it_twice() {
+        let (mut away, mut fold) = (Away::default(), Fold::default());
+        for tid in [7, 8, 9] {
+            away.add(&sample(tid, 1, 100), &mut fold);
+        }
+        // 7 is away; 8 came back and its record was lost; that of 9 is on its way.
+        let in_kernel = |tid| (tid == 7).then_some(100);
+        assert!(away.check(in_kernel));
+        assert_eq!((away.threads.len(), away.lost()), (3, 0));
+        away.add(&back(9, 100, 0, 400), &mut fold);
+        away.add(&sample(9, 1, 500), &mut fold);
+        assert!(!away.check(|tid| if tid == 9 { Some(500) } else { in_kernel(tid) }));
+        fold.take();
+        away.tell(1000, &mut fold);
+        assert_eq!(told(&mut fold), [(Weight::Sleeping, 500, 0), (Weight::Sleeping, 900, 0)]);
+        assert_eq!((away.lost(), away.bytes), (1, 2 * 64));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(super) struct Attached {
     pub(super) ring: MapHandle,
     pub(super) who: MapHandle,
     pub(super) lost: MapHandle,
+    /// Threads off the CPU: `struct eb_watch_left` by id.
+    pub(super) away: MapHandle,
     _links: Vec<Link>,
     _events: Vec<OwnedFd>,
 }
@@ -92,11 +94,12 @@ fn try_way(setup: Setup, way: Way, maps: Option<&WalkMaps>, with_python: bool) -
     };
     let handles = |skel: &WatchSkel<'_>| {
         let maps = &skel.maps;
-        Ok((MapHandle::try_from(&maps.watch_ring)?, MapHandle::try_from(&maps.watch_who)?, MapHandle::try_from(&maps.watch_cpu)?))
+        let (ring, who) = (MapHandle::try_from(&maps.watch_ring)?, MapHandle::try_from(&maps.watch_who)?);
+        Ok((ring, who, MapHandle::try_from(&maps.watch_cpu)?, MapHandle::try_from(&maps.watch_away)?))
     };
-    let (ring, who, lost) = handles(&skel).map_err(|e: Error| bpf_refusal::why(&e))?;
+    let (ring, who, lost, away) = handles(&skel).map_err(|e: Error| bpf_refusal::why(&e))?;
     let links = attach_programs(&mut skel, setup, way).map_err(|e| bpf_refusal::why(&e))?;
-    Ok(Attached { ring, who, lost, _links: links, _events: events })
+    Ok(Attached { ring, who, lost, away, _links: links, _events: events })
 }
 
 fn load<'m>(

@@ -12,7 +12,7 @@ use super::measure::{Measure, Unit};
 use super::scope::Scope;
 use super::slots::Slots;
 use super::window::{Stack, StackUse, Window};
-use crate::sample::{Comm, Domain, DomainStatus, ProcKey, Sample, StackCount, Task};
+use crate::sample::{Comm, Domain, DomainStatus, Probe, ProcKey, Sample, StackCount, Task};
 
 /// How far back samples are kept, where the budget allows.
 const REACH_NS: u64 = 300_000_000_000;
@@ -88,6 +88,8 @@ pub struct StackHistory {
     programs: FxHashMap<ProcKey, u64>,
     hz: u32,
     status: [Option<DomainStatus>; SOURCES.len()],
+    /// The probe that was started last, and the newest tick by then.
+    probe: Option<(Probe, u64)>,
 }
 
 impl Default for StackHistory {
@@ -110,6 +112,7 @@ impl StackHistory {
             programs: FxHashMap::default(),
             hz: 0,
             status: Default::default(),
+            probe: None,
         }
     }
 
@@ -143,6 +146,11 @@ impl StackHistory {
         self.drop_oldest(sample.at_ns.saturating_sub(self.reach_ns));
         self.drop_former_programs(sample);
         self.version += 1;
+    }
+
+    /// A probe starts now, or begins to watch others.
+    pub fn probe_begins(&mut self, probe: Probe) {
+        self.probe = Some((probe, self.newest_ns()));
     }
 
     /// Changes with every tick taken in.
@@ -179,13 +187,17 @@ impl StackHistory {
     /// What was sampled in the ticks that came after the start of `ns` and not after its end.
     pub fn between(&self, scope: &Scope, measure: Measure, ns: Range<u64>) -> Window<'_> {
         let slots = self.slots.all();
-        let mut window = Window { slots: slots.len(), ..Window::default() };
+        let mut window = Window { measure, slots: slots.len(), ..Window::default() };
         let mut sums = vec![(0u64, 0u64); slots.len()];
-        let mut newest = None;
+        let (mut newest, mut began) = (None, self.began_ns(measure));
         let ticks = self.ticks.iter().rev().skip_while(|tick| tick.at_ns > ns.end);
         for tick in ticks.take_while(|tick| tick.at_ns > ns.start) {
             window.lost += tick.lost[source(measure)];
-            window.covered_ns = *newest.get_or_insert(tick.at_ns) - tick.since_ns;
+            let newest = *newest.get_or_insert(tick.at_ns);
+            if self.has(tick, measure) {
+                began = began.min(tick.since_ns);
+            }
+            window.covered_ns = newest.saturating_sub(tick.since_ns.max(began));
             for (at, count, value) in tick.records() {
                 let sum = &mut sums[at as usize];
                 *sum = (sum.0 + u64::from(count), sum.1.saturating_add(value));
@@ -207,6 +219,21 @@ impl StackHistory {
             window.stacks.push(StackUse { stack: &slot.stack, id: slot.id, slot: at as u32, count, value });
         }
         window
+    }
+
+    /// When the probe of a measure was started, as far as that is known: 0 for the timer, which always runs.
+    fn began_ns(&self, measure: Measure) -> u64 {
+        match (measure.probe(), self.probe) {
+            (None, _) => 0,
+            (Some(wanted), Some((probe, since_ns))) if wanted == probe => since_ns,
+            _ => u64::MAX,
+        }
+    }
+
+    /// Whether a probe was at work, as it brought something; for the timer nobody asks.
+    fn has(&self, tick: &Tick, measure: Measure) -> bool {
+        let slot = |at: u32| self.slots.all()[at as usize].as_ref();
+        measure.probe().is_some() && tick.records().any(|(at, ..)| slot(at).is_some_and(|slot| Measure::of(slot.weight) == measure))
     }
 
     /// Every process with samples of this measure, the one with most first.

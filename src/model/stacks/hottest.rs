@@ -15,7 +15,7 @@ const MAX_FUNCTIONS: usize = 1000;
 pub struct HotFunction {
     /// Which.
     pub label: Arc<Label>,
-    /// What was sampled in the function itself, in the unit of the measure.
+    /// What was sampled in the function itself, in the unit of the measure. A wait is that of the function that called the scheduler.
     pub own: u64,
     /// What was sampled with the function anywhere in the stack; a recursive one counts once per stack.
     pub total: u64,
@@ -105,11 +105,13 @@ impl StackTree {
     /// Values by label.
     fn tallies(&self, inside: &[bool]) -> Vec<Tally> {
         let mut tallies = vec![Tally::NOTHING; self.labels().all().len()];
+        let is_scheduler: Vec<bool> = self.labels().all().iter().map(|label| self.waits && label.is_scheduler()).collect();
         for (at, (node, _)) in self.nodes().iter().zip(inside).enumerate().filter(|(_, (_, inside))| **inside) {
-            let tally = &mut tallies[node.label as usize];
             let id = at as NodeId;
-            tally.own += node.own;
-            tally.own_before += self.compared.own(id);
+            let owner = &mut tallies[self.waiting(id, &is_scheduler, inside) as usize];
+            owner.own += node.own;
+            owner.own_before += self.compared.own(id);
+            let tally = &mut tallies[node.label as usize];
             tally.inlined &= node.inlined || node.total == 0;
             if node.same_above == NONE || !inside[node.same_above as usize] {
                 tally.total += node.total;
@@ -117,6 +119,17 @@ impl StackTree {
             }
         }
         tallies
+    }
+
+    /// The label of the innermost frame from a node up to the root that is not the scheduler's; its own where there is none.
+    fn waiting(&self, id: NodeId, is_scheduler: &[bool], inside: &[bool]) -> u32 {
+        let mut at = id;
+        while is_scheduler[self.node(at).label as usize] && at != StackTree::ROOT {
+            at = self.node(at).parent;
+        }
+        let found = self.node(at).label;
+        let is_frame = inside[at as usize] && self.labels().all()[found as usize].kind.is_some();
+        if is_frame { found } else { self.node(id).label }
     }
 
     /// The source line in which most of a function's own samples lie, by label, for those `among` which are asked for.

@@ -38,12 +38,26 @@ impl Label {
         Label { name, module, kind: Some(frame.kind) }
     }
 
+    /// A way into the scheduler: each wait ends there, so it does not tell one from another.
+    pub(super) fn is_scheduler(&self) -> bool {
+        let name = self.name.split('.').next().unwrap_or_default();
+        self.kind == Some(FrameKind::Kernel)
+            && (SCHEDULER.contains(&name) || SCHEDULER_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)))
+    }
+
     /// Stands for why a stack begins too late or what was waited for, not for code, a process or a thread.
     pub fn is_remark(&self) -> bool {
         let mut remarks = CUT.iter().flatten().chain(PARTS.iter().map(|(_, text)| text));
         self.kind.is_none() && (self.name.starts_with(WOKEN) || remarks.any(|text| *text == self.name))
     }
 }
+
+/// Functions of kernel/sched and kernel/time whose only use is to wait or to be preempted.
+const SCHEDULER: [&str; 8] =
+    ["__schedule", "schedule", "schedule_idle", "schedule_user", "schedule_rtlock", "__schedule_loop", "__cond_resched", "_cond_resched"];
+/// And what others begin with, as of schedule_timeout_interruptible() or preempt_schedule_irq().
+const SCHEDULER_BEGINNINGS: [&str; 5] =
+    ["schedule_timeout", "schedule_hrtimeout", "schedule_preempt_disabled", "preempt_schedule", "io_schedule"];
 
 /// Why a stack does not begin at its thread's start, by [`StackQuality`].
 const CUT: [Option<&str>; StackQuality::ALL.len()] = [

@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use super::compare::Compared;
 use super::frames::{FrameCache, Naming};
 use super::label::{Label, Labels, remark_on_waker};
+use super::measure::Measure;
 use super::node::{NONE, Node, NodeId};
 use super::shape::Shape;
 use super::window::{Baseline, Stack, Window};
@@ -59,6 +60,8 @@ pub struct StackTree {
     counted: Vec<(Leaf, u64)>,
     missing: FxHashMap<(Option<ProcKey>, u64), u64>,
     names_version: u64,
+    /// Its samples are of threads that are off the CPU.
+    pub(super) waits: bool,
     pub(super) compared: Compared,
 }
 
@@ -83,6 +86,7 @@ impl StackTree {
             counted: Vec::new(),
             missing: FxHashMap::default(),
             names_version: 0,
+            waits: false,
             compared: Compared::default(),
         }
     }
@@ -93,6 +97,7 @@ impl StackTree {
         if self.is_mostly_waste(window, before) {
             *self = Self::new(self.shape);
         }
+        self.waits = window.measure == Measure::OffCpu;
         for node in &mut self.nodes {
             (node.own, node.total) = (0, 0);
         }

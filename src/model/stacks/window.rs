@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::measure::Measure;
 use crate::sample::{Comm, ProcKey, StackQuality, Waker, Weight};
 
 /// A distinct stack of one thread.
@@ -57,6 +58,8 @@ pub struct Window<'a> {
     pub stacks: Vec<StackUse<'a>>,
     /// One more than the highest slot there may be.
     pub slots: usize,
+    /// What they were weighed by.
+    pub measure: Measure,
     /// Times that something was sampled.
     pub count: u64,
     /// Sum in the unit of the measure asked for.
@@ -65,7 +68,7 @@ pub struct Window<'a> {
     pub by_quality: [u64; StackQuality::ALL.len()],
     /// Samples lost on the machine in this span; whose they were is not known.
     pub lost: u64,
-    /// How much of the span there is, ns: less just after the start, or where the budget ran out.
+    /// How much of the span there is, ns: less just after the start, also that of a probe, or where the budget ran out.
     pub covered_ns: u64,
 }
 

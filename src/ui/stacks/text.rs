@@ -199,12 +199,14 @@ fn tenths(part: u64, whole: u64) -> u64 {
     ((2000 * u128::from(part) + whole) / (2 * whole)) as u64
 }
 
-/// `last 30 s`: what is asked for, or what there is of it.
-pub fn span(span: StackSpan, summary: &Summary) -> String {
+/// `last 30 s`: what is asked for, or what there is of it; `since 2 s` where a probe was started only then.
+pub fn span(span: StackSpan, measure: Measure, summary: &Summary) -> String {
     let ns = summary.covered_ns.min(span.ns());
     match span {
+        _ if ns < 1_000_000_000 && measure.probe().is_some() => "from now on".into(),
         _ if ns < 1_000_000_000 => "just started".into(),
         StackSpan::All => format!("all: last {}", length(ns)),
+        _ if ns < span.ns() && measure.probe().is_some() => format!("since {}", length(ns)),
         _ => format!("last {}", length(ns)),
     }
 }
@@ -281,7 +283,10 @@ mod tests {
 
     #[test]
     fn the_span_is_what_there_is_of_it() {
-        let of = |wanted, seconds: u64| span(wanted, &Summary { covered_ns: seconds * 1_000_000_000, ..Summary::default() });
+        let covered = |seconds: u64| Summary { covered_ns: seconds * 1_000_000_000, ..Summary::default() };
+        let of = |wanted, seconds| span(wanted, Measure::OnCpu, &covered(seconds));
+        let of_probe = |seconds| span(StackSpan::Medium, Measure::OffCpu, &covered(seconds));
+        assert_eq!([0, 2, 30].map(of_probe), ["from now on", "since 2 s", "last 30 s"]);
         assert_eq!(of(StackSpan::Medium, 300), "last 30 s");
         assert_eq!(of(StackSpan::Medium, 12), "last 12 s");
         assert_eq!(of(StackSpan::All, 250), "all: last 4 min 10 s");

@@ -88,3 +88,41 @@ fn the_dead_are_not_known() {
     assert_eq!(store.look(ProcKey { pid: u32::MAX, start_ns: 1 }, LARGE_BYTES), Looked::Failed);
     assert_eq!(store.count().processes, 0);
 }
+
+/// Builds all tables that a process can have.
+fn build_all(store: &mut Store<Fake>, key: ProcKey) {
+    store.look(key, LARGE_BYTES);
+    while let Some(bytes) = store.lacks_bytes(key) {
+        store.look(key, bytes);
+    }
+}
+
+/// This process, with all tables it can have.
+fn complete() -> (Store<Fake>, ProcKey) {
+    let (mut store, key) = (Store::new(Fake::default(), 64 << 20), own_key());
+    build_all(&mut store, key);
+    (store, key)
+}
+
+#[test]
+fn a_table_that_was_given_up_is_built_again() {
+    let (mut store, key) = complete();
+    let tables = store.count().tables;
+    for (_, _, file) in store.procs[&key].files.clone() {
+        store.files.remove(file, &mut store.arena, &mut store.rules);
+    }
+    assert_eq!(store.count().tables, 0);
+    build_all(&mut store, key);
+    assert_eq!(store.count().tables, tables);
+    assert!(store.procs[&key].entries.iter().all(|entry| entry.kind != Kind::Pending));
+}
+
+#[test]
+fn tables_of_the_process_that_is_looked_at_are_not_given_up() {
+    let (mut store, key) = complete();
+    store.held = store.procs[&key].files.iter().map(|(_, _, file)| *file).collect();
+    store.files.age_all_but(&[], Instant::now().checked_sub(2 * HOT).unwrap());
+    assert!(!store.make_room(4) && store.count().evicted == 0, "however long building them took");
+    store.held.clear();
+    assert!(store.make_room(4) && store.count().evicted == 4);
+}
