@@ -13,6 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::app::column::{self, RowView, SocketView};
 use crate::app::details::hold_until_ns;
+use crate::app::view::View;
 use crate::collect::Collector;
 use crate::export::stack::NamedStack;
 use crate::export::{Report, Writer};
@@ -22,7 +23,7 @@ use crate::model::sockets::SocketRow;
 use crate::model::{Departed, Model, Row};
 use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants, Weight};
 use crate::symbols::{self, Symbols};
-pub use options::{BatchOptions, Format, OptionsError, View, known_names};
+pub use options::{BatchOptions, Format, OptionsError, known_names};
 
 /// How long a tick waits for details; a process that hangs must not hold up the others.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -64,7 +65,7 @@ pub fn run(collector: &Collector, options: &BatchOptions, out: &mut impl Write) 
 /// As above.
 pub fn run_with(collector: &Collector, symbols: Symbols, options: &BatchOptions, out: &mut impl Write) -> Result<Outcome, BatchError> {
     let interrupt = Interrupt::catch().map_err(BatchError::Signals)?;
-    let names = (options.view == View::Stacks).then(|| names::SymbolThread::new(symbols));
+    let names = (options.shown.view == View::Stacks).then(|| names::SymbolThread::new(symbols));
     Batch::new(collector, options, names, &interrupt.stopped).run(out)
 }
 
@@ -211,7 +212,8 @@ impl<'a> Batch<'a> {
         for rows in [&mut report.live, &mut report.exited, &mut report.mixed] {
             column::sort(rows, by, descending);
         }
-        report.sockets = (self.options.view == View::Sockets).then(|| self.sockets(model));
+        report.disks = self.options.shown.view == View::Disk;
+        report.sockets = self.options.shown.sockets.then(|| self.sockets(model));
         report
     }
 

@@ -5,7 +5,8 @@ mod common;
 use std::io::{self, Write};
 
 use common::*;
-use ebtop::batch::{BatchError, BatchOptions, Format, Outcome, View, run};
+use ebtop::app::view::{Shown, View};
+use ebtop::batch::{BatchError, BatchOptions, Format, Outcome, run};
 use ebtop::collect::{Collector, Source, SourceError};
 use ebtop::export::Report;
 use ebtop::export::stack::{NameStacks, NamedStack};
@@ -45,9 +46,9 @@ fn known_details() -> Vec<(u32, Details)> {
     vec![(80, details("nginx: worker process", "www-data")), (12, details("", "root"))]
 }
 
-fn options(format: Format, view: View, fields: &[&str]) -> BatchOptions {
+fn options(format: Format, shown: impl Into<Shown>, fields: &[&str]) -> BatchOptions {
     let fields: Vec<String> = fields.iter().map(|f| f.to_string()).collect();
-    BatchOptions::new(format, view, &fields, None).expect("good options")
+    BatchOptions::new(format, shown.into(), &fields, None).expect("good options")
 }
 
 fn output(options: &BatchOptions) -> (String, Outcome) {
@@ -68,7 +69,7 @@ fn text_is_an_aligned_table_under_the_machine() {
 
 #[test]
 fn text_of_sockets() {
-    insta::assert_snapshot!(once(options(Format::Text, View::Sockets, &[])));
+    insta::assert_snapshot!(once(options(Format::Text, Shown::SOCKETS, &[])));
 }
 
 #[test]
@@ -86,7 +87,7 @@ fn json_follows_its_schema() {
 
 #[test]
 fn json_of_sockets() {
-    let line = once(options(Format::Json, View::Sockets, &[]));
+    let line = once(options(Format::Json, Shown::SOCKETS, &[]));
     let value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     insta::assert_snapshot!(serde_json::to_string_pretty(&value["sockets"]).expect("JSON"));
 }
@@ -98,7 +99,7 @@ fn csv_has_one_heading_and_quotes_what_needs_it() {
 
 #[test]
 fn csv_of_sockets() {
-    insta::assert_snapshot!(once(options(Format::Csv, View::Sockets, &["cookie", "pid", "local", "remote", "state", "tx_bytes", "rtt"])));
+    insta::assert_snapshot!(once(options(Format::Csv, Shown::SOCKETS, &["cookie", "pid", "local", "remote", "state", "tx_bytes", "rtt"])));
 }
 
 #[test]
@@ -140,7 +141,7 @@ fn only_what_is_shown_is_collected() {
     assert_eq!(wanted(options(Format::Json, View::Memory, &["page_allocs"])), (false, true));
     assert_eq!(wanted(options(Format::Csv, View::Memory, &["pgalloc"])), (false, true));
     assert_eq!(wanted(options(Format::Text, View::Memory, &[])), (false, true));
-    assert_eq!(wanted(options(Format::Text, View::Sockets, &[])), (true, false));
+    assert_eq!(wanted(options(Format::Text, Shown::SOCKETS, &[])), (true, false));
 }
 
 #[test]
@@ -197,7 +198,7 @@ fn a_reader_that_goes_away_is_no_error() {
 fn unknown_names_list_the_known() {
     let error = |format, fields: &[&str], sort| {
         let fields: Vec<String> = fields.iter().map(|f| f.to_string()).collect();
-        BatchOptions::new(format, View::Processes, &fields, sort).expect_err("an unknown name").to_string()
+        BatchOptions::new(format, View::Processes.into(), &fields, sort).expect_err("an unknown name").to_string()
     };
     assert!(error(Format::Json, &["bogus"], None).starts_with("there is no field `bogus`; there are: pid start_ns"));
     assert!(error(Format::Text, &["bogus"], None).starts_with("there is no column `bogus`; there are: pid ppid"));

@@ -4,9 +4,11 @@ use unicode_width::UnicodeWidthStr;
 
 use super::App;
 use super::column::{Columns, Spec};
+use super::devices::Figure;
 use super::keys::{Action, Binding};
 use super::stacks::StackAction;
 use super::status;
+use super::view::View;
 use crate::sample::{Domain, Health};
 
 /// Cells of the left column: keys, titles.
@@ -62,6 +64,9 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
     part(format!("Keys of {view}"), app.keymap().bindings(app.places()).filter_map(|b| key_entry(app, b)).collect());
     if let Some(table) = app.process_table() {
         part(format!("Columns of {view}"), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
+    }
+    if app.view() == View::Disk {
+        part("Devices of Disk".into(), Figure::ALL.into_iter().map(|figure| (figure.title().into(), figure.help().into())).collect());
     }
     if let Some(table) = app.socket_table() {
         part("Columns of sockets".into(), table.all().into_iter().map(|c| column_entry(c.spec())).collect());

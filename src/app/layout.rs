@@ -30,6 +30,8 @@ pub struct Layout {
     pub ledger: Rect,
     /// Names of the views.
     pub tabs: Rect,
+    /// Devices, in the view that shows them; else without height.
+    pub strip: Rect,
     /// Headings of the columns.
     pub headings: Rect,
     /// The lines of the table.
@@ -72,10 +74,23 @@ impl Layout {
             totals: take(1),
             ledger: take(1),
             tabs: take(1),
+            strip: take(0),
             headings: take(1),
             body: take(height - meters - 6),
             footer: take(1),
         })
+    }
+
+    /// The same with lines of the table given to a strip above its headings.
+    #[must_use]
+    pub fn with_strip(self, rows: u16) -> Layout {
+        let rows = rows.min(self.body.height);
+        let mut layout = self;
+        layout.strip.height = rows;
+        layout.headings.y += rows;
+        layout.body.y += rows;
+        layout.body.height -= rows;
+        layout
     }
 
     /// What the stacks may use: headings and lines.
@@ -164,10 +179,8 @@ impl App {
     pub fn tabs(&self, layout: &Layout) -> Vec<Hint> {
         let long = tabs(self.view(), false);
         let end = long.last().map_or(0, |t| t.x + t.width());
-        match self.chip_text() {
-            Some(chip) if usize::from(end) + 3 + chip.width() > usize::from(layout.tabs.width) => tabs(self.view(), true),
-            _ => long,
-        }
+        let chip = self.chip_text().map_or(0, |chip| 3 + chip.width());
+        if usize::from(end) + chip > usize::from(layout.tabs.width) { tabs(self.view(), true) } else { long }
     }
 
     /// On the right of the tabs: what narrows the view, where, and what is paid for showing it.
@@ -262,13 +275,15 @@ mod tests {
     fn parts_cover_the_screen_without_overlap() {
         for (width, height, cpus) in [(60, 15, 2), (80, 24, 8), (120, 40, 64), (200, 50, 256)] {
             let l = Layout::of(width, height, cpus).unwrap();
-            let parts = [l.title, l.meters, l.totals, l.ledger, l.tabs, l.headings, l.body, l.footer];
-            let mut y = 0;
-            for part in parts {
-                assert_eq!((part.y, part.width), (y, width));
-                y += part.height;
+            for l in [l, l.with_strip(3), l.with_strip(u16::MAX)] {
+                let parts = [l.title, l.meters, l.totals, l.ledger, l.tabs, l.strip, l.headings, l.body, l.footer];
+                let mut y = 0;
+                for part in parts {
+                    assert_eq!((part.y, part.width), (y, width));
+                    y += part.height;
+                }
+                assert_eq!(y, height);
             }
-            assert_eq!(y, height);
             assert!(l.body.height * 2 >= height - 3, "{width}×{height} leaves {}", l.body.height);
         }
         assert_eq!(Layout::of(59, 15, 2), None);

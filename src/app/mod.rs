@@ -2,6 +2,7 @@
 
 pub mod column;
 pub mod details;
+pub mod devices;
 pub mod filter;
 pub mod forest;
 pub mod help;
@@ -480,7 +481,8 @@ impl App {
 
     /// Where things stand; `None` = too small for anything.
     pub fn layout(&self) -> Option<Layout> {
-        Layout::of(self.size.0, self.size.1, self.machine().cpus.len())
+        let layout = Layout::of(self.size.0, self.size.1, self.machine().cpus.len())?;
+        Some(layout.with_strip(self.strip_rows(&layout)))
     }
 
     /// Columns and rows.

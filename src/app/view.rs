@@ -1,5 +1,8 @@
 //! The views and what each of them shows.
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
 use super::column::{Column, Set, sets};
 use crate::sample::Domain;
 
@@ -15,17 +18,36 @@ pub enum View {
     Memory,
     /// Who talks, by process or by socket.
     Network,
+    /// Who reads and writes.
+    Disk,
     /// Why: the hottest functions.
     Stacks,
 }
 
 impl View {
     /// All of them, in the order of their tabs.
-    pub const ALL: [View; 5] = [View::Processes, View::Cpu, View::Memory, View::Network, View::Stacks];
+    pub const ALL: [View; 6] = [View::Processes, View::Cpu, View::Memory, View::Network, View::Disk, View::Stacks];
 
     /// Its name on the tab.
     pub fn title(self) -> &'static str {
-        ["Processes", "CPU", "Memory", "Network", "Stacks"][self as usize]
+        ["Processes", "CPU", "Memory", "Network", "Disk", "Stacks"][self as usize]
+    }
+
+    /// Its name on the command line and in the configuration.
+    pub fn name(self) -> &'static str {
+        ["processes", "cpu", "memory", "network", "disk", "stacks"][self as usize]
+    }
+
+    /// What `--view` says of it.
+    fn help(self) -> &'static str {
+        [
+            "Everything about each process",
+            "Where CPU time goes",
+            "Resident memory, faults, growth",
+            "Bytes of each process",
+            "Blocks read and pages dirtied by each process, and the devices",
+            "The hottest stacks",
+        ][self as usize]
     }
 
     /// The next one, or the one before; the last is followed by the first.
@@ -41,6 +63,7 @@ impl View {
             View::Cpu => Some(sets::CPU),
             View::Memory => Some(sets::MEMORY),
             View::Network => Some(sets::NETWORK),
+            View::Disk => Some(sets::DISK),
             View::Stacks => None,
         }
     }
@@ -50,6 +73,7 @@ impl View {
         match self {
             View::Memory => Column::Rss,
             View::Network => Column::Rx,
+            View::Disk => Column::Io,
             View::Processes | View::Cpu | View::Stacks => Column::CpuPct,
         }
     }
@@ -59,8 +83,46 @@ impl View {
         match self {
             View::Network => Domain::Net,
             View::Stacks => Domain::Stacks,
-            View::Processes | View::Cpu | View::Memory => Domain::Tasks,
+            View::Processes | View::Cpu | View::Memory | View::Disk => Domain::Tasks,
         }
+    }
+}
+
+/// What `--view` names: a view, or the sockets in place of its processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// The view.
+    pub view: View,
+    /// Sockets stand in it one by one.
+    pub sockets: bool,
+}
+
+impl Shown {
+    /// The Network view by socket.
+    pub const SOCKETS: Shown = Shown { view: View::Network, sockets: true };
+}
+
+impl From<View> for Shown {
+    fn from(view: View) -> Shown {
+        Shown { view, sockets: false }
+    }
+}
+
+impl ValueEnum for Shown {
+    fn value_variants<'a>() -> &'a [Shown] {
+        const fn of(view: View) -> Shown {
+            Shown { view, sockets: false }
+        }
+        use View::*;
+        static ALL: [Shown; View::ALL.len() + 1] = [of(Processes), of(Cpu), of(Memory), of(Network), Shown::SOCKETS, of(Disk), of(Stacks)];
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self.sockets {
+            true => PossibleValue::new("sockets").help("Bytes of each socket"),
+            false => PossibleValue::new(self.view.name()).help(self.view.help()),
+        })
     }
 }
 
@@ -76,6 +138,20 @@ mod tests {
         }
         assert_eq!(view, View::Processes);
         assert_eq!(View::Processes.step(false), View::Stacks);
+    }
+
+    #[test]
+    fn every_view_has_a_name_of_its_own_on_the_command_line() {
+        let shown = Shown::value_variants();
+        for (index, one) in shown.iter().enumerate() {
+            assert!(!shown[..index].contains(one), "{one:?} twice");
+            let name = one.to_possible_value().unwrap();
+            assert_eq!(Shown::from_str(name.get_name(), false), Ok(*one));
+        }
+        for view in View::ALL {
+            assert!(shown.contains(&view.into()), "{view:?}");
+            assert_eq!(view.name(), view.title().to_lowercase());
+        }
     }
 
     #[test]

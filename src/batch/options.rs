@@ -2,8 +2,9 @@
 
 use clap::ValueEnum;
 
-use crate::app::column::{Column, Columns, Set, SocketColumn, fit, sets, wants};
+use crate::app::column::{Column, Columns, SocketColumn, fit, sets, wants};
 use crate::app::filter::Filter;
+use crate::app::view::{Shown, View};
 use crate::export::field::{EXIT, PROCESS, SOCKET};
 use crate::export::{Writer, csv, json, text};
 use crate::sample::{Domain, Wants};
@@ -18,48 +19,6 @@ pub enum Format {
     Json,
     /// Comma-separated values with a header line
     Csv,
-}
-
-/// A view, on screen or in batch output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum View {
-    /// Everything about each process
-    #[default]
-    Processes,
-    /// Where CPU time goes
-    Cpu,
-    /// Resident memory, faults, growth
-    Memory,
-    /// Bytes of each process
-    Network,
-    /// Blocks read and pages dirtied by each process (batch output only)
-    Disk,
-    /// Bytes of each socket
-    Sockets,
-    /// The hottest stacks
-    Stacks,
-}
-
-impl View {
-    fn columns(self) -> Set<Column> {
-        match self {
-            View::Processes | View::Sockets | View::Stacks => sets::PROCESSES,
-            View::Cpu => sets::CPU,
-            View::Memory => sets::MEMORY,
-            View::Network => sets::NETWORK,
-            View::Disk => sets::DISK,
-        }
-    }
-
-    /// What is sorted by unless told otherwise.
-    fn sort(self) -> Column {
-        match self {
-            View::Memory => Column::Rss,
-            View::Network => Column::Net,
-            View::Disk => Column::Io,
-            _ => Column::CpuPct,
-        }
-    }
 }
 
 /// Why options make no sense together.
@@ -84,8 +43,8 @@ pub enum OptionsError {
 const HELP: &str = "help";
 
 /// What `--sort help` or `--fields help` asks for, a name on each line; `None` where neither is asked.
-pub fn known_names(format: Format, view: View, fields: &[String], sort: Option<&str>) -> Option<String> {
-    let sockets = view == View::Sockets;
+pub fn known_names(format: Format, shown: Shown, fields: &[String], sort: Option<&str>) -> Option<String> {
+    let sockets = shown.sockets;
     let asks_fields = fields.iter().any(|name| name == HELP);
     Some(match (sort == Some(HELP), asks_fields, format) {
         (true, _, _) | (_, true, Format::Text) if sockets => column_help::<SocketColumn>(),
@@ -112,7 +71,7 @@ pub struct BatchOptions {
     /// How.
     pub format: Format,
     /// What.
-    pub view: View,
+    pub shown: Shown,
     /// Stop after so many ticks; `None` = never.
     pub iterations: Option<u64>,
     /// Order of processes, and whether the largest come first.
@@ -132,22 +91,22 @@ impl BatchOptions {
     ///
     /// # Errors
     /// A name that is neither a column nor a field.
-    pub fn new(format: Format, view: View, fields: &[String], sort: Option<&str>) -> Result<BatchOptions, OptionsError> {
-        let (mut process, mut socket) = (view.sort(), SocketColumn::Rx);
-        match (sort, view) {
-            (Some(name), View::Sockets) => socket = column(name)?,
+    pub fn new(format: Format, shown: Shown, fields: &[String], sort: Option<&str>) -> Result<BatchOptions, OptionsError> {
+        let (mut process, mut socket) = (first_sort(shown.view), SocketColumn::Rx);
+        match (sort, shown.sockets) {
+            (Some(name), true) => socket = column(name)?,
             (Some(name), _) => process = column(name)?,
             (None, _) => {}
         }
-        let writer = writer(format, view, fields)?;
+        let writer = writer(format, shown, fields)?;
         Ok(BatchOptions {
             format,
-            view,
+            shown,
             iterations: None,
             sort: (process, process.descends()),
             socket_sort: (socket, socket.descends()),
             filter: Filter::default(),
-            wants: wanted(view, &writer, fields),
+            wants: wanted(shown, &writer, fields),
             writer,
         })
     }
@@ -155,46 +114,54 @@ impl BatchOptions {
     /// The domains that what is shown comes from.
     pub fn domains(&self) -> Vec<Domain> {
         let mut domains = vec![Domain::Tasks, Domain::Net];
-        domains.extend((self.view == View::Stacks).then_some(Domain::Stacks));
+        domains.extend((self.shown.view == View::Stacks).then_some(Domain::Stacks));
         domains.extend(self.wants.page_allocs.then_some(Domain::Mem));
         domains
     }
 }
 
-fn writer(format: Format, view: View, fields: &[String]) -> Result<Writer, OptionsError> {
-    if view == View::Stacks && format != Format::Json && !fields.is_empty() {
+fn writer(format: Format, shown: Shown, fields: &[String]) -> Result<Writer, OptionsError> {
+    if shown.view == View::Stacks && format != Format::Json && !fields.is_empty() {
         return Err(OptionsError::StacksHaveNone);
     }
     let process = || chosen::<Column, _>(fields, PROCESS.iter().chain(EXIT));
     let socket = || chosen::<SocketColumn, _>(fields, SOCKET.iter());
-    Ok(match (format, view) {
-        (Format::Text, _) => Writer::Text(table(view, fields)?),
-        (Format::Json, View::Sockets) => Writer::Json(json::Fields { process: None, socket: socket()? }),
+    Ok(match (format, shown) {
+        (Format::Text, _) => Writer::Text(table(shown, fields)?),
+        (Format::Json, Shown::SOCKETS) => Writer::Json(json::Fields { process: None, socket: socket()? }),
         (Format::Json, _) => Writer::Json(json::Fields { process: process()?, socket: None }),
-        (Format::Csv, View::Sockets) => Writer::Csv(csv::Csv::sockets(socket()?)),
-        (Format::Csv, View::Stacks) => Writer::Csv(csv::Csv::stacks()),
+        (Format::Csv, Shown::SOCKETS) => Writer::Csv(csv::Csv::sockets(socket()?)),
+        (Format::Csv, Shown { view: View::Stacks, .. }) => Writer::Csv(csv::Csv::stacks()),
         (Format::Csv, _) => Writer::Csv(csv::Csv::processes(process()?)),
     })
 }
 
 /// The table of text output: what 80 columns would show, unless columns are named.
-fn table(view: View, names: &[String]) -> Result<text::Table, OptionsError> {
-    Ok(match view {
-        View::Stacks => text::Table::Stacks,
-        View::Sockets if names.is_empty() => text::Table::Sockets(fit(sets::SOCKETS.first, sets::SOCKETS.more, u16::MAX)),
-        View::Sockets => text::Table::Sockets(columns(names)?),
-        _ if names.is_empty() => text::Table::Processes(view.columns().first.to_vec()),
-        _ => text::Table::Processes(columns(names)?),
+fn table(shown: Shown, names: &[String]) -> Result<text::Table, OptionsError> {
+    Ok(match (shown, shown.view.columns()) {
+        (Shown::SOCKETS, _) if names.is_empty() => text::Table::Sockets(fit(sets::SOCKETS.first, sets::SOCKETS.more, u16::MAX)),
+        (Shown::SOCKETS, _) => text::Table::Sockets(columns(names)?),
+        (_, Some(set)) if names.is_empty() => text::Table::Processes(set.first.to_vec()),
+        (_, Some(_)) => text::Table::Processes(columns(names)?),
+        (_, None) => text::Table::Stacks,
     })
 }
 
+/// What processes are sorted by unless told otherwise: as on the screen, but network bytes are those of both ways.
+fn first_sort(view: View) -> Column {
+    match view {
+        View::Network => Column::Net,
+        view => view.first_sort(),
+    }
+}
+
 /// What must be collected: the probe of page allocations costs, so it runs only if a column or field made from them is shown.
-fn wanted(view: View, writer: &Writer, names: &[String]) -> Wants {
+fn wanted(shown: Shown, writer: &Writer, names: &[String]) -> Wants {
     let of_columns = match writer {
         Writer::Text(text::Table::Processes(columns)) => wants(columns),
         _ => wants(&names.iter().filter_map(|name| Column::named(name)).collect::<Vec<_>>()),
     };
-    Wants { sockets: view == View::Sockets, ..of_columns }
+    Wants { sockets: shown.sockets, ..of_columns }
 }
 
 fn columns<C: Columns>(names: &[String]) -> Result<Vec<C>, OptionsError> {

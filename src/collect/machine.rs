@@ -66,7 +66,8 @@ impl MachineReader {
             (machine.wire_rx_bytes, machine.wire_tx_bytes) = self.interfaces.sum(&text);
         }
         if let Some(text) = self.diskstats.read() {
-            (machine.disk_read_bytes, machine.disk_write_bytes) = disks::sum(&text);
+            let disks = disks::parse(&text);
+            (machine.disk_read_bytes, machine.disk_write_bytes, machine.disks) = (disks.read_bytes, disks.write_bytes, disks.each);
         }
         machine
     }

@@ -149,6 +149,8 @@ pub static PROCESS: &[ProcessField] = &[
     ("read_bytes", |r| r.delta.get(ReadBytes).into()),
     ("write_bytes", |r| r.delta.get(WriteBytes).into()),
     ("cancelled_write_bytes", |r| r.delta.get(CancelledWriteBytes).into()),
+    ("read_bytes_total", |r| r.total(ReadBytes).into()),
+    ("write_bytes_total", |r| r.total(WriteBytes).into()),
     ("page_allocs", |r| r.delta.get(PageAllocs).into()),
     ("page_alloc_bytes", |r| r.delta.get(PageAllocBytes).into()),
 ];

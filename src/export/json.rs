@@ -9,8 +9,9 @@ use super::Report;
 use super::field::{EXIT, PROCESS, ProcessField, Raw, SOCKET, SocketField};
 use super::stack::{JsonFrame, NamedStack};
 use crate::app::column::{RowView, SocketView};
+use crate::model::disks::DiskGrowth;
 use crate::model::ledger::Ledger;
-use crate::sample::{self, DomainStatus, Machine};
+use crate::sample::{self, Disk, DomainStatus, Machine};
 
 /// Which fields to write; `None` = all.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +38,7 @@ struct Line<'a> {
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Report { model, live, exited, sockets, stacks, .. } = self.report;
+        let Report { model, live, exited, sockets, disks, stacks, .. } = self.report;
         let sample = &model.sample;
         let all: Vec<_> = PROCESS.iter().chain(EXIT).copied().collect();
         let (of_live, of_exited) = match &self.fields.process {
@@ -58,6 +59,9 @@ impl Serialize for Line<'_> {
         if let Some(sockets) = sockets {
             let fields = self.fields.socket.as_deref().unwrap_or(SOCKET);
             map.serialize_entry("sockets", &Rows(sockets.iter().map(|row| SocketObject { row, fields })))?;
+        }
+        if *disks {
+            map.serialize_entry("disks", &Rows(sample.machine.disks.iter().zip(&model.machine.disks).map(Device)))?;
         }
         if let Some(stacks) = stacks {
             map.serialize_entry("stacks", &Rows(stacks.iter().map(Stack)))?;
@@ -94,6 +98,26 @@ struct SocketObject<'a> {
 impl Serialize for SocketObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.fields.iter().map(|(name, get)| (name, get(self.row))))
+    }
+}
+
+struct Device<'a>((&'a Disk, &'a Option<DiskGrowth>));
+
+impl Serialize for Device<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (disk, grown) = self.0;
+        let grown = |read: fn(&DiskGrowth) -> u64| grown.as_ref().map(read);
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &disk.name)?;
+        map.serialize_entry("read_bytes", &grown(|g| g.read_bytes))?;
+        map.serialize_entry("write_bytes", &grown(|g| g.write_bytes))?;
+        map.serialize_entry("reads", &grown(|g| g.reads))?;
+        map.serialize_entry("writes", &grown(|g| g.writes))?;
+        map.serialize_entry("wait_ns", &grown(|g| g.wait_ns))?;
+        map.serialize_entry("busy_ns", &grown(|g| g.busy_ns))?;
+        map.serialize_entry("queue_ns", &grown(|g| g.queue_ns))?;
+        map.serialize_entry("in_flight", &disk.in_flight)?;
+        map.end()
     }
 }
 

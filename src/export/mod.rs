@@ -31,6 +31,8 @@ pub struct Report<'a> {
     pub mixed: Vec<RowView<'a>>,
     /// Sockets, if asked for.
     pub sockets: Option<Vec<SocketView<'a>>>,
+    /// Tell of block devices.
+    pub disks: bool,
     /// Stacks, if asked for.
     pub stacks: Option<Vec<stack::NamedStack>>,
 }
@@ -38,7 +40,7 @@ pub struct Report<'a> {
 impl<'a> Report<'a> {
     /// A report without rows.
     pub fn empty(model: &'a Model) -> Self {
-        Report { model, live: Vec::new(), exited: Vec::new(), mixed: Vec::new(), sockets: None, stacks: None }
+        Report { model, live: Vec::new(), exited: Vec::new(), mixed: Vec::new(), sockets: None, disks: false, stacks: None }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Pure data made of samples: rates, the CPU ledger, stack trees. No clock, no I/O, no terminal.
 
+pub mod disks;
 pub mod exited;
 pub mod growth;
 pub mod ledger;

@@ -2,7 +2,9 @@
 //! comes from processes.
 
 use super::codec::Frame;
-use crate::sample::{Counter, CpuTimes, DomainStatus, Exit, Health, Machine, MachineMemory, Memory, Socket, Task, TcpInfo, printable};
+use crate::sample::{
+    Counter, CpuTimes, Disk, DomainStatus, Exit, Health, Machine, MachineMemory, Memory, Socket, Task, TcpInfo, printable,
+};
 
 /// More bytes (or ns) than any machine has, few enough that the sum of the parts of one thing does not overflow.
 const MOST: u64 = 1 << 60;
@@ -59,6 +61,10 @@ fn clean_machine(machine: &mut Machine) {
     cap([&mut machine.memory.swap_total_bytes, &mut machine.memory.swap_free_bytes, &mut machine.uptime_ns]);
     let Machine { wire_rx_bytes, wire_tx_bytes, disk_read_bytes, disk_write_bytes, .. } = machine;
     cap([wire_rx_bytes, wire_tx_bytes, disk_read_bytes, disk_write_bytes]);
+    for Disk { name, reads, writes, read_bytes, write_bytes, .. } in &mut machine.disks {
+        clean_text(name);
+        cap([reads, writes, read_bytes, write_bytes]);
+    }
     for load in machine.load.iter_mut().filter(|load| !load.is_finite()) {
         *load = 0.0;
     }
@@ -120,6 +126,7 @@ mod tests {
         sample.tasks[1].memory = memory;
         sample.exits.push(Exit { task: task(9), ..Exit::default() });
         sample.machine.host = evil();
+        sample.machine.disks.push(Disk { name: evil(), reads: u64::MAX, ..Disk::default() });
         sample.machine.load[1] = f32::NAN;
         sample.machine.pressure = Some(Pressure { io_pct: f32::INFINITY, ..Pressure::default() });
         sample.machine.cpus.push((0, CpuTimes { idle_ns: u64::MAX, ..CpuTimes::default() }));
@@ -132,6 +139,7 @@ mod tests {
         assert!(!format!("{frame:?}").contains("\\u{1b}"));
         let machine = &frame.sample.machine;
         assert_eq!((machine.load, machine.pressure, machine.cpus[0].1.idle_ns), ([0.0; 3], None, MOST));
+        assert_eq!(machine.disks[0].reads, MOST);
         let tasks = &frame.sample.tasks;
         assert_eq!(tasks.iter().map(|task| task.key.pid).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(tasks[0].memory.unwrap().rss_bytes(), 3 * MOST);

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use counters::{Counter, Counters};
 pub use health::{Domain, DomainStatus, Health};
 pub use list::TaskList;
-pub use machine::{CpuTimes, Machine, MachineMemory, Pressure};
+pub use machine::{CpuTimes, Disk, Machine, MachineMemory, Pressure};
 pub use socket::{Protocol, Socket, TcpInfo};
 pub use stack::{INTERPRETED, InterpretedFrame, Origin, StackCount, StackQuality, Stacks, Weight};
 pub use talk::{Command, Details, Probe, Update, Wants, Watch, Watched};

@@ -128,6 +128,12 @@ columns! {
     Cancelled: num("CANCEL", "cancel", &["cancelled_write_bytes"], 6, 107),
         "Dirtied bytes a second that were truncated or deleted before they reached the device."
         => known(row.per_sec(CancelledWriteBytes), BytesPerSec);
+    ReadTotal: num("READ", "readtotal", &["read_bytes_total"], 5, 103),
+        "Bytes of block reads caused since the process started."
+        => bytes(row.total(ReadBytes));
+    WriteTotal: num("WRITE", "writetotal", &["write_bytes_total"], 5, 102),
+        "Bytes of pages dirtied since the process started."
+        => bytes(row.total(WriteBytes));
     Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 255).also(&["name", "comm", "cmdline"]),
         "Command line with its arguments; the name of the leader thread until it has been read."
         => Text(row.shown_command());

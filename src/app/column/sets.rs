@@ -22,8 +22,10 @@ pub const MEMORY: Set<Column> = Set {
 pub const NETWORK: Set<Column> =
     Set { first: &[Pid, User, Rx, Tx, RxTotal, TxTotal, Messages, Retransmits, Command], more: &[CpuPct, State, Ppid, Age, Cgroup] };
 /// Who reads and writes.
-pub const DISK: Set<Column> =
-    Set { first: &[Pid, User, Read, Write, Cancelled, Command], more: &[CpuPct, State, MajorFaults, Age, Cgroup] };
+pub const DISK: Set<Column> = Set {
+    first: &[Pid, User, State, Io, Read, Write, Cancelled, Command],
+    more: &[ReadTotal, WriteTotal, CpuPct, MajorFaults, Age, Cgroup],
+};
 
 /// All of it, socket by socket.
 pub const SOCKETS: Set<SocketColumn> = {
