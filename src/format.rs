@@ -1,6 +1,10 @@
-//! The only place that turns numbers into text: never wider than asked, and the same number of decimals for the same magnitude.
+//! The only place that turns numbers into text and cuts text to its room: never wider than asked, and the same number of decimals for
+//! the same magnitude.
+
+mod cut;
 
 use crate::app::look::Units;
+pub use cut::{cut, cut_front};
 
 /// Shown for exactly nothing.
 pub const NOTHING: &str = "·";

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use ebtop::app::Start;
-use ebtop::app::filter::{Filter, parse};
+use ebtop::app::filter::{Filter, FilterError, parse};
 use ebtop::app::keymap::{KeyMap, Preset};
 use ebtop::app::look::{Look, Palette, Units};
 use ebtop::batch::{self, BatchOptions};
@@ -25,7 +25,7 @@ use ebtop::profile::{self, Form, Output, ProfileError, ProfileOptions};
 use ebtop::record::{Replay, keep};
 use ebtop::rights::{Work, files_as_invoker, narrow};
 use ebtop::run::{self, RunOptions};
-use ebtop::sample::{Command, Update};
+use ebtop::sample::{Command, Update, printable};
 use ebtop::symbols;
 use ebtop::ui::theme::Theme;
 use ebtop::users;
@@ -251,11 +251,18 @@ fn filter(options: &Show) -> anyhow::Result<Filter> {
     let pids = options.pid.iter().map(|pid| format!("pid={pid}")).collect::<Vec<_>>();
     let own = options.filter.clone().filter(|f| !f.trim().is_empty());
     if let Some(text) = &own {
-        parse(text).map_err(|e| Failure::Usage(format!("--filter: {e}")))?;
+        parse(text).map_err(|e| Failure::Usage(format!("--filter: {}", pointed(text, &e))))?;
     }
     let parts = [own, any_of(&pids), any_of(&users)];
     let text = parts.into_iter().flatten().map(|part| format!("({part})")).collect::<Vec<_>>().join(" and ");
     Ok(parse(&text)?)
+}
+
+/// The error above the text, and a caret below the place.
+fn pointed(text: &str, error: &FilterError) -> String {
+    let text = printable(text.as_bytes());
+    let before = text.get(..error.at).map_or(0, |before| before.chars().count());
+    format!("{error}\n  {text}\n  {:before$}^", "")
 }
 
 fn any_of(terms: &[String]) -> Option<String> {

@@ -147,6 +147,10 @@ fn sockets_by_port_address_and_state() {
         "port:443",
         "port=51000",
         "remote:10.0.0",
+        "remote:10.0.0.0/8",
+        "remote=10.0.0.9",
+        "remote!=192.168.0.0/16",
+        "!remote:::/0",
         "state:estab",
         "10.0.0.9",
         "pid=80",
@@ -159,7 +163,18 @@ fn sockets_by_port_address_and_state() {
     ] {
         assert!(reads(text).matches_socket(&view), "{text}");
     }
-    for text in ["port:44", "remote:10.0.1", "state:listen", "cpu>0", "proto=udp", "user=0"] {
+    for text in [
+        "port:44",
+        "remote:10.0.1",
+        "state:listen",
+        "remote:10.0.1.0/24",
+        "remote!=10.0.0.0/8",
+        "remote=10.0.0.8",
+        "remote:fe80::/10",
+        "cpu>0",
+        "proto=udp",
+        "user=0",
+    ] {
         assert!(!reads(text).matches_socket(&view), "{text}");
     }
 }
@@ -174,6 +189,7 @@ fn errors_point_at_the_place() {
         ("nginx)", 5, "unexpected `)`"),
         ("user>5", 5, "holds words"),
         ("uid>5", 4, "uid=1000"),
+        ("remote:10.0.0.0/33", 7, "a network such as"),
         ("uid=-1", 4, "uid=1000"),
         ("cpu~5", 4, "holds numbers"),
         ("name~\"(\"", 5, "regular expression"),
@@ -198,6 +214,8 @@ fn prints_canonical_text() {
         ("not kthread", "!kthread"),
         ("name~\"^pg_\"", "command~\"^pg_\""),
         ("pid:1", "pid=1"),
+        ("local=10.0.0.1", "local:10.0.0.1/32"),
+        ("remote!=fe80::/10", "remote!=fe80::/10"),
     ] {
         assert_eq!(reads(text).to_string(), printed);
     }

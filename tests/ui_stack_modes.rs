@@ -1,6 +1,7 @@
 //! Flame graph, table, tree and comparison at the four sizes that ebtop is designed for, with their colours.
 
 mod stack_world;
+mod styles;
 
 use ebtop::app::names::Names;
 use ebtop::app::stacks::{StackAction, StackMode, StacksView};
@@ -11,8 +12,7 @@ use ebtop::ui::theme::Theme;
 use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::buffer::{Buffer, Cell};
-use ratatui::style::Color;
+use ratatui::buffer::Buffer;
 use stack_world::{NGINX, World, nginx, refresh};
 
 /// What the view may use of a screen of 60×15, 80×24, 120×40 and 200×50.
@@ -24,29 +24,8 @@ fn drawn(view: &StacksView, width: u16, height: u16) -> Buffer {
     terminal.backend().buffer().clone()
 }
 
-/// `black/green bold`; empty where nothing is special.
-fn style(cell: &Cell) -> String {
-    let colour = |colour: Color| if colour == Color::Reset { String::new() } else { format!("{colour:?}").to_lowercase() };
-    let ground = if cell.bg == Color::Reset { String::new() } else { format!("/{}", colour(cell.bg)) };
-    let weight = if cell.modifier.is_empty() { String::new() } else { format!("{:?}", cell.modifier).to_lowercase().replace(" | ", "+") };
-    format!("{}{ground} {weight}", colour(cell.fg)).trim().to_string()
-}
-
-/// Every line, and below it its styles as `cells × style`, where it has any.
 fn with_styles(view: &StacksView, width: u16, height: u16) -> String {
-    let buffer = drawn(view, width, height);
-    let mut out = String::new();
-    for y in 0..height {
-        let cells: Vec<&Cell> = (0..width).map(|x| &buffer[(x, y)]).collect();
-        out += cells.iter().map(|cell| cell.symbol()).collect::<String>().trim_end();
-        out.push('\n');
-        let styles: Vec<String> = cells.iter().map(|cell| style(cell)).collect();
-        let runs = styles.chunk_by(|a, b| a == b).map(|run| format!("{}×{}", run.len(), if run[0].is_empty() { "plain" } else { &run[0] }));
-        if styles.iter().any(|style| !style.is_empty()) {
-            out += &format!("    {}\n", runs.collect::<Vec<_>>().join(", "));
-        }
-    }
-    out
+    styles::with_styles(&drawn(view, width, height))
 }
 
 fn assert_sizes(name: &str, view: &StacksView) {

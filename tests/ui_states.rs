@@ -108,10 +108,14 @@ fn help() {
 }
 
 #[test]
-fn prompt_with_an_error() {
-    let mut app = app(80, 24);
-    keys(&mut app, "\\cpu>");
-    assert_snapshot!(screen(&app).lines().last().unwrap());
+fn prompts_point_at_mistakes_and_complete_names() {
+    let last = |typed: &str| {
+        let mut app = app(80, 24);
+        keys(&mut app, typed);
+        screen(&app).lines().skip(22).collect::<Vec<_>>().join("\n")
+    };
+    let typed = ["\\cpu>", "\\user=root and not (name~\"(\" or nginx) and exited", "\\c", "\\nginx (min", "\\nginx (minf\t", "d0"];
+    assert_snapshot!(typed.map(last).join("\n\n"));
 }
 
 #[test]

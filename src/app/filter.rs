@@ -6,16 +6,19 @@
 //! !kthread rss>=1.5G       adjacent terms mean and
 //! name~"^pg_"              a regular expression
 //! uid=1000                 by number, which the exited have, too; their users' names nobody looked up
+//! remote:10.0.0.0/8        sockets by network, port:443 by either port
 //! ```
 //! Case matters only where a capital is typed. `|` binds tighter than adjacency and `and`, which bind tighter than `or`.
 //! [`Filter`]'s `Display` writes what [`parse`] reads back as the same filter.
 
+mod complete;
 mod operand;
 mod parse;
 mod term;
 
 use std::fmt;
 
+pub use complete::{Completion, complete};
 pub use parse::{FilterError, parse};
 use term::{Subject, Term};
 

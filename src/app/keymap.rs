@@ -158,6 +158,12 @@ impl KeyMap {
         binding.keys.iter().copied().filter(|key| self.action(*key, places) == Some(binding.action))
     }
 
+    /// The first key that does this there; none where none does.
+    pub fn key_of(&self, action: Action, places: &[Place]) -> Option<Key> {
+        let mut bindings = self.bindings(places).filter(|b| b.action == action);
+        bindings.find_map(|b| self.live_keys(b, places).next())
+    }
+
     /// What a key does; the more specific place decides.
     pub fn action(&self, key: Key, places: &[Place]) -> Option<Action> {
         places.iter().find_map(|place| self.bindings.iter().find(|b| b.place == *place && b.keys.contains(&key))).map(|b| b.action)
@@ -212,6 +218,8 @@ mod tests {
         assert_eq!((action("F12"), action("x"), action("k")), (Some(Action::Signal), Some(Action::Signal), None));
         assert_eq!((action("t"), action("F5")), (Some(Action::Delay), Some(Action::Tree)));
         assert_eq!((action("Ctrl-L"), action("d")), (None, None));
+        let key = |action| map.key_of(action, Place::of(View::Processes, false, false)).map(|key| key.name());
+        assert_eq!((key(Action::Signal), key(Action::Redraw)), (Some("F12".into()), None));
         assert_eq!(conflicts(&choices), [(4, "x is the key of signal already, by line 3".to_string())]);
     }
 

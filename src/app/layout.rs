@@ -1,12 +1,13 @@
 //! Where things stand on the screen. Drawing and mouse clicks both ask here.
 
 use ratatui::layout::Rect;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use super::App;
 use super::keymap::KeyMap;
 use super::keys::{Action, Place};
 use super::view::View;
+use crate::format::cut;
 use crate::sample::{Domain, Health};
 
 /// The least that shows anything useful.
@@ -188,7 +189,7 @@ impl App {
         let text = self.chip_text()?;
         let taken = self.tabs(layout).last().map_or(0, |t| t.x + t.width()) + 2;
         let room = layout.tabs.width.saturating_sub(taken + 1);
-        let text = cut(&text, usize::from(room));
+        let text = cut(&text, usize::from(room)).into_owned();
         let width = text.width() as u16;
         let x = layout.tabs.width.saturating_sub(width + 1);
         Some((Rect { x, width, ..layout.tabs }, text))
@@ -221,25 +222,6 @@ impl App {
             None => format!("sockets of {}", key.pid),
         }
     }
-}
-
-/// The part of a text that fits in so many cells; what is cut ends in `…`.
-pub fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_string();
-    }
-    let mut left = width.saturating_sub(1);
-    let fits = |c: &char| {
-        let cells = c.width().unwrap_or(0);
-        let fits = cells <= left;
-        left -= cells.min(left);
-        fits
-    };
-    let mut short: String = text.chars().take_while(fits).collect();
-    if width > 0 {
-        short.push('…');
-    }
-    short
 }
 
 /// The hints of the footer: as many as `width` has room for. Help and quit stay when others go.

@@ -62,7 +62,7 @@ impl App {
             (rest, user) => format!("({rest}) and {user}"),
         };
         if let Err(error) = self.filter_by(&text) {
-            self.say(error);
+            self.say(error.to_string());
         }
     }
 }

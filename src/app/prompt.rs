@@ -2,6 +2,9 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
+use unicode_width::UnicodeWidthStr;
+
+use super::filter::{Completion, complete};
 
 /// What the text is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +41,28 @@ pub enum Typed {
     NotText,
 }
 
+/// What is wrong with a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where, in bytes, if that can be said.
+    pub at: Option<usize>,
+    /// What, and what would be right.
+    pub text: String,
+}
+
+impl From<String> for Mistake {
+    fn from(text: String) -> Mistake {
+        Mistake { at: None, text }
+    }
+}
+
 /// The text, and what stood there before.
 #[derive(Clone, Debug)]
 pub struct Prompt {
     /// What for.
     pub purpose: Purpose,
     /// What is wrong with the text.
-    pub error: Option<String>,
+    pub error: Option<Mistake>,
     /// The text before, for Esc.
     pub before: String,
     input: Input,
@@ -59,7 +77,7 @@ impl Prompt {
     /// The same, with something wrong.
     #[must_use]
     pub fn with_error(self, error: String) -> Prompt {
-        Prompt { error: Some(error), ..self }
+        Prompt { error: Some(error.into()), ..self }
     }
 
     /// The text.
@@ -71,6 +89,28 @@ impl Prompt {
     pub fn visible(&self, width: usize) -> (usize, usize) {
         let scroll = self.input.visual_scroll(width.saturating_sub(1));
         (scroll, self.input.visual_cursor().saturating_sub(scroll))
+    }
+
+    /// Cells of the text before a byte of it.
+    pub fn cells_before(&self, byte: usize) -> usize {
+        self.text().get(..byte).map_or(0, UnicodeWidthStr::width)
+    }
+
+    /// What the word at the cursor could become in a filter of sockets or of processes.
+    pub fn completion(&self, sockets: bool) -> Option<Completion> {
+        let cursor = self.input.cursor();
+        let byte = self.text().char_indices().nth(cursor).map_or(self.text().len(), |(at, _)| at);
+        if self.purpose == Purpose::Filter { complete(self.text(), byte, sockets) } else { None }
+    }
+
+    /// Types as much of the word at the cursor as all its completions share.
+    pub fn complete(&mut self, sockets: bool) -> Typed {
+        let Some(found) = self.completion(sockets) else { return Typed::Nothing };
+        while self.input.cursor() > self.text()[..found.start].chars().count() {
+            self.input.handle(InputRequest::DeletePrevChar);
+        }
+        self.paste(found.common());
+        Typed::Changed
     }
 
     /// Takes a key.
@@ -124,6 +164,19 @@ mod tests {
         press(&mut prompt, KeyCode::End);
         assert_eq!(press(&mut prompt, KeyCode::Backspace), Typed::Changed);
         assert_eq!(press(&mut prompt, KeyCode::Backspace), Typed::Cancelled);
+    }
+
+    #[test]
+    fn words_of_a_filter_are_completed_where_they_stand() {
+        let mut prompt = Prompt::new(Purpose::Filter, "é kthr or KTH)");
+        press(&mut prompt, KeyCode::Left);
+        assert_eq!(prompt.complete(false), Typed::Changed);
+        assert_eq!(prompt.text(), "é kthr or kthread)");
+        assert_eq!(prompt.complete(false), Typed::Nothing);
+        (0..11).for_each(|_| assert_eq!(press(&mut prompt, KeyCode::Left), Typed::Nothing));
+        assert_eq!(prompt.complete(false), Typed::Changed);
+        assert_eq!(prompt.text(), "é kthread or kthread)");
+        assert_eq!(Prompt::new(Purpose::Search, "kth").complete(false), Typed::Nothing);
     }
 
     #[test]

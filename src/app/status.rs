@@ -1,6 +1,7 @@
 //! How ebtop itself is doing, in words; and what to say where there are no lines to show.
 
 use super::App;
+use super::keys::Action;
 use super::view::View;
 use crate::sample::{Domain, Health, Sample};
 
@@ -80,13 +81,20 @@ pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
     match app.line_count() {
         0 if filtered => Some(vec![
             format!("The filter  {}  hides all {} lines.", app.filter_text(), app.lines_before_filter()),
-            "Esc clears it, \\ changes it.".into(),
+            ways_out_of_the_filter(app),
         ]),
         0 if app.shows_sockets() && !app.knows_sockets() => Some(vec!["Reading the sockets …".into()]),
         0 if app.shows_sockets() => Some(vec!["No sockets.".into()]),
         0 => Some(vec!["No processes.".into()]),
         _ => None,
     }
+}
+
+/// By the keys that are live.
+fn ways_out_of_the_filter(app: &App) -> String {
+    let key = |action, what| Some(format!("{} {what}", app.keymap().key_of(action, app.places())?.name()));
+    let ways: Vec<String> = [key(Action::Back, "clears it"), key(Action::Filter, "changes it")].into_iter().flatten().collect();
+    if ways.is_empty() { String::new() } else { ways.join(", ") + "." }
 }
 
 #[cfg(test)]

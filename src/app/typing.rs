@@ -1,10 +1,10 @@
 //! What typing into a prompt does, letter by letter.
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent};
 
-use super::filter::{self, Filter};
+use super::filter::{self, Filter, FilterError};
 use super::keys::{Action, Key};
-use super::prompt::{Purpose, Typed};
+use super::prompt::{Mistake, Purpose, Typed};
 use super::{App, Effect, Writing};
 use crate::delay;
 use crate::sample::Command;
@@ -12,8 +12,10 @@ use crate::sample::Command;
 impl App {
     /// Gives a key to the open prompt. False if there is none, or the key is not for it.
     pub(super) fn type_into_prompt(&mut self, key: &KeyEvent, effects: &mut Vec<Effect>) -> bool {
+        let sockets = self.shows_sockets();
         let Some(prompt) = &mut self.prompt else { return false };
-        match prompt.press(key) {
+        let typed = if key.code == KeyCode::Tab { prompt.complete(sockets) } else { prompt.press(key) };
+        match typed {
             Typed::Changed => self.prompt_changed(),
             Typed::Accepted => self.accept_text(effects),
             Typed::Cancelled => self.cancel(),
@@ -42,13 +44,13 @@ impl App {
     fn prompt_changed(&mut self) {
         let Some(prompt) = &self.prompt else { return };
         let (purpose, text) = (prompt.purpose, prompt.text().to_string());
-        let result = match purpose {
-            Purpose::Search => self.search_for(&text),
-            Purpose::Filter => self.filter_by(&text),
-            Purpose::Delay | Purpose::Export => Ok(()),
+        let error = match purpose {
+            Purpose::Search => self.search_for(&text).err().map(Mistake::from),
+            Purpose::Filter => self.filter_by(&text).err().map(|error| Mistake { at: Some(error.at), text: error.message }),
+            Purpose::Delay | Purpose::Export => None,
         };
         if let Some(prompt) = &mut self.prompt {
-            prompt.error = result.err();
+            prompt.error = error;
         }
     }
 
@@ -89,8 +91,8 @@ impl App {
     }
 
     /// Filters by `text`; if it cannot be read, the last good filter stays.
-    pub(super) fn filter_by(&mut self, text: &str) -> Result<(), String> {
-        self.filter = filter::parse(text).map_err(|error| error.to_string())?;
+    pub(super) fn filter_by(&mut self, text: &str) -> Result<(), FilterError> {
+        self.filter = filter::parse(text)?;
         self.filter_text = text.trim().to_string();
         self.arrange();
         Ok(())

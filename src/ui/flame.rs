@@ -5,10 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::stacks::text::{changed, fit, fit_name, letter, put, short_percent};
+use super::stacks::text::{changed, fit_name, letter, put, short_percent};
 use super::theme::{Role, Theme};
 use crate::app::stacks::boxes::{Flame, FlameBox};
 use crate::app::stacks::{Change, StacksView};
+use crate::format::cut;
 use crate::model::stacks::{NodeId, StackTree};
 use crate::symbols::FrameKind;
 
@@ -91,7 +92,7 @@ fn box_text(view: &StacksView, id: NodeId, width: usize) -> (String, Role) {
         Change::Shrank => Role::Shrunk,
         Change::Same => Role::NoCode,
     };
-    (fit(&text, width).into_owned(), role)
+    (cut(&text, width).into_owned(), role)
 }
 
 /// The colours of a kind of code.

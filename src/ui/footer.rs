@@ -1,7 +1,9 @@
 //! The last line: a prompt, else a message, else the keys that hold here.
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::widgets::{Clear, Widget};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::text::Pen;
@@ -13,7 +15,7 @@ use crate::app::prompt::Prompt;
 /// Draws it.
 pub fn draw(frame: &mut Frame, area: Rect, app: &App, pen: Pen) {
     match (app.prompt(), app.message()) {
-        (Some(prompt), _) => draw_prompt(frame, area, prompt, pen),
+        (Some(prompt), _) => draw_prompt(frame, area, prompt, app.shows_sockets(), pen),
         (None, Some(message)) => {
             pen.put(frame.buffer_mut(), (area.x + 1, area.y), message, area.width.saturating_sub(2), Role::Warning);
         }
@@ -26,9 +28,9 @@ pub fn draw(frame: &mut Frame, area: Rect, app: &App, pen: Pen) {
     }
 }
 
-/// Label, text with the cursor in it, and on the right what is wrong.
-fn draw_prompt(frame: &mut Frame, area: Rect, prompt: &Prompt, pen: Pen) {
-    let error = prompt.error.as_ref().map_or(String::new(), |e| format!("× {e}"));
+/// Label, text with the cursor in it, on the right what is wrong with all of it, and above what is wrong with a place in it.
+fn draw_prompt(frame: &mut Frame, area: Rect, prompt: &Prompt, sockets: bool, pen: Pen) {
+    let error = prompt.error.as_ref().filter(|e| e.at.is_none()).map_or(String::new(), |e| format!("× {}", e.text));
     let half = area.width / 2;
     let error_width = (error.width() as u16).min(half);
     let buffer = frame.buffer_mut();
@@ -38,6 +40,34 @@ fn draw_prompt(frame: &mut Frame, area: Rect, prompt: &Prompt, pen: Pen) {
     pen.put(buffer, (x, area.y), skip_cells(prompt.text(), scroll), room, Role::Text);
     pen.put(buffer, (area.right() - error_width - 1, area.y), &error, error_width, Role::Bad);
     frame.set_cursor_position((x + cursor as u16, area.y));
+    let column = |byte| x + prompt.cells_before(byte).saturating_sub(scroll).min(usize::from(room.saturating_sub(1))) as u16;
+    draw_above(frame.buffer_mut(), Rect { y: area.y.saturating_sub(1), ..area }, prompt, sockets, column, pen);
+}
+
+/// Over the prompt: what the word at the cursor could become, or the place of a mistake. `column` says where a byte of the text stands.
+fn draw_above(buffer: &mut Buffer, area: Rect, prompt: &Prompt, sockets: bool, column: impl Fn(usize) -> u16, pen: Pen) {
+    let mistake = prompt.error.as_ref().and_then(|e| Some((e.at?, &e.text)));
+    // What goes wrong after the word that is being typed may come right with it.
+    let completion = prompt.completion(sockets).filter(|found| mistake.is_none_or(|(at, _)| at >= found.start));
+    if let Some(found) = completion {
+        let (x, names) = (column(found.start), format!("{}   Tab completes", found.names.join("  ")));
+        Clear.render(area, buffer);
+        pen.put(buffer, (x, area.y), &names, area.right().saturating_sub(x + 1), Role::Dim);
+    } else if let Some((at, error)) = mistake {
+        point(buffer, area, column(at), error, pen);
+    }
+}
+
+/// A caret under which the mistake stands, and beside it, where there is more room, what it is.
+fn point(buffer: &mut Buffer, area: Rect, column: u16, error: &str, pen: Pen) {
+    let (left, right) = (column.saturating_sub(area.x + 2), area.right().saturating_sub(column + 3));
+    Clear.render(area, buffer);
+    pen.put(buffer, (column, area.y), "▾", 1, Role::Bad);
+    if usize::from(right) >= error.width() || right >= left {
+        pen.put(buffer, (column + 2, area.y), error, right, Role::Bad);
+    } else {
+        pen.put_right(buffer, (area.x + 1, area.y), error, left, Role::Bad);
+    }
 }
 
 /// The text after its first `cells` cells.

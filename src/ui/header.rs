@@ -8,8 +8,9 @@ use super::text::{Pen, width_of};
 use super::theme::Role;
 use super::{format, meters, paint_line};
 use crate::app::App;
-use crate::app::layout::{Layout, cut};
+use crate::app::layout::Layout;
 use crate::app::status::{Overall, lost};
+use crate::format::cut;
 use crate::model::ledger::Ledger;
 
 type Piece = (Role, String);
@@ -55,9 +56,9 @@ fn title(buffer: &mut Buffer, area: Rect, app: &App, pen: Pen) {
 fn cut_reason(reason: &str, width: usize) -> String {
     match reason.rfind(" — ") {
         Some(at) if reason.width() > width && width > 2 * reason[at..].width() => {
-            cut(&reason[..at], width - reason[at..].width()) + &reason[at..]
+            cut(&reason[..at], width - reason[at..].width()).into_owned() + &reason[at..]
         }
-        _ => cut(reason, width),
+        _ => cut(reason, width).into_owned(),
     }
 }
 

@@ -15,9 +15,10 @@ use super::theme::{Role, Theme};
 use super::{flame, format};
 use crate::app::stacks::places::Places;
 use crate::app::stacks::{StackMode, StacksView, Summary};
+use crate::format::cut;
 use crate::model::stacks::{Label, Measure, StackTree};
 use crate::sample::{Health, StackQuality, printable};
-use text::{changed, cuts, fit, fit_name, grouped, letter, percent, put, span, total};
+use text::{changed, cuts, fit_name, grouped, letter, percent, put, span, total};
 
 /// Draws the whole view without the key hints.
 pub fn draw(frame: &mut Frame, area: Rect, view: &StacksView, theme: Theme) {
@@ -86,7 +87,7 @@ fn draw_header(buf: &mut Buffer, area: Rect, view: &StacksView) {
     let facts = joined(&facts);
     let title_width = usize::from(area.width).saturating_sub(facts.width()).max(usize::from(area.width) / 3);
     let bold = Style::new().add_modifier(Modifier::BOLD);
-    Line::from(vec![Span::styled(fit(&title, title_width), bold), Span::raw(facts)]).render(area, buf);
+    Line::from(vec![Span::styled(cut(&title, title_width), bold), Span::raw(facts)]).render(area, buf);
 }
 
 /// What the samples are compared with.
@@ -102,7 +103,7 @@ fn against(ns: u64, marked: bool) -> String {
 fn draw_remarks(buf: &mut Buffer, area: Rect, view: &StacksView, theme: Theme) {
     let width = usize::from(area.width);
     let remark = remark(view);
-    let remark = fit(&remark, width);
+    let remark = cut(&remark, width);
     let room = width.saturating_sub(remark.width() + 3);
     let left = Rect { width: room as u16, ..area };
     let tree = view.tree();

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::theme::{Role, Theme};
 use crate::app::help::wrap;
-use crate::app::layout::cut;
+use crate::format::cut;
 
 /// Writes in the colours of a theme.
 #[derive(Clone, Copy, Debug)]
@@ -85,15 +85,6 @@ pub fn centre(buffer: &mut Buffer, area: Rect, paragraphs: &[String], pen: Pen) 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn wide_characters_are_cut_whole() {
-        assert_eq!(cut("日本語", 6), "日本語");
-        assert_eq!(cut("日本語", 5), "日本…");
-        assert_eq!(cut("日本語", 4), "日…");
-        assert_eq!(cut("ab", 1), "…");
-        assert_eq!(cut("ab", 0), "");
-    }
 
     #[test]
     fn right_aligned_text_ends_at_the_edge() {

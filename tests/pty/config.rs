@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::session::{Session, command};
 
-fn ebtop_at_home(home: &Path, args: &[&str]) -> Session {
+/// ebtop with a configuration directory of its own.
+pub fn ebtop_at_home(home: &Path, args: &[&str]) -> Session {
     let mut command = command(env!("CARGO_BIN_EXE_ebtop"));
     command.env("XDG_CONFIG_HOME", home);
     command.args(["--no-bpf", "-d", "200ms"]);
@@ -46,13 +47,7 @@ fn a_mistake_in_the_file_is_told_with_its_line() {
     fs::write(home.path().join("ebtop/config.toml"), "theme = \"mono\"\n\nthme = 1\n").unwrap();
     let session = ebtop_at_home(home.path(), &[]);
     session.wait_for_text("line 3: there is no key thme");
-    let coloured = session.with_screen(|screen| {
-        let (rows, columns) = screen.size();
-        (0..rows.get())
-            .flat_map(|y| (0..columns.get()).map(move |x| (y, x)))
-            .any(|(y, x)| screen.cell(y, x).is_some_and(|cell| cell.fgcolor() != vt100::Color::Default))
-    });
-    assert!(!coloured, "the rest of the file holds");
+    assert!(!session.is_coloured(), "the rest of the file holds");
 }
 
 #[test]

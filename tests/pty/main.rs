@@ -2,6 +2,7 @@
 
 mod actions;
 mod config;
+mod first_minutes;
 mod hostile;
 mod restore;
 mod rights;

@@ -64,6 +64,15 @@ impl Session {
         self.with_output(|output| f(output.parser.screen()))
     }
 
+    /// Whether anything stands there in a colour of its own.
+    pub fn is_coloured(&self) -> bool {
+        self.with_screen(|screen| {
+            let (rows, columns) = screen.size();
+            let mut cells = (0..rows.get()).flat_map(|y| (0..columns.get()).map(move |x| (y, x)));
+            cells.any(|(y, x)| screen.cell(y, x).is_some_and(|cell| cell.fgcolor() != vt100::Color::Default))
+        })
+    }
+
     /// All bytes so far.
     pub fn raw(&self) -> Vec<u8> {
         self.with_output(|output| output.raw.clone())

@@ -1,5 +1,9 @@
 //! Reads the filter language: a recursive descent over bytes of the text.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
 use super::operand::{Likeness, Number, Order, Pattern};
 use super::term::{KEYWORDS, Key, Term};
 use super::{Expr, Filter};
@@ -195,6 +199,19 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// `remote:10.0.0.0/8`, `local=::1`; `None` where the value is no address: a part of one, or a port.
+    fn network(&self, key: Key, sign: &str, value: &str) -> Parsed<Option<Term>> {
+        let Some(side) = key.side().filter(|_| matches!(sign, ":" | "=" | "!=")) else { return Ok(None) };
+        let network = match value.split_once('/') {
+            Some(_) => match value.parse::<IpNet>() {
+                Ok(network) => Some(network),
+                Err(_) => return self.fail("write a network such as 10.0.0.0/8 or fe80::/10"),
+            },
+            None => value.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical())),
+        };
+        Ok(network.map(|network| Term::Network(side, sign != "!=", network)))
+    }
+
     fn uid(&self, sign: &str, value: &str) -> Parsed<Term> {
         match (sign, value.parse()) {
             (":" | "=", Ok(uid)) => Ok(Term::Uid(uid)),
@@ -203,6 +220,9 @@ impl<'a> Parser<'a> {
     }
 
     fn compare(&self, key: Key, sign: &str, value: &str) -> Parsed<Term> {
+        if let Some(term) = self.network(key, sign, value)? {
+            return Ok(term);
+        }
         if !key.is_number() {
             let likeness = match sign {
                 ":" => Likeness::Contains,

@@ -1,6 +1,9 @@
 //! One condition of a filter, and what it can be asked of.
 
 use std::fmt;
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
 
 use super::operand::{Likeness, Number, Order, Pattern};
 use crate::app::column::{Align, Column, Columns, RowView, SocketColumn, SocketView, Value};
@@ -15,8 +18,8 @@ pub(super) trait Subject {
     fn value(&self, key: Key) -> Value<'_>;
     /// The real user of a process.
     fn uid(&self) -> Option<u32>;
-    /// Local and remote port, of a socket.
-    fn ports(&self) -> Option<[u16; 2]>;
+    /// Local and remote address, of a socket.
+    fn ends(&self) -> Option<[SocketAddr; 2]>;
     fn is_exited(&self) -> bool;
     fn is_kernel_thread(&self) -> bool;
 }
@@ -38,7 +41,7 @@ impl Subject for RowView<'_> {
         self.task().map(|task| task.uid)
     }
 
-    fn ports(&self) -> Option<[u16; 2]> {
+    fn ends(&self) -> Option<[SocketAddr; 2]> {
         None
     }
 
@@ -69,8 +72,8 @@ impl Subject for SocketView<'_> {
         self.task.map(|task| task.uid)
     }
 
-    fn ports(&self) -> Option<[u16; 2]> {
-        Some([self.socket.local.port(), self.socket.remote.port()])
+    fn ends(&self) -> Option<[SocketAddr; 2]> {
+        Some([self.socket.local, self.socket.remote])
     }
 
     fn is_exited(&self) -> bool {
@@ -99,6 +102,15 @@ impl Key {
         self.spec().0 == Align::Right
     }
 
+    /// Which end of a socket it is the address of.
+    pub(super) fn side(self) -> Option<Side> {
+        match self.socket {
+            Some(SocketColumn::Local) => Some(Side::Local),
+            Some(SocketColumn::Remote) => Some(Side::Remote),
+            _ => None,
+        }
+    }
+
     fn is_command(self) -> bool {
         self.process == Some(Column::Command)
     }
@@ -111,6 +123,19 @@ impl Key {
     /// Its name on screen.
     pub(super) fn name(self) -> &'static str {
         self.spec().1
+    }
+}
+
+/// An end of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Local,
+    Remote,
+}
+
+impl Side {
+    fn name(self) -> &'static str {
+        ["local", "remote"][self as usize]
     }
 }
 
@@ -127,6 +152,8 @@ pub(super) enum Term {
     Uid(u32),
     /// Either port of a socket.
     Port(u16),
+    /// An address of a socket, in a network or (false) outside.
+    Network(Side, bool, IpNet),
     Exited,
     KernelThread,
 }
@@ -146,7 +173,11 @@ impl Term {
                 value.number().zip(number.in_units_of(&value)).is_some_and(|(a, b)| order.holds(a, b))
             }
             Term::Uid(uid) => subject.uid() == Some(*uid),
-            Term::Port(port) => subject.ports().is_some_and(|ports| ports.contains(port)),
+            Term::Port(port) => subject.ends().is_some_and(|ends| ends.iter().any(|end| end.port() == *port)),
+            Term::Network(side, is_in, network) => {
+                let end = subject.ends().map(|ends| ends[*side as usize]);
+                end.is_some_and(|end| network.contains(&end.ip().to_canonical()) == *is_in)
+            }
             Term::Exited => subject.is_exited(),
             Term::KernelThread => subject.is_kernel_thread(),
         }
@@ -168,6 +199,8 @@ impl fmt::Display for Term {
             }
             Term::Uid(uid) => write!(f, "uid={uid}"),
             Term::Port(port) => write!(f, "port={port}"),
+            Term::Network(side, true, network) => write!(f, "{}:{network}", side.name()),
+            Term::Network(side, false, network) => write!(f, "{}!={network}", side.name()),
             Term::Exited => f.write_str("exited"),
             Term::KernelThread => f.write_str("kthread"),
         }

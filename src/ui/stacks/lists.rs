@@ -5,10 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{amount, changed, fit_end, fit_name, heading_of, letter, percent, put, rate};
+use super::text::{amount, changed, fit_name, heading_of, letter, percent, put, rate};
 use crate::app::stacks::places::first_line;
 use crate::app::stacks::{Change, StacksView, TreeRow};
-use crate::format;
+use crate::format::{self, cut_front};
 use crate::model::stacks::{HotFunction, Label, Sampled};
 use crate::ui::flame::role_of;
 use crate::ui::theme::{Role, Theme};
@@ -34,7 +34,7 @@ pub fn draw_functions(buf: &mut Buffer, area: Rect, view: &StacksView, has_curso
         let numbers = list.numbers([*own, *total], *own, before.0);
         let styles = list.styles(label, *inlined, has_cursor && i == chosen, *own == 0, view.change(before.0, *own));
         let name = list.name(label, *inlined, list.name, view.is_match(label));
-        let source = fit_end(source.as_deref().unwrap_or(""), usize::from(list.source.saturating_sub(1)));
+        let source = cut_front(source.as_deref().unwrap_or(""), usize::from(list.source.saturating_sub(1)));
         list.draw(buf, line, &numbers, [&name, &label.module, &source], styles);
         mark(buf, line, has_cursor && i == chosen);
     }

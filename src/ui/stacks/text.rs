@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use crate::app::stacks::{Change, StackSpan, StacksView, Summary};
-use crate::format;
+use crate::format::{self, cut};
 use crate::model::stacks::{Label, Measure, Unit};
 use crate::sample::StackQuality;
 use crate::symbols::FrameKind;
@@ -18,51 +18,14 @@ pub fn put(buf: &mut Buffer, area: Rect, text: &str, style: Style) {
     let area = area.intersection(buf.area);
     if !area.is_empty() {
         let width = usize::from(area.width);
-        buf.set_stringn(area.x, area.y, fit(text, width), width, style);
+        buf.set_stringn(area.x, area.y, cut(text, width), width, style);
     }
-}
-
-/// `text`, cut to `width` cells; a cut shows as `…`.
-pub fn fit(text: &str, width: usize) -> Cow<'_, str> {
-    if text.width() <= width {
-        return text.into();
-    }
-    let mut cut = String::new();
-    let mut used = 1;
-    for c in text.chars() {
-        used += c.width().unwrap_or(0);
-        if used > width {
-            break;
-        }
-        cut.push(c);
-    }
-    if width > 0 {
-        cut.push('…');
-    }
-    cut.into()
-}
-
-/// The end of `text` that fits `width` cells, for paths; a cut shows as `…`.
-pub fn fit_end(text: &str, width: usize) -> Cow<'_, str> {
-    if text.width() <= width {
-        return text.into();
-    }
-    let mut left = width.saturating_sub(1);
-    let fits = |c: &char| {
-        let cells = c.width().unwrap_or(0);
-        let fits = cells <= left;
-        left -= cells.min(left);
-        fits
-    };
-    let end: Vec<char> = text.chars().rev().take_while(fits).collect();
-    let cut = if width > 0 { "…" } else { "" };
-    cut.chars().chain(end.into_iter().rev()).collect::<String>().into()
 }
 
 /// A function name for `width` cells: first the arguments go, then type parameters, then the outer name spaces, and then it is cut.
 pub fn fit_name(name: &str, width: usize) -> Cow<'_, str> {
     if name.width() <= width || name.contains("operator") {
-        return fit(name, width);
+        return cut(name, width);
     }
     let bare = without_arguments(name);
     if bare.width() <= width {
@@ -76,7 +39,7 @@ pub fn fit_name(name: &str, width: usize) -> Cow<'_, str> {
             _ => break,
         }
     }
-    fit(rest, width).into_owned().into()
+    cut(rest, width).into_owned().into()
 }
 
 /// Without the parameter list at the end, if there is one: `f(int) const` → `f`. Go's `(*T).method` stays.
@@ -305,15 +268,6 @@ mod tests {
         assert_eq!(fit_name("<<<::", 3), "<<…");
         assert_eq!(fit_name("日本語の関数", 7), "日本語…");
         assert_eq!(fit_name("main", 0), "");
-    }
-
-    #[test]
-    fn of_a_path_the_end_is_kept() {
-        assert_eq!(
-            [24, 12, 1, 0].map(|width| fit_end("/build/src/deflate.c:148", width)),
-            ["/build/src/deflate.c:148", "…flate.c:148", "…", ""]
-        );
-        assert_eq!(fit_end("日本語の関数", 6), "…関数");
     }
 
     #[test]

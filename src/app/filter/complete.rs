@@ -1,0 +1,79 @@
+//! What the word at the cursor of a filter could become.
+
+use super::term::KEYWORDS;
+use crate::app::column::{Column, Columns, SocketColumn};
+
+/// The ways on from a word that is being typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// Where the word begins, in bytes.
+    pub start: usize,
+    /// What it could become, by the alphabet; never empty.
+    pub names: Vec<&'static str>,
+}
+
+impl Completion {
+    /// As much as all the names share: at least what was typed.
+    pub fn common(&self) -> &'static str {
+        let Some((first, rest)) = self.names.split_first() else { return "" };
+        let shared = |name: &str| first.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+        // Names are ASCII, so that any count of bytes is a boundary.
+        &first[..rest.iter().map(|name| shared(name)).min().unwrap_or(first.len())]
+    }
+}
+
+/// The completions of the word that ends at byte `cursor` of a filter of sockets or of processes. `None` where no name of a column can
+/// stand, for nothing typed yet, and for a word that is no name's beginning or a whole name already.
+pub fn complete(text: &str, cursor: usize, sockets: bool) -> Option<Completion> {
+    let before = text.get(..cursor)?;
+    let start = before
+        .rfind(|c: char| !(c.is_alphanumeric() || "_%/+".contains(c)))
+        .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+    let word = before[start..].to_ascii_lowercase();
+    let is_value = before[..start].trim_end().ends_with(['<', '>', '=', '~', ':', '"']);
+    if word.is_empty() || is_value || before[..start].matches('"').count() % 2 == 1 {
+        return None;
+    }
+    let columns: Vec<&'static str> = match sockets {
+        true => SocketColumn::all().iter().map(|column| column.spec().name).chain(["port"]).collect(),
+        false => Column::all().iter().map(|column| column.spec().name).collect(),
+    };
+    let mut names: Vec<&'static str> = columns.into_iter().chain(KEYWORDS).chain(["uid"]).filter(|name| name.starts_with(&word)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let is_whole = names == [word.as_str()];
+    (!names.is_empty() && !is_whole).then_some(Completion { start, names })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str, sockets: bool) -> Vec<&'static str> {
+        complete(text, text.len(), sockets).map_or(Vec::new(), |found| found.names)
+    }
+
+    #[test]
+    fn names_begin_as_the_word_does() {
+        assert!(names("cp", false).contains(&"cpu"));
+        assert_eq!(names("nginx and ex", false), ["exited"]);
+        assert_eq!(names("(!kth", false), ["kthread"]);
+        assert_eq!(names("remo", true), ["remote"]);
+        assert_eq!(names("por", true), ["port"]);
+        assert_eq!(names("por", false), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn values_quotes_and_whole_names_have_none() {
+        for text in ["", "user=c", "user: c", "cpu>", "\"c", "state~\"c", "uid", "zzz", "é"] {
+            assert_eq!(names(text, false), Vec::<&str>::new(), "{text}");
+        }
+        assert_eq!(complete("é cp", 1, false), None, "inside a character");
+    }
+
+    #[test]
+    fn what_all_share_is_known() {
+        let of = |names: &[&'static str]| Completion { start: 0, names: names.to_vec() }.common();
+        assert_eq!((of(&["read", "rss", "rx"]), of(&["minflt", "minor"]), of(&["cpu"])), ("r", "min", "cpu"));
+    }
+}
