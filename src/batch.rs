@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, never, select};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::app::column::{self, RowView, SocketView};
+use crate::app::column::{self, CgroupView, RowView, SocketView};
 use crate::app::details::hold_until_ns;
 use crate::app::view::View;
 use crate::collect::Collector;
@@ -124,7 +124,8 @@ impl<'a> Batch<'a> {
                     result => result?,
                 }
                 outcome.ticks += 1;
-                outcome.partial |= is_partial(prev, &sample, &self.options.domains());
+                outcome.partial |=
+                    is_partial(prev, &sample, &self.options.domains()) || self.options.wants.cgroups && lacks_cgroups(&sample);
             }
             prev = Some(sample);
         }
@@ -212,6 +213,7 @@ impl<'a> Batch<'a> {
         for rows in [&mut report.live, &mut report.exited, &mut report.mixed] {
             column::sort(rows, by, descending);
         }
+        report.cgroups = (self.options.shown.view == View::Cgroups).then(|| self.cgroups(model));
         report.disks = self.options.shown.view == View::Disk;
         report.sockets = self.options.shown.sockets.then(|| self.sockets(model));
         report
@@ -225,6 +227,12 @@ impl<'a> Batch<'a> {
         };
         let mut views: Vec<_> = model.sockets.iter().map(view).filter(|v| options.filter.matches_socket(v)).collect();
         column::sort(&mut views, options.socket_sort.0, options.socket_sort.1);
+        views
+    }
+
+    fn cgroups<'m>(&self, model: &'m Model) -> Vec<CgroupView<'m>> {
+        let mut views: Vec<_> = CgroupView::all(model).filter(|view| self.options.filter.matches_cgroup(view)).collect();
+        column::sort(&mut views, self.options.cgroup_sort.0, self.options.cgroup_sort.1);
         views
     }
 
@@ -256,6 +264,11 @@ impl<'a> Batch<'a> {
     fn details_of(&self, key: ProcKey) -> Option<&Details> {
         self.details.get(&key).map(|known| &known.details)
     }
+}
+
+/// Control groups, or figures of some, are missing.
+fn lacks_cgroups(sample: &Sample) -> bool {
+    sample.cgroups.as_deref().is_none_or(|groups| groups.left_out > 0 || groups.trouble.is_some())
 }
 
 /// A domain that is shown works in part or not at all, or lost events within the tick.

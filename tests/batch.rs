@@ -3,6 +3,7 @@
 mod common;
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use common::*;
 use ebtop::app::view::{Shown, View};
@@ -100,6 +101,100 @@ fn csv_has_one_heading_and_quotes_what_needs_it() {
 #[test]
 fn csv_of_sockets() {
     insta::assert_snapshot!(once(options(Format::Csv, Shown::SOCKETS, &["cookie", "pid", "local", "remote", "state", "tx_bytes", "rtt"])));
+}
+
+/// Two groups of version 2, one with a limit that it meets, and something that could not be read.
+fn with_groups(mut sample: Sample, tick: u64) -> Sample {
+    let group = |path: &str, key, parent, pids: &[u32]| Cgroup {
+        path: path.into(),
+        key,
+        parent,
+        id: key,
+        inode: key,
+        pids: Some(pids.to_vec()),
+        cpu_ns: Some(1500 * MS * tick),
+        ..Cgroup::default()
+    };
+    let limited = Cgroup {
+        periods: Some(10 * tick),
+        throttled_periods: Some(5 * tick),
+        throttled_ns: Some(70 * MS * tick),
+        cpu_max_milli: Some(1500),
+        memory_bytes: Some(6 * MIB),
+        memory_max_bytes: Some(8 * MIB),
+        pressure: [Some(12.5), Some(0.0), None],
+        ..group("/web,\u{fffd}[2J", 3, Some(0), &[80])
+    };
+    let list = vec![Cgroup { holds_all: true, ..group("/", 1, None, &[]) }, limited];
+    sample.cgroups = Some(Arc::new(Cgroups { at_ns: sample.at_ns + MS, list, left_out: 2, trouble: Some("one file …".into()) }));
+    sample
+}
+
+#[test]
+fn cgroups_in_every_format() {
+    let samples: Vec<_> = samples().into_iter().zip(0..).map(|(sample, tick)| with_groups(sample, tick)).collect();
+    let mut all = String::new();
+    for format in [Format::Text, Format::Json, Format::Csv] {
+        let (collector, wants) = collector(samples.clone(), known_details());
+        let mut out = Vec::new();
+        let outcome = run(&collector, &BatchOptions { iterations: Some(1), ..options(format, View::Cgroups, &[]) }, &mut out).unwrap();
+        assert!(outcome.partial, "something is missing");
+        let wants = *wants.lock().unwrap();
+        assert!(wants.cgroups && wants.cgroup_memory == (format != Format::Text), "{format:?}: {wants:?}");
+        let text = String::from_utf8(out).unwrap();
+        match format {
+            Format::Json => {
+                let tick: serde_json::Value = serde_json::from_str(&text).unwrap();
+                all += &serde_json::to_string_pretty(&tick["cgroups"]).unwrap();
+                all += &format!("\n{} {}\n\n", tick["cgroups_left_out"], tick["cgroups_trouble"]);
+            }
+            _ => all += &text,
+        }
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn cgroups_are_filtered_and_sorted_by_their_own_columns() {
+    let samples: Vec<_> = samples().into_iter().zip(0..).map(|(sample, tick)| with_groups(sample, tick)).collect();
+    let paths = |filter: &str, sort: &str| {
+        let (collector, _) = collector(samples.clone(), known_details());
+        let options = BatchOptions::new(Format::Json, View::Cgroups.into(), &["path".into()], Some(sort)).unwrap();
+        let filter = ebtop::app::filter::parse(filter).unwrap();
+        let mut out = Vec::new();
+        run(&collector, &BatchOptions { iterations: Some(1), filter, ..options }, &mut out).unwrap();
+        let tick: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        tick["cgroups"].as_array().unwrap().iter().map(|group| group["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(paths("", "name"), ["/", "/web,\u{fffd}[2J"]);
+    assert_eq!(paths("throttle>=50", "cpu"), ["/web,\u{fffd}[2J"]);
+    assert_eq!(paths("memmax>80", "mem"), Vec::<String>::new());
+    let unknown = BatchOptions::new(Format::Text, View::Cgroups.into(), &[], Some("vcs")).unwrap_err().to_string();
+    assert!(unknown.contains("there are: procs cpu throttle mem"), "{unknown}");
+}
+
+#[test]
+fn disks_are_told_of_in_the_view_that_shows_them() {
+    let mut samples = samples();
+    for (sample, tick) in samples.iter_mut().zip(0..) {
+        sample.machine.disks = vec![Disk {
+            name: "vda".into(),
+            writes: 5 + tick * 3,
+            write_bytes: tick * 12_288,
+            busy_ms: 250 * tick as u32,
+            ..Disk::default()
+        }];
+    }
+    let disks = |view: View| {
+        let (collector, _) = collector(samples.clone(), known_details());
+        let mut out = Vec::new();
+        run(&collector, &BatchOptions { iterations: Some(1), ..options(Format::Json, view, &[]) }, &mut out).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&out).unwrap()["disks"].clone()
+    };
+    let expected = serde_json::json!([{
+        "name": "vda", "read_bytes": 0, "write_bytes": 12_288, "reads": 0, "writes": 3, "wait_ns": 0, "busy_ns": 250 * MS, "queue_ns": 0, "in_flight": 0,
+    }]);
+    assert_eq!((disks(View::Disk), disks(View::Processes)), (expected, serde_json::Value::Null));
 }
 
 #[test]
@@ -207,11 +302,16 @@ fn unknown_names_list_the_known() {
 
 #[test]
 fn every_column_is_made_from_fields_that_exist() {
-    use ebtop::app::column::{Column, Columns, SocketColumn};
-    use ebtop::export::field::{PROCESS, SOCKET};
+    use ebtop::app::column::{CgroupColumn, Column, Columns, SocketColumn};
+    use ebtop::export::field::{CGROUP, PROCESS, SOCKET};
     for spec in Column::all().iter().map(|c| c.spec()) {
         for field in spec.fields {
             assert!(PROCESS.iter().any(|(name, _)| name == field), "{} of {}", field, spec.title);
+        }
+    }
+    for spec in CgroupColumn::all().iter().map(|c| c.spec()) {
+        for field in spec.fields {
+            assert!(CGROUP.iter().any(|(name, _)| name == field), "{} of {}", field, spec.title);
         }
     }
     for spec in SocketColumn::all().iter().map(|c| c.spec()) {

@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::*;
-use ebtop::app::column::{Cell, Column, Columns, RowView, Set, SocketColumn, Tone, fit, sets, sort, wants};
+use ebtop::app::column::{Cell, CgroupColumn, Column, Columns, RowView, Set, SocketColumn, Tone, fit, sets, sort, wants};
 use ebtop::model::Model;
 use ebtop::sample::Counter::*;
 use ebtop::sample::*;
@@ -35,6 +35,7 @@ fn names_are_unique<C: Columns>() {
 fn every_column_has_names_of_its_own_and_help() {
     names_are_unique::<Column>();
     names_are_unique::<SocketColumn>();
+    names_are_unique::<CgroupColumn>();
     assert_eq!(Column::named("cpu_ns"), Some(Column::CpuPct));
     assert_eq!(Column::named("tx_bytes"), Some(Column::Tx));
     assert_eq!((Column::named("RX"), Column::named("rx")), (Some(Column::RxTotal), Some(Column::Rx)));

@@ -171,6 +171,7 @@ prop_compose! {
         let exit = |(task, n): (Task, u64)| Exit { task, at_ns: n, code: n as u8, signal: n as u8, peak_rss_bytes: Some(n) };
         let status = |domain| DomainStatus { domain, health: Health::Degraded { reason: EVIL.into() }, lost, cost: Some(EVIL.into()) };
         Sample {
+            cgroups: None,
             at_ns,
             unix_ms,
             tasks: tasks.into(),

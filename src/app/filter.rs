@@ -18,11 +18,11 @@ mod term;
 
 use std::fmt;
 
-pub use complete::{Completion, complete};
+pub use complete::{Completion, FilterOf, complete};
 pub use parse::{FilterError, parse};
 use term::{Subject, Term};
 
-use super::column::{RowView, SocketView};
+use super::column::{CgroupView, RowView, SocketView};
 
 /// A filter; the default one lets everything pass.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,6 +46,11 @@ impl Filter {
 
     /// Whether a socket passes. A column that sockets do not have holds for none.
     pub fn matches_socket(&self, row: &SocketView<'_>) -> bool {
+        self.0.as_ref().is_none_or(|e| e.holds(row))
+    }
+
+    /// Whether a control group passes. A column that they do not have holds for none.
+    pub fn matches_cgroup(&self, row: &CgroupView<'_>) -> bool {
         self.0.as_ref().is_none_or(|e| e.holds(row))
     }
 

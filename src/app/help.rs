@@ -85,6 +85,9 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
         part("Columns of sockets".into(), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
     part("Filters".into(), FILTERS.iter().map(|(what, text)| (what.to_string(), text.to_string())).collect());
+    if let Some(table) = app.cgroup_table() {
+        part(format!("Columns of {view}"), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
+    }
     part("What works".into(), Domain::ALL.into_iter().filter_map(|d| domain_entry(app, d)).collect());
     lines
 }

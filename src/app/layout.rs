@@ -199,12 +199,15 @@ impl App {
         let here = match self.view() {
             View::Stacks if !self.trail().is_empty() => Some(self.stacks().title().to_string()),
             View::Network if self.shows_sockets() => Some(self.sockets_title()),
-            _ => None,
+            View::Cgroups | View::Stacks => None,
+            _ => self.within().map(|path| format!("cgroup {path}")),
         };
         let path = here.map(|here| self.trail().iter().map(|v| v.title()).chain([here.as_str()]).collect::<Vec<_>>().join(" › "));
         let filtered = self.view() != View::Stacks && !self.filter_text().is_empty();
         let filter = filtered.then(|| format!("filter: {} ✕", self.filter_text()));
-        let parts: Vec<String> = path.into_iter().chain(self.shape_words()).chain(self.probe_cost()).chain(filter).collect();
+        let of_groups = if self.view() == View::Cgroups { self.cgroup_words() } else { Vec::new() };
+        let parts: Vec<String> =
+            path.into_iter().chain(of_groups).chain(self.shape_words()).chain(self.probe_cost()).chain(filter).collect();
         (!parts.is_empty()).then(|| parts.join(" · "))
     }
 

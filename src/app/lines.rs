@@ -134,9 +134,10 @@ impl App {
 
     /// Lines on this view.
     pub fn line_count(&self) -> usize {
-        match self.process_table() {
-            Some(table) => table.lines.len(),
-            None => self.sockets.lines.len(),
+        match (self.process_table(), self.cgroup_table()) {
+            (Some(table), _) => table.lines.len(),
+            (_, Some(table)) => table.lines.len(),
+            _ => self.sockets.lines.len(),
         }
     }
 
@@ -154,6 +155,10 @@ impl App {
     pub(super) fn arrange(&mut self) -> Option<ProcKey> {
         match self.view {
             View::Stacks => None,
+            View::Cgroups => {
+                self.arrange_cgroups();
+                None
+            }
             View::Network if self.shows_sockets => {
                 self.arrange_sockets();
                 None
@@ -168,6 +173,7 @@ impl App {
     fn arrange_sockets(&mut self) {
         let model = &self.model;
         let sockets = &model.sample.sockets;
+        let within = self.cgroups.members();
         let table = &mut self.sockets;
         let mut of_owner: Vec<(SocketKey, u32)> = model
             .sockets
@@ -175,6 +181,7 @@ impl App {
             .enumerate()
             .filter_map(|(i, row)| sockets.get(row.socket as usize).map(|s| (SocketKey { cookie: s.cookie, owner: s.owner }, i as u32)))
             .filter(|(key, _)| self.socket_owner.is_none() || key.owner == self.socket_owner)
+            .filter(|(key, _)| within.is_none_or(|members| key.owner.is_some_and(|owner| members.has(owner))))
             .collect();
         of_owner.sort_unstable_by_key(|(key, _)| *key);
         of_owner.dedup_by_key(|(key, _)| *key);

@@ -1,5 +1,6 @@
 //! What the user is looking at: plain state, changed by [`App::update`]. No terminal, no file, no clock: time comes in with samples.
 
+pub mod cgroups;
 pub mod column;
 pub mod details;
 pub mod devices;
@@ -48,6 +49,7 @@ use crate::model::Model;
 use crate::model::stacks::{Scope, StackHistory};
 use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants, Watch, Watched};
 use crate::symbols::{Answer, Request};
+use cgroups::CgroupsView;
 use column::{Column, Columns, SocketColumn, sets};
 use details::DetailsBook;
 use filter::Filter;
@@ -66,6 +68,8 @@ use stacks::StacksView;
 use table::{List, Table};
 use view::View;
 
+/// How soon a look at what was not read so far follows the wish.
+const SOON: Duration = Duration::from_millis(10);
 /// Ticks that a message stays, unless a key comes first.
 const MESSAGE_TICKS: u32 = 5;
 
@@ -188,12 +192,13 @@ pub struct App {
     /// The newest sample that came while paused.
     held: Option<Arc<Sample>>,
     end: Option<Option<String>>,
-    /// One for each view but the stacks.
+    /// One for each view of processes.
     processes: Vec<ProcessTable>,
     sockets: SocketTable,
     shows_sockets: bool,
     /// The only process whose sockets are shown.
     socket_owner: Option<ProcKey>,
+    cgroups: CgroupsView,
     /// What the lines on screen are made from.
     lines: Lines,
     shape: Shape,
@@ -250,6 +255,7 @@ impl App {
             sockets: SocketTable::new(sets::SOCKETS, SocketColumn::Rx),
             shows_sockets: start.sockets,
             socket_owner: None,
+            cgroups: CgroupsView::default(),
             lines: Lines::default(),
             shape: if start.tree { Shape::Tree } else { Shape::Flat },
             toggled: FxHashSet::default(),
@@ -322,6 +328,7 @@ impl App {
         self.model = Model::default();
         self.model = Model::between(self.base.as_deref(), Arc::clone(&sample));
         self.details.tick(&sample);
+        self.cgroups.look(&sample);
         self.forget_gone();
         self.base = Some(sample);
         self.message.take_if(|m| {
@@ -410,8 +417,11 @@ impl App {
         }
         let wants = self.wants_now();
         if wants != self.wants {
+            // Whoever has long ticks should not wait for the first look at the groups.
+            let soon = (wants.cgroups && !self.wants.cgroups).then_some(Effect::Command(Command::SampleSoon(SOON)));
             self.wants = wants;
             effects.push(Effect::Command(Command::Want(wants)));
+            effects.extend(soon);
         }
         let watch = self.watch_now();
         if watch != self.watch {
@@ -425,10 +435,13 @@ impl App {
     }
 
     fn wants_now(&self) -> Wants {
-        match self.layout().zip(self.process_table()) {
-            Some((layout, table)) => Wants { threads: self.shows_threads, ..column::wants(&table.columns(table_width(&layout))) },
-            None => Wants { sockets: self.shows_sockets(), ..Wants::NONE },
-        }
+        let width = self.layout().map(|layout| table_width(&layout));
+        let of_columns = match (width, self.process_table(), self.cgroup_table()) {
+            (Some(width), Some(table), _) => Wants { threads: self.shows_threads, ..column::wants(&table.columns(width)) },
+            (Some(width), _, Some(table)) => column::wants(&table.columns(width)),
+            _ => Wants { sockets: self.shows_sockets(), ..Wants::NONE },
+        };
+        Wants { cgroups: self.view == View::Cgroups || self.within().is_some(), ..of_columns }
     }
 
     /// The probe that the Stacks view needs, while it is on screen.
@@ -454,6 +467,7 @@ impl App {
     fn list(&mut self) -> Option<&mut dyn List> {
         match self.view {
             View::Stacks => None,
+            View::Cgroups => Some(&mut self.cgroups.table),
             _ if self.shows_sockets() => Some(&mut self.sockets),
             view => self.processes.get_mut(view as usize).map(|t| t as &mut dyn List),
         }

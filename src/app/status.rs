@@ -77,6 +77,12 @@ pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
     if health(sample, app.view().domain()) == Some(&Health::Loading) {
         return Some(vec!["This part is being loaded into the kernel …".into()]);
     }
+    if app.view() == View::Cgroups && app.model().cgroups.is_empty() {
+        return Some(match &sample.cgroups {
+            None => vec!["Reading the cgroups …".into()],
+            Some(groups) => ["There are no cgroups to show.".to_owned()].into_iter().chain(groups.trouble.clone()).collect(),
+        });
+    }
     let filtered = !app.filter_text().is_empty();
     match app.line_count() {
         0 if filtered => Some(vec![
@@ -85,6 +91,7 @@ pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
         ]),
         0 if app.shows_sockets() && !app.knows_sockets() => Some(vec!["Reading the sockets …".into()]),
         0 if app.shows_sockets() => Some(vec!["No sockets.".into()]),
+        0 if app.within().is_some() => Some(vec!["No processes in this cgroup.".into(), "Esc leads back to all cgroups.".into()]),
         0 => Some(vec!["No processes.".into()]),
         _ => None,
     }

@@ -20,22 +20,24 @@ pub enum View {
     Network,
     /// Who reads and writes.
     Disk,
+    /// Who uses the machine, by control group.
+    Cgroups,
     /// Why: the hottest functions.
     Stacks,
 }
 
 impl View {
     /// All of them, in the order of their tabs.
-    pub const ALL: [View; 6] = [View::Processes, View::Cpu, View::Memory, View::Network, View::Disk, View::Stacks];
+    pub const ALL: [View; 7] = [View::Processes, View::Cpu, View::Memory, View::Network, View::Disk, View::Cgroups, View::Stacks];
 
     /// Its name on the tab.
     pub fn title(self) -> &'static str {
-        ["Processes", "CPU", "Memory", "Network", "Disk", "Stacks"][self as usize]
+        ["Processes", "CPU", "Memory", "Network", "Disk", "Cgroups", "Stacks"][self as usize]
     }
 
     /// Its name on the command line and in the configuration.
     pub fn name(self) -> &'static str {
-        ["processes", "cpu", "memory", "network", "disk", "stacks"][self as usize]
+        ["processes", "cpu", "memory", "network", "disk", "cgroups", "stacks"][self as usize]
     }
 
     /// What `--view` says of it.
@@ -46,6 +48,7 @@ impl View {
             "Resident memory, faults, growth",
             "Bytes of each process",
             "Blocks read and pages dirtied by each process, and the devices",
+            "Control groups: limits, throttling, pressure, sums of their processes",
             "The hottest stacks",
         ][self as usize]
     }
@@ -56,7 +59,7 @@ impl View {
         View::ALL[(self as usize + if forward { 1 } else { count - 1 }) % count]
     }
 
-    /// The columns of its table of processes; the stacks have none.
+    /// The columns of its table of processes; control groups and stacks have none.
     pub fn columns(self) -> Option<Set<Column>> {
         match self {
             View::Processes => Some(sets::PROCESSES),
@@ -64,7 +67,7 @@ impl View {
             View::Memory => Some(sets::MEMORY),
             View::Network => Some(sets::NETWORK),
             View::Disk => Some(sets::DISK),
-            View::Stacks => None,
+            View::Cgroups | View::Stacks => None,
         }
     }
 
@@ -74,7 +77,7 @@ impl View {
             View::Memory => Column::Rss,
             View::Network => Column::Rx,
             View::Disk => Column::Io,
-            View::Processes | View::Cpu | View::Stacks => Column::CpuPct,
+            View::Processes | View::Cpu | View::Cgroups | View::Stacks => Column::CpuPct,
         }
     }
 
@@ -83,7 +86,7 @@ impl View {
         match self {
             View::Network => Domain::Net,
             View::Stacks => Domain::Stacks,
-            View::Processes | View::Cpu | View::Memory | View::Disk => Domain::Tasks,
+            View::Processes | View::Cpu | View::Memory | View::Disk | View::Cgroups => Domain::Tasks,
         }
     }
 }
@@ -114,7 +117,8 @@ impl ValueEnum for Shown {
             Shown { view, sockets: false }
         }
         use View::*;
-        static ALL: [Shown; View::ALL.len() + 1] = [of(Processes), of(Cpu), of(Memory), of(Network), Shown::SOCKETS, of(Disk), of(Stacks)];
+        static ALL: [Shown; View::ALL.len() + 1] =
+            [of(Processes), of(Cpu), of(Memory), of(Network), Shown::SOCKETS, of(Disk), of(Cgroups), of(Stacks)];
         &ALL
     }
 

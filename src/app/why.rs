@@ -12,6 +12,9 @@ use crate::sample::{Comm, ProcKey};
 impl App {
     /// The stacks of all that are tagged; where nobody is, of the selected line.
     pub(super) fn why(&mut self, measure: Measure) {
+        if self.view == View::Cgroups {
+            return self.why_of_cgroup(measure);
+        }
         if !self.tags.is_empty() {
             return self.show_stacks_of_tagged(measure);
         }
@@ -69,7 +72,7 @@ impl App {
     }
 
     /// The stacks of some processes; one step back leads here.
-    fn open_stacks(&mut self, scope: Scope, name: &str, measure: Measure) {
+    pub(super) fn open_stacks(&mut self, scope: Scope, name: &str, measure: Measure) {
         self.stacks.set_measure(measure);
         self.stacks.open(scope, name);
         let from = self.view;

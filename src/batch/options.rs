@@ -2,10 +2,10 @@
 
 use clap::ValueEnum;
 
-use crate::app::column::{Column, Columns, SocketColumn, fit, sets, wants};
+use crate::app::column::{CgroupColumn, Column, Columns, SocketColumn, fit, sets, wants};
 use crate::app::filter::Filter;
 use crate::app::view::{Shown, View};
-use crate::export::field::{EXIT, PROCESS, SOCKET};
+use crate::export::field::{CGROUP, EXIT, PROCESS, SOCKET};
 use crate::export::{Writer, csv, json, text};
 use crate::sample::{Domain, Wants};
 
@@ -45,11 +45,14 @@ const HELP: &str = "help";
 /// What `--sort help` or `--fields help` asks for, a name on each line; `None` where neither is asked.
 pub fn known_names(format: Format, shown: Shown, fields: &[String], sort: Option<&str>) -> Option<String> {
     let sockets = shown.sockets;
+    let cgroups = shown.view == View::Cgroups;
     let asks_fields = fields.iter().any(|name| name == HELP);
     Some(match (sort == Some(HELP), asks_fields, format) {
         (true, _, _) | (_, true, Format::Text) if sockets => column_help::<SocketColumn>(),
+        (true, _, _) | (_, true, Format::Text) if cgroups => column_help::<CgroupColumn>(),
         (true, _, _) | (_, true, Format::Text) => column_help::<Column>(),
         (_, true, _) if sockets => field_help(SOCKET.iter().map(|(name, _)| *name)),
+        (_, true, _) if cgroups => field_help(CGROUP.iter().map(|(name, _)| *name)),
         (_, true, _) => field_help(PROCESS.iter().chain(EXIT).map(|(name, _)| *name)),
         (false, false, _) => return None,
     })
@@ -78,6 +81,8 @@ pub struct BatchOptions {
     pub sort: (Column, bool),
     /// Order of sockets.
     pub socket_sort: (SocketColumn, bool),
+    /// Order of control groups.
+    pub cgroup_sort: (CgroupColumn, bool),
     /// Which rows.
     pub filter: Filter,
     /// Writes the columns or fields that were chosen.
@@ -92,9 +97,10 @@ impl BatchOptions {
     /// # Errors
     /// A name that is neither a column nor a field.
     pub fn new(format: Format, shown: Shown, fields: &[String], sort: Option<&str>) -> Result<BatchOptions, OptionsError> {
-        let (mut process, mut socket) = (first_sort(shown.view), SocketColumn::Rx);
-        match (sort, shown.sockets) {
-            (Some(name), true) => socket = column(name)?,
+        let (mut process, mut socket, mut cgroup) = (first_sort(shown.view), SocketColumn::Rx, CgroupColumn::CpuPct);
+        match (sort, shown) {
+            (Some(name), Shown::SOCKETS) => socket = column(name)?,
+            (Some(name), Shown { view: View::Cgroups, .. }) => cgroup = column(name)?,
             (Some(name), _) => process = column(name)?,
             (None, _) => {}
         }
@@ -105,8 +111,9 @@ impl BatchOptions {
             iterations: None,
             sort: (process, process.descends()),
             socket_sort: (socket, socket.descends()),
+            cgroup_sort: (cgroup, cgroup.descends()),
             filter: Filter::default(),
-            wants: wanted(shown, &writer, fields),
+            wants: wanted(shown, format, &writer, fields),
             writer,
         })
     }
@@ -126,11 +133,14 @@ fn writer(format: Format, shown: Shown, fields: &[String]) -> Result<Writer, Opt
     }
     let process = || chosen::<Column, _>(fields, PROCESS.iter().chain(EXIT));
     let socket = || chosen::<SocketColumn, _>(fields, SOCKET.iter());
+    let cgroup = || chosen::<CgroupColumn, _>(fields, CGROUP.iter());
     Ok(match (format, shown) {
         (Format::Text, _) => Writer::Text(table(shown, fields)?),
-        (Format::Json, Shown::SOCKETS) => Writer::Json(json::Fields { process: None, socket: socket()? }),
-        (Format::Json, _) => Writer::Json(json::Fields { process: process()?, socket: None }),
+        (Format::Json, Shown::SOCKETS) => Writer::Json(json::Fields { socket: socket()?, ..json::Fields::default() }),
+        (Format::Json, Shown { view: View::Cgroups, .. }) => Writer::Json(json::Fields { cgroup: cgroup()?, ..json::Fields::default() }),
+        (Format::Json, _) => Writer::Json(json::Fields { process: process()?, ..json::Fields::default() }),
         (Format::Csv, Shown::SOCKETS) => Writer::Csv(csv::Csv::sockets(socket()?)),
+        (Format::Csv, Shown { view: View::Cgroups, .. }) => Writer::Csv(csv::Csv::cgroups(cgroup()?)),
         (Format::Csv, Shown { view: View::Stacks, .. }) => Writer::Csv(csv::Csv::stacks()),
         (Format::Csv, _) => Writer::Csv(csv::Csv::processes(process()?)),
     })
@@ -141,6 +151,8 @@ fn table(shown: Shown, names: &[String]) -> Result<text::Table, OptionsError> {
     Ok(match (shown, shown.view.columns()) {
         (Shown::SOCKETS, _) if names.is_empty() => text::Table::Sockets(fit(sets::SOCKETS.first, sets::SOCKETS.more, u16::MAX)),
         (Shown::SOCKETS, _) => text::Table::Sockets(columns(names)?),
+        (Shown { view: View::Cgroups, .. }, _) if names.is_empty() => text::Table::Cgroups(sets::CGROUPS.first.to_vec()),
+        (Shown { view: View::Cgroups, .. }, _) => text::Table::Cgroups(columns(names)?),
         (_, Some(set)) if names.is_empty() => text::Table::Processes(set.first.to_vec()),
         (_, Some(_)) => text::Table::Processes(columns(names)?),
         (_, None) => text::Table::Stacks,
@@ -156,7 +168,15 @@ fn first_sort(view: View) -> Column {
 }
 
 /// What must be collected: the probe of page allocations costs, so it runs only if a column or field made from them is shown.
-fn wanted(shown: Shown, writer: &Writer, names: &[String]) -> Wants {
+fn wanted(shown: Shown, format: Format, writer: &Writer, names: &[String]) -> Wants {
+    if shown.view == View::Cgroups {
+        let named = |field: &str| names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(field));
+        let cgroup_memory = match writer {
+            Writer::Text(text::Table::Cgroups(columns)) => wants(columns).cgroup_memory,
+            _ => format != Format::Text && ["anon_bytes", "anon", "file_bytes", "file"].into_iter().any(named),
+        };
+        return Wants { cgroups: true, cgroup_memory, ..Wants::NONE };
+    }
     let of_columns = match writer {
         Writer::Text(text::Table::Processes(columns)) => wants(columns),
         _ => wants(&names.iter().filter_map(|name| Column::named(name)).collect::<Vec<_>>()),

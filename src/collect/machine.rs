@@ -13,6 +13,7 @@ use super::proc_file::ProcFile;
 use crate::clock::{boottime_ns, tick_ns};
 use crate::sample::{Machine, Pressure, printable};
 use interfaces::Interfaces;
+pub(super) use parse::pressure_some;
 
 /// Reads the machine's figures, again and again.
 pub struct MachineReader {

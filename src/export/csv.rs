@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::Report;
-use super::field::{EXIT, PROCESS, ProcessField, Raw, SOCKET, SocketField};
+use super::field::{CGROUP, CgroupField, EXIT, PROCESS, ProcessField, Raw, SOCKET, SocketField};
 use crate::app::column::RowView;
 
 /// Writes lines, and the heading before the first.
@@ -18,6 +18,7 @@ pub struct Csv {
 enum Table {
     Processes(Vec<ProcessField>),
     Sockets(Vec<SocketField>),
+    Cgroups(Vec<CgroupField>),
     Stacks,
 }
 
@@ -31,6 +32,11 @@ impl Csv {
     /// Sockets; `None` = all fields.
     pub fn sockets(fields: Option<Vec<SocketField>>) -> Csv {
         Csv { table: Table::Sockets(fields.unwrap_or_else(|| SOCKET.to_vec())), headed: false }
+    }
+
+    /// Control groups; `None` = all fields.
+    pub fn cgroups(fields: Option<Vec<CgroupField>>) -> Csv {
+        Csv { table: Table::Cgroups(fields.unwrap_or_else(|| CGROUP.to_vec())), headed: false }
     }
 
     /// Stacks.
@@ -60,6 +66,11 @@ impl Csv {
                     line(tick.iter().cloned().chain(fields.iter().map(|(_, get)| get(row))), out)?;
                 }
             }
+            Table::Cgroups(fields) => {
+                for row in report.cgroups.iter().flatten() {
+                    line(tick.iter().cloned().chain(fields.iter().map(|(_, get)| get(row))), out)?;
+                }
+            }
             Table::Stacks => {
                 for s in report.stacks.iter().flatten() {
                     let values =
@@ -75,6 +86,7 @@ impl Csv {
         let names: Vec<&str> = match &self.table {
             Table::Processes(fields) => [&["exited"][..], &names(fields)].concat(),
             Table::Sockets(fields) => fields.iter().map(|(name, _)| *name).collect(),
+            Table::Cgroups(fields) => fields.iter().map(|(name, _)| *name).collect(),
             Table::Stacks => vec!["pid", "tid", "comm", "samples", "quality", "stack"],
         };
         writeln!(out, "at_ns,interval_ns,{}", names.join(","))

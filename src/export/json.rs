@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::Report;
-use super::field::{EXIT, PROCESS, ProcessField, Raw, SOCKET, SocketField};
+use super::field::{CGROUP, CgroupField, EXIT, PROCESS, ProcessField, Raw, SOCKET, SocketField};
 use super::stack::{JsonFrame, NamedStack};
-use crate::app::column::{RowView, SocketView};
+use crate::app::column::{CgroupView, RowView, SocketView};
 use crate::model::disks::DiskGrowth;
 use crate::model::ledger::Ledger;
 use crate::sample::{self, Disk, DomainStatus, Machine};
@@ -20,6 +20,8 @@ pub struct Fields {
     pub process: Option<Vec<ProcessField>>,
     /// Of sockets.
     pub socket: Option<Vec<SocketField>>,
+    /// Of control groups.
+    pub cgroup: Option<Vec<CgroupField>>,
 }
 
 /// Writes a tick as one line.
@@ -38,7 +40,7 @@ struct Line<'a> {
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Report { model, live, exited, sockets, disks, stacks, .. } = self.report;
+        let Report { model, live, exited, sockets, cgroups, disks, stacks, .. } = self.report;
         let sample = &model.sample;
         let all: Vec<_> = PROCESS.iter().chain(EXIT).copied().collect();
         let (of_live, of_exited) = match &self.fields.process {
@@ -59,6 +61,13 @@ impl Serialize for Line<'_> {
         if let Some(sockets) = sockets {
             let fields = self.fields.socket.as_deref().unwrap_or(SOCKET);
             map.serialize_entry("sockets", &Rows(sockets.iter().map(|row| SocketObject { row, fields })))?;
+        }
+        if let Some(cgroups) = cgroups {
+            let fields = self.fields.cgroup.as_deref().unwrap_or(CGROUP);
+            map.serialize_entry("cgroups", &Rows(cgroups.iter().map(|row| CgroupObject { row, fields })))?;
+            let read = sample.cgroups.as_deref();
+            map.serialize_entry("cgroups_left_out", &read.map(|groups| groups.left_out))?;
+            map.serialize_entry("cgroups_trouble", &read.and_then(|groups| groups.trouble.as_deref()))?;
         }
         if *disks {
             map.serialize_entry("disks", &Rows(sample.machine.disks.iter().zip(&model.machine.disks).map(Device)))?;
@@ -96,6 +105,17 @@ struct SocketObject<'a> {
 }
 
 impl Serialize for SocketObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.fields.iter().map(|(name, get)| (name, get(self.row))))
+    }
+}
+
+struct CgroupObject<'a> {
+    row: &'a CgroupView<'a>,
+    fields: &'a [CgroupField],
+}
+
+impl Serialize for CgroupObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.fields.iter().map(|(name, get)| (name, get(self.row))))
     }

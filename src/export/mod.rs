@@ -15,7 +15,7 @@ pub mod text;
 
 use std::io::{self, Write};
 
-use crate::app::column::{RowView, SocketView};
+use crate::app::column::{CgroupView, RowView, SocketView};
 use crate::model::Model;
 
 /// One tick, sorted and filtered, ready to be written.
@@ -31,6 +31,8 @@ pub struct Report<'a> {
     pub mixed: Vec<RowView<'a>>,
     /// Sockets, if asked for.
     pub sockets: Option<Vec<SocketView<'a>>>,
+    /// Control groups, if asked for.
+    pub cgroups: Option<Vec<CgroupView<'a>>>,
     /// Tell of block devices.
     pub disks: bool,
     /// Stacks, if asked for.
@@ -40,7 +42,7 @@ pub struct Report<'a> {
 impl<'a> Report<'a> {
     /// A report without rows.
     pub fn empty(model: &'a Model) -> Self {
-        Report { model, live: Vec::new(), exited: Vec::new(), mixed: Vec::new(), sockets: None, disks: false, stacks: None }
+        Report { model, live: Vec::new(), exited: Vec::new(), mixed: Vec::new(), sockets: None, cgroups: None, disks: false, stacks: None }
     }
 }
 

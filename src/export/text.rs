@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::Report;
 use super::stack::NamedStack;
-use crate::app::column::{Align, Column, Columns, SocketColumn};
+use crate::app::column::{Align, CgroupColumn, Column, Columns, SocketColumn};
 use crate::format;
 use crate::model::Model;
 use crate::model::machine::MemoryUse;
@@ -19,6 +19,8 @@ pub enum Table {
     Processes(Vec<Column>),
     /// Sockets.
     Sockets(Vec<SocketColumn>),
+    /// Control groups.
+    Cgroups(Vec<CgroupColumn>),
     /// Stacks.
     Stacks,
 }
@@ -32,6 +34,7 @@ pub fn write(report: &Report<'_>, table: &Table, out: &mut impl Write) -> io::Re
     match table {
         Table::Processes(columns) => rows(columns, &report.mixed, out)?,
         Table::Sockets(columns) => rows(columns, report.sockets.as_deref().unwrap_or_default(), out)?,
+        Table::Cgroups(columns) => cgroups(columns, report, out)?,
         Table::Stacks => stacks(report.stacks.as_deref().unwrap_or_default(), out)?,
     }
     writeln!(out)
@@ -159,6 +162,19 @@ fn pad(text: &str, width: usize, align: Align) -> String {
         Align::Left => format!("{text}{blanks}"),
         Align::Right => format!("{blanks}{text}"),
     }
+}
+
+/// What is missing, then the table.
+fn cgroups(columns: &[CgroupColumn], report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    if let Some(groups) = report.model.sample.cgroups.as_deref() {
+        if groups.left_out > 0 {
+            writeln!(out, "cgroups: {} or more not read", groups.left_out)?;
+        }
+        if let Some(trouble) = &groups.trouble {
+            writeln!(out, "cgroups: {trouble}")?;
+        }
+    }
+    rows(columns, report.cgroups.as_deref().unwrap_or_default(), out)
 }
 
 fn stacks(stacks: &[NamedStack], out: &mut impl Write) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Pure data made of samples: rates, the CPU ledger, stack trees. No clock, no I/O, no terminal.
 
+pub mod cgroups;
 pub mod disks;
 pub mod exited;
 pub mod growth;
@@ -79,6 +80,8 @@ pub struct Model {
     pub threads: threads::Threads,
     /// One for each of `sample.sockets`, same order.
     pub sockets: Vec<sockets::SocketRow>,
+    /// One for each control group of the sample, same order.
+    pub cgroups: Vec<cgroups::CgroupRow>,
 }
 
 impl Model {
@@ -98,11 +101,13 @@ impl Model {
             machine: machine::MachineRates::between(prev.map(|p| &p.machine), &next.machine, elapsed_ns),
             threads: threads::Threads::default(),
             sockets: sockets::rows(prev, &next),
+            cgroups: Vec::new(),
             departed,
             sample: next,
         };
         model.ledger = ledger::Ledger::of(prev, &model);
         model.threads = threads::Threads::between(prev, &model);
+        model.cgroups = cgroups::rows(prev, &model);
         model
     }
 

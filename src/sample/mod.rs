@@ -4,6 +4,7 @@
 //! (`model::Model::between`). Times are nanoseconds of `CLOCK_BOOTTIME`, the clock of `task_struct::start_boottime`,
 //! unless a name says otherwise. Unknown is never 0: counters carry which of them are known, gauges are `Option`.
 
+mod cgroup;
 mod counters;
 mod health;
 mod list;
@@ -14,8 +15,11 @@ mod talk;
 mod task;
 mod text;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+pub use cgroup::{Cgroup, Cgroups};
 pub use counters::{Counter, Counters};
 pub use health::{Domain, DomainStatus, Health};
 pub use list::TaskList;
@@ -43,6 +47,9 @@ pub struct Sample {
     pub exits: Vec<Exit>,
     /// Sockets; empty unless wanted ([`Wants::sockets`]).
     pub sockets: Vec<Socket>,
+    /// Control groups, if they are wanted ([`Wants::cgroups`]). Not recorded.
+    #[serde(skip)]
+    pub cgroups: Option<Arc<Cgroups>>,
     /// Stack samples since the sample before.
     pub stacks: Stacks,
     /// The machine.

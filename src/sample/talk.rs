@@ -29,11 +29,15 @@ pub struct Wants {
     pub page_allocs: bool,
     /// Tell of threads one by one.
     pub threads: bool,
+    /// Read the control groups.
+    pub cgroups: bool,
+    /// And what kinds of memory they hold.
+    pub cgroup_memory: bool,
 }
 
 impl Wants {
     /// Nothing but the basics.
-    pub const NONE: Wants = Wants { sockets: false, page_allocs: false, threads: false };
+    pub const NONE: Wants = Wants { sockets: false, page_allocs: false, threads: false, cgroups: false, cgroup_memory: false };
 }
 
 /// A costly way to take stacks, in use only while somebody wants it.

@@ -7,6 +7,7 @@ pub mod stacks;
 pub mod terminal;
 pub mod theme;
 
+mod cgroups;
 mod devices;
 mod footer;
 mod header;

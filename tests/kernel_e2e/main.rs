@@ -3,6 +3,7 @@
 
 mod any_kernel;
 mod cpu;
+mod disk;
 mod formats;
 mod ledger;
 mod lifecycle;

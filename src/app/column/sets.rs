@@ -1,7 +1,7 @@
 //! Which columns a view is made of: the first for 80 columns, more as the width grows.
 
 use super::Column::*;
-use super::{Column, Set, SocketColumn};
+use super::{CgroupColumn, Column, Set, SocketColumn};
 
 /// Who uses the machine.
 pub const PROCESSES: Set<Column> = Set {
@@ -25,6 +25,26 @@ pub const NETWORK: Set<Column> =
 pub const DISK: Set<Column> = Set {
     first: &[Pid, User, State, Io, Read, Write, Cancelled, Command],
     more: &[ReadTotal, WriteTotal, CpuPct, MajorFaults, Age, Cgroup],
+};
+
+/// Who uses the machine, by control group.
+pub const CGROUPS: Set<CgroupColumn> = {
+    use CgroupColumn as C;
+    Set {
+        first: &[C::Processes, C::CpuPct, C::Throttled, C::Memory, C::MemoryPct, C::Psi, C::Net, C::Io, C::Name],
+        more: &[
+            C::MemoryMax,
+            C::CpuMax,
+            C::ThrottledTime,
+            C::PsiCpu,
+            C::PsiMemory,
+            C::PsiIo,
+            C::DeviceRead,
+            C::DeviceWrite,
+            C::Anon,
+            C::File,
+        ],
+    }
 };
 
 /// All of it, socket by socket.

@@ -1,7 +1,32 @@
 //! What the word at the cursor of a filter could become.
 
 use super::term::KEYWORDS;
-use crate::app::column::{Column, Columns, SocketColumn};
+use crate::app::column::{CgroupColumn, Column, Columns, SocketColumn};
+
+/// What a filter is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterOf {
+    /// A table of processes.
+    Processes,
+    /// Sockets.
+    Sockets,
+    /// Control groups.
+    Cgroups,
+}
+
+impl FilterOf {
+    /// Names of the columns, and of what is none but can be asked for.
+    fn names(self) -> Vec<&'static str> {
+        fn of<C: Columns>() -> impl Iterator<Item = &'static str> {
+            C::all().iter().map(|column| column.spec().name)
+        }
+        match self {
+            FilterOf::Processes => of::<Column>().collect(),
+            FilterOf::Sockets => of::<SocketColumn>().chain(["port"]).collect(),
+            FilterOf::Cgroups => of::<CgroupColumn>().collect(),
+        }
+    }
+}
 
 /// The ways on from a word that is being typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +47,9 @@ impl Completion {
     }
 }
 
-/// The completions of the word that ends at byte `cursor` of a filter of sockets or of processes. `None` where no name of a column can
+/// The completions of the word that ends at byte `cursor` of a filter. `None` where no name of a column can
 /// stand, for nothing typed yet, and for a word that is no name's beginning or a whole name already.
-pub fn complete(text: &str, cursor: usize, sockets: bool) -> Option<Completion> {
+pub fn complete(text: &str, cursor: usize, of: FilterOf) -> Option<Completion> {
     let before = text.get(..cursor)?;
     let start = before
         .rfind(|c: char| !(c.is_alphanumeric() || "_%/+".contains(c)))
@@ -34,11 +59,8 @@ pub fn complete(text: &str, cursor: usize, sockets: bool) -> Option<Completion> 
     if word.is_empty() || is_value || before[..start].matches('"').count() % 2 == 1 {
         return None;
     }
-    let columns: Vec<&'static str> = match sockets {
-        true => SocketColumn::all().iter().map(|column| column.spec().name).chain(["port"]).collect(),
-        false => Column::all().iter().map(|column| column.spec().name).collect(),
-    };
-    let mut names: Vec<&'static str> = columns.into_iter().chain(KEYWORDS).chain(["uid"]).filter(|name| name.starts_with(&word)).collect();
+    let mut names: Vec<&'static str> =
+        of.names().into_iter().chain(KEYWORDS).chain(["uid"]).filter(|name| name.starts_with(&word)).collect();
     names.sort_unstable();
     names.dedup();
     let is_whole = names == [word.as_str()];
@@ -50,7 +72,7 @@ mod tests {
     use super::*;
 
     fn names(text: &str, sockets: bool) -> Vec<&'static str> {
-        complete(text, text.len(), sockets).map_or(Vec::new(), |found| found.names)
+        complete(text, text.len(), if sockets { FilterOf::Sockets } else { FilterOf::Processes }).map_or(Vec::new(), |found| found.names)
     }
 
     #[test]
@@ -61,6 +83,7 @@ mod tests {
         assert_eq!(names("remo", true), ["remote"]);
         assert_eq!(names("por", true), ["port"]);
         assert_eq!(names("por", false), Vec::<&str>::new());
+        assert_eq!(complete("thr", 3, FilterOf::Cgroups).unwrap().names, ["throttle"]);
     }
 
     #[test]
@@ -68,7 +91,7 @@ mod tests {
         for text in ["", "user=c", "user: c", "cpu>", "\"c", "state~\"c", "uid", "zzz", "é"] {
             assert_eq!(names(text, false), Vec::<&str>::new(), "{text}");
         }
-        assert_eq!(complete("é cp", 1, false), None, "inside a character");
+        assert_eq!(complete("é cp", 1, FilterOf::Processes), None, "inside a character");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 
 use super::operand::{Likeness, Number, Order, Pattern};
-use crate::app::column::{Align, Column, Columns, RowView, SocketColumn, SocketView, Value};
+use crate::app::column::{Align, CgroupColumn, CgroupView, Column, Columns, RowView, SocketColumn, SocketView, Value};
 
 /// What a condition is checked against: a line of a table.
 pub(super) trait Subject {
@@ -85,17 +85,51 @@ impl Subject for SocketView<'_> {
     }
 }
 
-/// A column by name: of processes, of sockets or of both.
+impl Subject for CgroupView<'_> {
+    fn has_text(&self, pattern: &Pattern) -> bool {
+        self.has_name(pattern)
+    }
+
+    fn has_name(&self, pattern: &Pattern) -> bool {
+        pattern.is_in(&self.group.path)
+    }
+
+    fn value(&self, key: Key) -> Value<'_> {
+        key.cgroup.map_or(Value::Unknown, |c| c.value(self))
+    }
+
+    fn uid(&self) -> Option<u32> {
+        None
+    }
+
+    fn ends(&self) -> Option<[SocketAddr; 2]> {
+        None
+    }
+
+    fn is_exited(&self) -> bool {
+        false
+    }
+
+    fn is_kernel_thread(&self) -> bool {
+        false
+    }
+}
+
+/// A column by name: of processes, of sockets, of control groups or of several of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Key {
     process: Option<Column>,
     socket: Option<SocketColumn>,
+    cgroup: Option<CgroupColumn>,
 }
 
 impl Key {
     pub(super) fn named(name: &str) -> Option<Key> {
-        let key = Key { process: Column::named(name), socket: SocketColumn::named(name) };
-        (key.process.is_some() || key.socket.is_some()).then_some(key)
+        let (process, socket) = (Column::named(name), SocketColumn::named(name));
+        // By the name that is written, so that all names of a column mean the same.
+        let written = process.map(|c| c.spec().name).or(socket.map(|c| c.spec().name)).unwrap_or(name);
+        let key = Key { process, socket, cgroup: CgroupColumn::named(written) };
+        (key.process.is_some() || key.socket.is_some() || key.cgroup.is_some()).then_some(key)
     }
 
     pub(super) fn is_number(self) -> bool {
@@ -116,7 +150,7 @@ impl Key {
     }
 
     fn spec(self) -> (Align, &'static str) {
-        let spec = self.process.map(Columns::spec).or(self.socket.map(Columns::spec));
+        let spec = self.process.map(Columns::spec).or(self.socket.map(Columns::spec)).or(self.cgroup.map(Columns::spec));
         spec.map_or((Align::Left, ""), |s| (s.align, s.name))
     }
 
