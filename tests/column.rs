@@ -120,6 +120,17 @@ fn hostile_names_are_made_fit() {
 }
 
 #[test]
+fn directories_go_from_programs_and_not_from_names_of_the_kernel() {
+    let model = Model::between(None, Arc::new(sample(SECOND, [task(1, "kworker/0:1H"), task(2, "app")])));
+    let shown = |row: usize, details: &Details| {
+        let row = RowView::live(&model, &model.rows[row], Some(details)).with_paths(false);
+        cell(Column::Command, &row).0
+    };
+    assert_eq!(shown(0, &details("", "root")), "kworker/0:1H");
+    assert_eq!(shown(1, &details("/opt/app -v /tmp", "root")), "app -v /tmp");
+}
+
+#[test]
 fn memory_that_shrinks_shows_a_sign() {
     let held = |anon_bytes| Task { memory: Some(Memory { anon_bytes, ..Memory::default() }), ..task(1, "a") };
     let model = Model::between(Some(&sample(10 * SECOND, [held(8 * MIB)])), Arc::new(sample(12 * SECOND, [held(2 * MIB)])));

@@ -166,9 +166,11 @@ impl<'a> RowView<'a> {
     /// The same as it is shown.
     pub fn shown_command(&self) -> Cow<'a, str> {
         let command = self.command();
-        match (self.paths, &command) {
-            (false, Cow::Borrowed(text)) => Cow::Borrowed(without_path(text, self.details)),
-            _ => command,
+        // A name as the kernel has it is no path: `kworker/0:1H`.
+        let is_command_line = self.details.is_some_and(|details| details.cmdline == command);
+        match command {
+            Cow::Borrowed(text) if is_command_line && !self.paths => Cow::Borrowed(without_path(text, self.details)),
+            command => command,
         }
     }
 
