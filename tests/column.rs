@@ -36,6 +36,7 @@ fn every_column_has_names_of_its_own_and_help() {
     names_are_unique::<Column>();
     names_are_unique::<SocketColumn>();
     names_are_unique::<CgroupColumn>();
+    assert_eq!(CgroupColumn::all().last(), Some(&CgroupColumn::Name), "the last takes the rest");
     assert_eq!(Column::named("cpu_ns"), Some(Column::CpuPct));
     assert_eq!(Column::named("tx_bytes"), Some(Column::Tx));
     assert_eq!((Column::named("RX"), Column::named("rx")), (Some(Column::RxTotal), Some(Column::Rx)));

@@ -48,10 +48,13 @@ impl CgroupReader {
             return None;
         }
         let thread = self.thread.get_or_insert_with(spawn);
-        if !thread.waits {
+        let was_late = thread.waits;
+        if !was_late {
             thread.waits = thread.questions.try_send(wants.cgroup_memory).is_ok();
         }
-        match thread.answers.recv_timeout(PATIENCE) {
+        // Where the last question still waits, the next sample should not wait for it, too.
+        let patience = if was_late { Duration::ZERO } else { PATIENCE };
+        match thread.answers.recv_timeout(patience) {
             Ok(answer) => {
                 thread.waits = false;
                 self.last = Some(Arc::new(answer));

@@ -98,13 +98,13 @@ columns! {
     CpuPct: num("CPU%", "cpu", &["cpu_ns"], 5, 240),
         "CPU time of it and all below over elapsed time, one core = 100, those that ended included. From cpu.stat, or cpuacct.usage of cgroup v1."
         => known(row.percent(row.row.cpu_ns), Percent);
-    Throttled: num("THROTTLE%", "throttle", &["periods", "throttled_periods"], 9, 170),
+    Throttled: num("THROTTLE%", "throttle", &["periods", "throttled_periods"], 9, 195),
         "Share of the periods of its own CPU limit in which it had used all it may and was stopped. From nr_throttled and nr_periods of cpu.stat; blank without a limit. Limits of those above and below it are theirs."
         => known(row.throttled_pct(), Percent);
     Memory: num("MEM", "mem", &["memory_bytes"], 5, 230).also(&["rss"]),
         "Memory that it and all below are charged for, page cache included: more than the sum of RSS, or less where pages are charged to others. From memory.current, or memory.usage_in_bytes; the root has none."
         => bytes(row.group.memory_bytes);
-    MemoryPct: num("MEM/MAX", "memmax", &["memory_bytes", "memory_max_bytes"], 7, 180),
+    MemoryPct: num("MEM/MAX", "memmax", &["memory_bytes", "memory_max_bytes"], 7, 188),
         "MEM as percent of its own limit (memory.max); blank without one. Near 100 the kernel reclaims page cache first, then stops the processes or kills one."
         => known(row.memory_pct(), Percent);
     Psi: num("PSI", "psi", &["cpu_pressure_pct", "memory_pressure_pct", "io_pressure_pct"], 5, 160),

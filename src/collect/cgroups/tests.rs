@@ -2,9 +2,12 @@ use std::fs::{create_dir_all, write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::bounded;
+
 use super::hierarchies::Hierarchy;
 use super::walk::walk;
-use crate::sample::{Cgroup, Cgroups};
+use super::{CgroupReader, PATIENCE, Thread};
+use crate::sample::{Cgroup, Cgroups, Wants};
 
 /// A group as a directory with files.
 fn group(root: &Path, path: &str, files: &[(&str, &str)]) {
@@ -172,4 +175,22 @@ fn this_machine_has_groups_with_this_process_in_one() {
     let is_in = |group: &&Cgroup| group.holds_all || group.pids.as_ref().is_some_and(|pids| pids.contains(&own));
     assert!(cgroups.list.iter().any(|group| is_in(&group)), "{cgroups:?}");
     assert_eq!(cgroups.list[0].path, "/");
+}
+
+#[test]
+fn a_look_that_hangs_is_told_and_taken_when_it_comes() {
+    let (questions, inbox) = bounded(1);
+    let (outbox, answers) = bounded(1);
+    let mut reader = CgroupReader { thread: Some(Thread { questions, answers, waits: false }), last: None };
+    let wants = Wants { cgroups: true, ..Wants::NONE };
+    let late = reader.read(wants).unwrap();
+    assert!(late.list.is_empty() && late.trouble.as_ref().unwrap().contains("did not answer"), "{late:?}");
+    let again = Instant::now();
+    assert_eq!(reader.read(wants).unwrap().at_ns, late.at_ns, "as old as it is");
+    assert!(again.elapsed() < PATIENCE, "one question waits; the next sample does not");
+    assert!(!inbox.recv().unwrap());
+    outbox.send(Cgroups { at_ns: 7, ..Cgroups::default() }).unwrap();
+    let came = reader.read(wants).unwrap();
+    assert_eq!((came.at_ns, came.trouble.as_deref()), (7, None));
+    assert_eq!((reader.read(Wants::NONE), inbox.len()), (None, 0), "nobody asks when nobody looks");
 }
