@@ -1,8 +1,9 @@
 //! A control group that this test makes, with a limit of CPU time that its process runs into.
 
 use std::fs::{canonicalize, create_dir, read_to_string, remove_dir, write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -46,10 +47,13 @@ impl Group {
         self.dirs.iter().map(|dir| dir.join(file)).find(|path| path.exists())
     }
 
-    /// A process that burns CPU time, all of it in the group.
-    fn burn(&self) -> Child {
-        let enter = "for dir; do echo $$ > $dir/cgroup.procs || exit; done; while :; do :; done";
-        Command::new("/bin/sh").args(["-c", enter, "sh"]).args(&self.dirs).spawn().unwrap()
+    /// A process that burns CPU time in the group; and what it had used when it had just entered, ns.
+    fn burn(&self) -> (Child, u64) {
+        let enter = "for dir; do echo $$ > $dir/cgroup.procs || exit; done; echo in; while :; do :; done";
+        let mut shell = Command::new("/bin/sh").args(["-c", enter, "sh"]).args(&self.dirs).stdout(Stdio::piped()).spawn().unwrap();
+        shell.stdout.take().unwrap().read_exact(&mut [0; 3]).unwrap();
+        let schedstat = read_to_string(format!("/proc/{}/schedstat", shell.id())).unwrap();
+        (shell, schedstat.split_whitespace().next().unwrap().parse().unwrap())
     }
 
     /// A number of a file of lines `name number`.
@@ -91,9 +95,9 @@ fn end(mut child: Child) -> u64 {
 fn a_group_that_is_throttled_shows_what_the_kernel_counted() {
     let mut ebtop = Batch::start(&["--hz", "0", "-d", "0.5", "--view", "cgroups", "--probes", "tasks"]);
     let group = Group::make();
-    let burner = group.burn();
+    let (burner, before_ns) = group.burn();
     ebtop.read_for(Duration::from_secs(4));
-    let used_ns = end(burner);
+    let used_ns = end(burner) - before_ns;
     ebtop.settle();
     let (cpu_ns, periods, throttled) = (group.cpu_ns(), group.stat("nr_periods").unwrap(), group.stat("nr_throttled").unwrap());
     let ticks = ebtop.stop();
@@ -107,7 +111,7 @@ fn a_group_that_is_throttled_shows_what_the_kernel_counted() {
     assert!(rows.iter().all(|row| row["cpu_max_milli"] == 200), "{}", rows[0]);
     let processes: Vec<u64> = rows.iter().map(|row| number(row, "processes")).collect();
     assert!(processes.contains(&1) && processes.last() == Some(&0), "{processes:?}");
-    let of_process: u64 =
+    let of_root: u64 =
         ticks.iter().flat_map(|tick| list(tick, "cgroups")).filter(|row| row["path"] == "/").map(|row| number(row, "cpu_ns")).sum();
-    assert!(of_process >= cpu_ns, "the root has all of it: {of_process}");
+    assert!(of_root >= cpu_ns, "the root has all of it: {of_root}");
 }
