@@ -4,6 +4,8 @@
 #[path = "../common/mod.rs"]
 pub mod common;
 
+pub mod cgroups;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -9,8 +9,27 @@ use crate::collect::proc_file::ProcFile;
 /// Where the machine has them; other mounts of the same are for others.
 const USUAL: &str = "/sys/fs/cgroup";
 
-/// Controllers of version 1 that have something to tell.
-const TELLING: [&str; 4] = ["cpu", "cpuacct", "memory", "blkio"];
+/// Controllers that have something to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Controller {
+    /// Limits of CPU time, and how often they were met.
+    Cpu,
+    /// CPU time.
+    CpuAcct,
+    /// Memory.
+    Memory,
+    /// Bytes of devices.
+    BlkIo,
+}
+
+impl Controller {
+    const ALL: [Controller; 4] = [Controller::Cpu, Controller::CpuAcct, Controller::Memory, Controller::BlkIo];
+
+    /// Its name among the options of a mount.
+    fn name(self) -> &'static str {
+        ["cpu", "cpuacct", "memory", "blkio"][self as usize]
+    }
+}
 
 /// A tree of control groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +38,8 @@ pub(super) struct Hierarchy {
     pub(super) root: PathBuf,
     /// Version 2: the default hierarchy, by which the kernel half knows processes.
     pub(super) is_default: bool,
+    /// Of version 1: the controllers whose files it has.
+    pub(super) controllers: Vec<Controller>,
 }
 
 /// Those of this mount namespace that tell of CPU, memory, I/O or units; version 1 first.
@@ -33,12 +54,13 @@ fn of_mounts(text: &str) -> Vec<Hierarchy> {
         let has = |option: &str| mount.super_options.contains_key(option);
         let is_default = mount.fs_type == "cgroup2";
         let is_named = mount.super_options.get("name").is_some_and(|name| name.as_deref() == Some("systemd"));
-        let tells = is_default || (mount.fs_type == "cgroup" && (is_named || TELLING.into_iter().any(has)));
+        let controllers: Vec<Controller> = Controller::ALL.into_iter().filter(|c| !is_default && has(c.name())).collect();
+        let tells = is_default || (mount.fs_type == "cgroup" && (is_named || !controllers.is_empty()));
         // A part of a hierarchy that is mounted somewhere would look like all of it.
         if !tells || (mount.root != "/" && !mount.root.starts_with("/..")) {
             continue;
         }
-        let hierarchy = Hierarchy { root: mount.mount_point, is_default };
+        let hierarchy = Hierarchy { root: mount.mount_point, is_default, controllers };
         match found.iter_mut().find(|(device, _)| *device == mount.majmin) {
             None => found.push((mount.majmin, hierarchy)),
             Some((_, known)) if !is_usual(&known.root) && is_usual(&hierarchy.root) => *known = hierarchy,
@@ -74,6 +96,8 @@ mod tests {
 99 24 0:44 / /mnt rw - tmpfs tmpfs rw\n";
         let expected = [("/sys/fs/cgroup/cpu,cpuacct", false), ("/sys/fs/cgroup/systemd", false), ("/sys/fs/cgroup/unified", true)];
         assert_eq!(roots(text), expected.map(|(root, is_default)| (root.to_owned(), is_default)));
+        let controllers: Vec<_> = of_mounts(text).into_iter().map(|h| h.controllers).collect();
+        assert_eq!(controllers, [vec![Controller::Cpu, Controller::CpuAcct], vec![], vec![]]);
         assert_eq!(roots("5 4 0:2 / /sys/fs/cgroup rw - cgroup2 none rw\n"), [("/sys/fs/cgroup".to_owned(), true)]);
     }
 

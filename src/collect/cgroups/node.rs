@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
+use super::hierarchies::{Controller, Hierarchy};
 use super::parse;
 use crate::sample::{Cgroup, printable};
 
@@ -77,12 +78,23 @@ fn read_all(dir: impl AsFd, name: &str, buffer: &mut Vec<u8>) -> Result<usize, E
 }
 
 /// Adds what one hierarchy tells of a group; what another one told already stays. `memory`: tell of the kinds of memory, too.
-pub(super) fn read(dir: &OwnedFd, files: &mut Files, is_default: bool, memory: bool, group: &mut Cgroup) {
+pub(super) fn read(dir: &OwnedFd, files: &mut Files, hierarchy: &Hierarchy, memory: bool, group: &mut Cgroup) {
     if !group.holds_all
         && let Some(pids) = files.text(dir, "cgroup.procs").map(parse::pids)
     {
         join(&mut group.pids, pids);
     }
+    match hierarchy.is_default {
+        true => {
+            read_cpu(dir, files, group);
+            read_v2(dir, files, memory, group);
+        }
+        false => hierarchy.controllers.iter().for_each(|controller| read_v1(dir, files, *controller, memory, group)),
+    }
+}
+
+/// `cpu.stat`, which both versions have.
+fn read_cpu(dir: &OwnedFd, files: &mut Files, group: &mut Cgroup) {
     if let Some(stat) = files.text(dir, "cpu.stat") {
         let keyed = |name| parse::keyed(stat, name);
         let micros = |name| keyed(name).map(|us| us.saturating_mul(1000));
@@ -90,10 +102,6 @@ pub(super) fn read(dir: &OwnedFd, files: &mut Files, is_default: bool, memory: b
         fill(&mut group.periods, || keyed("nr_periods"));
         fill(&mut group.throttled_periods, || keyed("nr_throttled"));
         fill(&mut group.throttled_ns, || micros("throttled_usec").or_else(|| keyed("throttled_time")));
-    }
-    match is_default {
-        true => read_v2(dir, files, memory, group),
-        false => read_v1(dir, files, memory, group),
     }
 }
 
@@ -114,23 +122,32 @@ fn read_v2(dir: &OwnedFd, files: &mut Files, memory: bool, group: &mut Cgroup) {
     }
 }
 
-/// Each hierarchy of version 1 has the files of its own controllers alone.
-fn read_v1(dir: &OwnedFd, files: &mut Files, memory: bool, group: &mut Cgroup) {
-    fill(&mut group.cpu_ns, || files.text(dir, "cpuacct.usage").and_then(parse::number));
-    // Without a limit the quota is -1.
-    if let Some(quota) = files.text(dir, "cpu.cfs_quota_us").and_then(parse::number) {
-        let period = files.text(dir, "cpu.cfs_period_us").and_then(parse::number);
-        fill(&mut group.cpu_max_milli, || parse::milli_cpus(quota, period?));
-    }
-    fill(&mut group.memory_bytes, || files.text(dir, "memory.usage_in_bytes").and_then(parse::number));
-    fill(&mut group.memory_max_bytes, || files.text(dir, "memory.limit_in_bytes").and_then(parse::limit));
-    if memory && let Some(stat) = files.text(dir, "memory.stat") {
-        fill(&mut group.anon_bytes, || parse::keyed(stat, "total_rss"));
-        fill(&mut group.file_bytes, || parse::keyed(stat, "total_cache"));
-    }
-    if let Some((read, written)) = files.text(dir, "blkio.throttle.io_service_bytes_recursive").map(parse::blkio) {
-        fill(&mut group.device_read_bytes, || Some(read));
-        fill(&mut group.device_write_bytes, || Some(written));
+/// The files of one controller of version 1.
+fn read_v1(dir: &OwnedFd, files: &mut Files, controller: Controller, memory: bool, group: &mut Cgroup) {
+    match controller {
+        Controller::Cpu => {
+            read_cpu(dir, files, group);
+            // Without a limit the quota is -1.
+            if let Some(quota) = files.text(dir, "cpu.cfs_quota_us").and_then(parse::number) {
+                let period = files.text(dir, "cpu.cfs_period_us").and_then(parse::number);
+                fill(&mut group.cpu_max_milli, || parse::milli_cpus(quota, period?));
+            }
+        }
+        Controller::CpuAcct => fill(&mut group.cpu_ns, || files.text(dir, "cpuacct.usage").and_then(parse::number)),
+        Controller::Memory => {
+            fill(&mut group.memory_bytes, || files.text(dir, "memory.usage_in_bytes").and_then(parse::number));
+            fill(&mut group.memory_max_bytes, || files.text(dir, "memory.limit_in_bytes").and_then(parse::limit));
+            if memory && let Some(stat) = files.text(dir, "memory.stat") {
+                fill(&mut group.anon_bytes, || parse::keyed(stat, "total_rss"));
+                fill(&mut group.file_bytes, || parse::keyed(stat, "total_cache"));
+            }
+        }
+        Controller::BlkIo => {
+            if let Some((read, written)) = files.text(dir, "blkio.throttle.io_service_bytes_recursive").map(parse::blkio) {
+                fill(&mut group.device_read_bytes, || Some(read));
+                fill(&mut group.device_write_bytes, || Some(written));
+            }
+        }
     }
 }
 

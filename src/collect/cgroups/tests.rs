@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
 
-use super::hierarchies::Hierarchy;
+use super::hierarchies::{Controller, Hierarchy};
 use super::walk::walk;
 use super::{CgroupReader, PATIENCE, Thread};
 use crate::sample::{Cgroup, Cgroups, Wants};
+
+const V2: &[Controller] = &[];
 
 /// A group as a directory with files.
 fn group(root: &Path, path: &str, files: &[(&str, &str)]) {
@@ -18,8 +20,14 @@ fn group(root: &Path, path: &str, files: &[(&str, &str)]) {
     }
 }
 
-fn look(hierarchies: &[(&Path, bool)]) -> Cgroups {
-    let hierarchies: Vec<_> = hierarchies.iter().map(|&(root, is_default)| Hierarchy { root: root.to_owned(), is_default }).collect();
+/// Each by the controllers it is said to have; version 2 is said to have none.
+fn look(hierarchies: &[(&Path, &[Controller])]) -> Cgroups {
+    let hierarchy = |&(root, controllers): &(&Path, &[Controller])| Hierarchy {
+        root: root.to_owned(),
+        is_default: controllers.is_empty(),
+        controllers: controllers.to_vec(),
+    };
+    let hierarchies: Vec<_> = hierarchies.iter().map(hierarchy).collect();
     walk(&hierarchies, true, Instant::now() + Duration::from_secs(60))
 }
 
@@ -48,7 +56,7 @@ fn version_2() {
     ];
     group(root.path(), "system.slice/web.service", &web);
     group(root.path(), "system.slice", &[("cgroup.procs", ""), ("memory.max", "max\n"), ("cpu.max", "max 100000\n")]);
-    let cgroups = look(&[(root.path(), true)]);
+    let cgroups = look(&[(root.path(), V2)]);
     assert_eq!(paths(&cgroups), ["/", "/system.slice", "/system.slice/web.service"]);
     assert_eq!(cgroups.list.iter().map(|group| group.parent).collect::<Vec<_>>(), [None, Some(0), Some(1)]);
     let web = find(&cgroups, "/system.slice/web.service");
@@ -67,7 +75,7 @@ fn version_2() {
 #[test]
 fn version_1_in_several_hierarchies_is_one_tree() {
     let root = tempfile::tempdir().unwrap();
-    let [cpu, cpuacct, memory, systemd] = ["cpu", "cpuacct", "memory", "systemd"].map(|name| root.path().join(name));
+    let [cpu, cpuacct, memory, blkio] = ["cpu", "cpuacct", "memory", "blkio"].map(|name| root.path().join(name));
     let stat = ("cpu.stat", "nr_periods 4\nnr_throttled 1\nthrottled_time 99\n");
     group(&cpu, "docker/a", &[("cgroup.procs", "7\n"), ("cpu.cfs_quota_us", "150000\n"), ("cpu.cfs_period_us", "100000\n"), stat]);
     group(&cpu, "docker/free", &[("cpu.cfs_quota_us", "-1\n"), ("cpu.cfs_period_us", "100000\n")]);
@@ -76,8 +84,14 @@ fn version_1_in_several_hierarchies_is_one_tree() {
     let usage = ("memory.usage_in_bytes", "8192\n");
     group(&memory, "docker/a", &[("cgroup.procs", "7\n8\n"), usage, limit, ("memory.stat", "rss 1\ntotal_cache 3\ntotal_rss 4\n")]);
     group(&memory, "only", &[usage, ("memory.limit_in_bytes", "16384\n"), ("cgroup.procs", "9\n")]);
-    group(&systemd, "docker/a", &[("cgroup.procs", "7\n")]);
-    let cgroups = look(&[(&cpu, false), (&cpuacct, false), (&memory, false), (&systemd, false)]);
+    let bytes = ("blkio.throttle.io_service_bytes_recursive", "8:0 Read 10\n8:0 Write 20\n8:0 Total 30\nTotal 30\n");
+    group(&blkio, "docker/a", &[("cgroup.procs", "7\n"), bytes]);
+    let cgroups = look(&[
+        (&cpu, &[Controller::Cpu]),
+        (&cpuacct, &[Controller::CpuAcct]),
+        (&memory, &[Controller::Memory]),
+        (&blkio, &[Controller::BlkIo]),
+    ]);
     let mut all = paths(&cgroups);
     all.sort_unstable();
     assert_eq!(all, ["/", "/docker", "/docker/a", "/docker/free", "/only"]);
@@ -85,6 +99,7 @@ fn version_1_in_several_hierarchies_is_one_tree() {
     assert_eq!((a.cpu_ns, a.cpu_max_milli, a.periods, a.throttled_periods), (Some(123_456), Some(1500), Some(4), Some(1)));
     assert_eq!((a.throttled_ns, a.memory_bytes, a.memory_max_bytes), (Some(99), Some(8192), None));
     assert_eq!((a.anon_bytes, a.file_bytes, a.pids.as_deref(), a.id), (Some(4), Some(3), Some(&[7, 8][..]), 0));
+    assert_eq!((a.device_read_bytes, a.device_write_bytes), (Some(10), Some(20)));
     assert_eq!(find(&cgroups, "/docker/free").cpu_max_milli, None);
     let only = find(&cgroups, "/only");
     assert_eq!((only.memory_max_bytes, only.cpu_ns, only.pids.as_deref()), (Some(16384), None, Some(&[9][..])));
@@ -99,7 +114,7 @@ fn a_hybrid_takes_what_each_version_has() {
     let [memory, unified] = ["memory", "unified"].map(|name| root.path().join(name));
     group(&memory, "a", &[("cgroup.procs", "7\n"), ("memory.usage_in_bytes", "8192\n")]);
     group(&unified, "a", &[("cgroup.procs", "7\n"), ("cpu.stat", "usage_usec 5\n"), ("cpu.pressure", "some avg10=1.00 total=1\n")]);
-    let cgroups = look(&[(&memory, false), (&unified, true)]);
+    let cgroups = look(&[(&memory, &[Controller::Memory]), (&unified, V2)]);
     let a = find(&cgroups, "/a");
     assert_eq!((a.memory_bytes, a.cpu_ns, a.pressure[0], a.pids.as_deref()), (Some(8192), Some(5000), Some(1.0), Some(&[7][..])));
     assert!(a.id != 0 && a.inode != a.id);
@@ -109,11 +124,11 @@ fn a_hybrid_takes_what_each_version_has() {
 fn a_group_made_anew_is_told_from_the_old_one() {
     let root = tempfile::tempdir().unwrap();
     group(root.path(), "a", &[("cpu.stat", "usage_usec 5\n")]);
-    let before = look(&[(root.path(), true)]);
+    let before = look(&[(root.path(), V2)]);
     // The name goes to another directory, as the inode of a removed one may be used again here.
     std::fs::rename(root.path().join("a"), root.path().join("b")).unwrap();
     group(root.path(), "a", &[("cpu.stat", "usage_usec 5\n")]);
-    let after = look(&[(root.path(), true)]);
+    let after = look(&[(root.path(), V2)]);
     let [old, new] = [&before, &after].map(|cgroups| find(cgroups, "/a"));
     assert!(old.key == new.key && old.inode != new.inode);
 }
@@ -128,7 +143,7 @@ fn hostile_names_and_depths_are_bounded() {
     create_dir_all(root.path().join(&deep)).unwrap();
     write(root.path().join("cpu.stat"), [0xff; 64]).unwrap();
     write(root.path().join("memory.current"), "9".repeat(2 << 20)).unwrap();
-    let cgroups = look(&[(root.path(), true)]);
+    let cgroups = look(&[(root.path(), V2)]);
     let all = paths(&cgroups).join(" ");
     assert!(all.contains("/a\u{fffd}[2J\u{fffd}") && !all.contains("link") && !all.contains('\x1b'), "{all}");
     assert_eq!((cgroups.list.len(), cgroups.left_out), (2 + 64, 1));
@@ -141,10 +156,10 @@ fn too_many_groups_and_too_little_time_are_told() {
     for index in 0..4200 {
         std::fs::create_dir(root.path().join(index.to_string())).unwrap();
     }
-    let all = look(&[(root.path(), true)]);
+    let all = look(&[(root.path(), V2)]);
     assert_eq!(all.list.len(), 4096);
     assert!(all.left_out >= 1);
-    let none = walk(&[Hierarchy { root: root.path().to_owned(), is_default: true }], false, Instant::now());
+    let none = walk(&[Hierarchy { root: root.path().to_owned(), is_default: true, controllers: Vec::new() }], false, Instant::now());
     assert_eq!((none.list.len(), none.left_out), (0, 1));
 }
 
@@ -154,11 +169,11 @@ fn what_cannot_be_read_is_blank_and_told() {
     let root = tempfile::tempdir().unwrap();
     group(root.path(), "a/memory.current", &[]);
     group(root.path(), "a", &[("cpu.stat", "usage_usec 5\n")]);
-    let cgroups = look(&[(root.path(), true)]);
+    let cgroups = look(&[(root.path(), V2)]);
     let a = find(&cgroups, "/a");
     assert_eq!((a.memory_bytes, a.cpu_ns), (None, Some(5000)));
     assert_eq!(cgroups.trouble.as_deref(), Some("one file could not be read: memory.current: Is a directory"));
-    let gone = look(&[(&root.path().join("none"), true)]);
+    let gone = look(&[(&root.path().join("none"), V2)]);
     assert!(gone.list.is_empty(), "{gone:?}");
 }
 

@@ -89,14 +89,14 @@ impl Walk<'_> {
             self.left_out += 1;
             return;
         };
-        let is_default = self.hierarchies[place.hierarchy].is_default;
+        let hierarchy = &self.hierarchies[place.hierarchy];
         let group = &mut self.groups[index as usize];
         group.inode = group.inode.wrapping_add(facts.st_ino);
         group.holds_all |= place.parent.is_none() && facts.st_ino == REAL_ROOT;
-        if is_default {
+        if hierarchy.is_default {
             group.id = facts.st_ino;
         }
-        node::read(&dir, &mut self.files, is_default, self.memory, group);
+        node::read(&dir, &mut self.files, hierarchy, self.memory, group);
         // Each directory below is one link more; a file system that does not count them says 1.
         if facts.st_nlink != 2 {
             self.queue_below(&place, index, &dir);
