@@ -185,6 +185,33 @@ fn stacks_of_a_group_follow_its_ids() {
     assert_eq!(app.view(), View::Cgroups);
 }
 
+/// On a machine with cgroup v1 all processes are in the root of the default hierarchy, whatever their groups are.
+#[test]
+fn stacks_of_groups_of_version_1_are_those_of_their_processes() {
+    let mut app = fresh(120, 40);
+    for later in [false, true] {
+        let mut next = world(later);
+        next.tasks.iter_mut().for_each(|task| task.cgroup_id = 1);
+        let mut groups = next.cgroups.as_deref().unwrap().clone();
+        groups.list.iter_mut().skip(1).for_each(|group| group.id = 0);
+        next.cgroups = Some(Arc::new(groups));
+        show(&mut app, next);
+    }
+    let pids = |app: &App| match app.stacks().scope() {
+        Scope::Set(keys) => keys.iter().map(|key| key.pid).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    keys(&mut app, "6");
+    select(&mut app, "nginx");
+    keys(&mut app, "b");
+    assert_eq!(pids(&app), [NGINX, 4113]);
+    keys(&mut app, "1gunit\n");
+    select(&mut app, "▸web.service");
+    keys(&mut app, "b");
+    let of_unit = pids(&app);
+    assert!(of_unit.contains(&NGINX) && !of_unit.contains(&20_117), "{of_unit:?}");
+}
+
 #[test]
 fn what_is_missing_is_told() {
     let mut app = looking(120, 40);

@@ -67,6 +67,8 @@ fn keys_are_those_of_the_file_and_conflicts_are_told() {
     assert_eq!(session.wait_exit().exit_code(), 0);
 
     let session = ebtop_at_home(home.path(), &["--keys", "htop"]);
+    // There are no processes to choose from before the first sample.
+    session.wait_for_text("/proc only");
     session.keys("k");
     session.wait_for_text("Send a signal");
 }
