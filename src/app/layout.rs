@@ -94,9 +94,9 @@ impl Layout {
         layout
     }
 
-    /// What the stacks may use: headings and lines.
+    /// What stacks, help and lists may use: devices, headings and lines.
     pub fn canvas(&self) -> Rect {
-        Rect { height: self.body.height + self.headings.height, ..self.headings }
+        Rect { height: self.strip.height + self.headings.height + self.body.height, ..self.strip }
     }
 
     /// How that many CPUs fit into the meters.
@@ -268,6 +268,7 @@ mod tests {
                     y += part.height;
                 }
                 assert_eq!(y, height);
+                assert_eq!((l.canvas().y, l.canvas().bottom()), (l.tabs.bottom(), l.footer.y));
             }
             assert!(l.body.height * 2 >= height - 3, "{width}×{height} leaves {}", l.body.height);
         }
