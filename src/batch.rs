@@ -138,6 +138,7 @@ impl<'a> Batch<'a> {
             match self.early.pop_front().map_or_else(|| self.receive(&never()), Received::Update) {
                 Received::Update(Update::Sample(sample)) => return Ok(Some(sample)),
                 Received::Update(Update::Details(found)) => self.learn(found),
+                Received::Update(Update::Inspected(..)) => {}
                 Received::Update(Update::End(Some(reason))) => return Err(BatchError::Source(reason)),
                 Received::Update(Update::End(None)) | Received::Stop | Received::Late => return Ok(None),
             }

@@ -189,6 +189,7 @@ impl Session<'_> {
                 self.members.learn(found);
                 Ok(None)
             }
+            Update::Inspected(..) => Ok(None),
             Update::End(reason) => Err(reason.map_or_else(ended, ProfileError::Source)),
             Update::Sample(sample) => {
                 self.look(&sample);
@@ -227,6 +228,7 @@ impl Session<'_> {
             match self.collector.updates.recv_deadline(deadline) {
                 Ok(Update::Sample(sample)) => return Ok(sample),
                 Ok(Update::Details(found)) => self.members.learn(found),
+                Ok(Update::Inspected(..)) => {}
                 Ok(Update::End(reason)) => return Err(reason.map_or_else(ended, ProfileError::Source)),
                 Err(RecvTimeoutError::Timeout) => return Err(ProfileError::Source("the collector does not answer".into())),
                 Err(RecvTimeoutError::Disconnected) => return Err(ended()),

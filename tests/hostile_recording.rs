@@ -190,7 +190,16 @@ prop_compose! {
 fn replayed(samples: &[Sample], path: &std::path::Path) -> Replay {
     let mut recorder = Recorder::create(path).unwrap();
     for sample in samples {
-        let evil = Details { cmdline: EVIL.into(), exe: Some(EVIL.into()), user: EVIL.into(), cgroup: Some(EVIL.into()) };
+        let words = || Some(EVIL.to_string());
+        let container = Container { id: EVIL.into(), name: words(), pod: words(), namespace: words(), ..Container::default() };
+        let evil = Details {
+            cmdline: EVIL.into(),
+            exe: words(),
+            user: EVIL.into(),
+            cgroup: words(),
+            container: Some(container.into()),
+            inner_pid: Some(1),
+        };
         recorder.details(&sample.tasks.iter().map(|task| (task.key, evil.clone())).collect::<Vec<_>>());
         recorder.sample(sample).unwrap();
     }

@@ -2,9 +2,10 @@
 
 mod ui_world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::KeyCode;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ebtop::app::keys::BINDINGS;
 use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event};
@@ -142,6 +143,24 @@ fn search_moves_and_hides_nothing() {
     assert!(screen(&app).contains("PID▾") || screen(&app).contains("PID▴"), "without a search N sorts by PID");
     keys(&mut app, "/nosuchthing");
     assert!(footer(&app).contains("× nothing found"), "{}", footer(&app));
+}
+
+#[test]
+fn what_command_lines_that_come_late_hold_is_found() {
+    let type_without_answers = |app: &mut App, codes: &[KeyCode]| -> Vec<Effect> {
+        codes.iter().flat_map(|&code| app.update(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))).collect()
+    };
+    let word: Vec<KeyCode> = "/6379".chars().map(KeyCode::Char).chain([KeyCode::Enter]).collect();
+    for (after, found) in [(None, true), (Some(KeyCode::End), false)] {
+        let mut app = fresh(120, 40);
+        let sample = Event::Update(Update::Sample(Arc::new(server(false))));
+        let mut effects = app.update(sample);
+        let codes: Vec<KeyCode> = word.iter().copied().chain(after).collect();
+        effects.extend(type_without_answers(&mut app, &codes));
+        assert!(!selected(&app).contains("1288"), "{}", selected(&app));
+        answer(&mut app, &effects);
+        assert_eq!(selected(&app).contains("1288"), found, "{}", selected(&app));
+    }
 }
 
 #[test]

@@ -15,12 +15,14 @@ use crate::sample::ProcKey;
 impl App {
     /// Does what a key, a click or a hint asks for.
     pub(super) fn act(&mut self, action: Action, effects: &mut Vec<Effect>) {
+        let Some(action) = self.take_in_pane(action) else { return };
         match action {
             Action::Quit => effects.push(Effect::Quit),
             Action::Suspend => effects.push(Effect::Suspend),
             Action::Redraw => effects.push(Effect::Redraw),
             Action::Back => self.back(),
             _ if self.help.is_some() => self.act_in_help(action),
+            Action::Details => self.toggle_pane(),
             Action::Help => self.help = Some(Help::default()),
             Action::Palette => self.ask_action(),
             Action::View(view) => self.go_to(view),
@@ -44,6 +46,7 @@ impl App {
             }
             Action::Threads => self.toggle_threads(),
             Action::Follow => self.follow_selected(),
+            Action::Environment | Action::MemoryMap => self.say("i shows details first".into()),
             Action::Tag => self.tag(),
             Action::TagChildren => self.tag_children(),
             Action::Untag => self.tags.clear(),
@@ -82,6 +85,9 @@ impl App {
     fn back(&mut self) {
         if self.help.take().is_some() {
             return;
+        }
+        if self.pane.is_some() {
+            return if self.search.is_some() { self.end_search() } else { self.pane = None };
         }
         if self.view == View::Stacks {
             match self.search.take() {
@@ -181,7 +187,7 @@ impl App {
     }
 
     /// The sockets of one process, or of all.
-    fn show_sockets(&mut self, owner: Option<ProcKey>) {
+    pub(super) fn show_sockets(&mut self, owner: Option<ProcKey>) {
         if self.view != View::Network {
             let from = self.view;
             self.change_view(View::Network);

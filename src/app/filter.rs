@@ -5,6 +5,7 @@
 //! cpu>5 and (user=root or cgroup:ssh*)
 //! !kthread rss>=1.5G       adjacent terms mean and
 //! name~"^pg_"              a regular expression
+//! container:web pod:shop/* unit:ssh*   where it runs
 //! uid=1000                 by number, which the exited have, too; their users' names nobody looked up
 //! remote:10.0.0.0/8        sockets by network, port:443 by either port
 //! ```
@@ -44,7 +45,7 @@ impl Filter {
         self.0.as_ref().is_none_or(|e| e.holds(row))
     }
 
-    /// Whether a socket passes. A column that sockets do not have holds for none.
+    /// Whether a socket passes. A column that sockets do not have holds for none, but for where their owner runs.
     pub fn matches_socket(&self, row: &SocketView<'_>) -> bool {
         self.0.as_ref().is_none_or(|e| e.holds(row))
     }

@@ -12,6 +12,8 @@ pub struct Search {
     text: String,
     /// Line where it began.
     origin: usize,
+    /// Nothing was found yet, and nobody went elsewhere since: command lines that come late may still hold it.
+    missed: bool,
 }
 
 impl Search {
@@ -48,12 +50,18 @@ impl App {
 
     pub(super) fn begin_search_if(&mut self, purpose: Purpose) {
         if purpose == Purpose::Search {
-            self.search = Some(Search { text: String::new(), origin: self.cursor() });
+            self.search = Some(Search { origin: self.cursor(), ..Search::default() });
         }
     }
 
     /// The text of the search changed: to the first line found, from where it began.
     pub(super) fn search_for(&mut self, text: &str) -> Result<(), String> {
+        if self.pane.is_some() {
+            if let Some(search) = &mut self.search {
+                search.text = text.into();
+            }
+            return self.search_in_pane(text);
+        }
         if self.view == View::Stacks {
             self.stacks.set_search(text);
             return match self.stacks.matched() {
@@ -63,17 +71,42 @@ impl App {
         }
         let Some(search) = &mut self.search else { return Ok(()) };
         search.text = text.into();
-        let origin = search.origin;
-        match self.find_from(origin, true) {
-            Some(line) => self.go_to_line(line),
-            None if text.is_empty() => {}
-            None => return Err("nothing found".into()),
+        let found = self.find_from_origin();
+        if found || text.is_empty() { Ok(()) } else { Err("nothing found".into()) }
+    }
+
+    /// Goes to the first line found from where the search began.
+    fn find_from_origin(&mut self) -> bool {
+        let line = self.search.as_ref().and_then(|search| self.find_from(search.origin, true));
+        if let Some(line) = line {
+            self.go_to_line(line);
         }
-        Ok(())
+        if let Some(search) = &mut self.search {
+            search.missed = line.is_none() && search.is_on();
+        }
+        line.is_some()
+    }
+
+    /// Command lines came that the search may have been for.
+    pub(super) fn find_late(&mut self) {
+        if self.search.as_ref().is_some_and(|search| search.missed) && self.find_from_origin() {
+            self.prompt.as_mut().filter(|prompt| prompt.purpose == Purpose::Search).map(|prompt| prompt.error.take());
+        }
+    }
+
+    /// The user goes elsewhere: what is found from now on does not take him back.
+    pub(super) fn give_up_late_finds(&mut self) {
+        if let Some(search) = &mut self.search {
+            search.missed = false;
+        }
     }
 
     /// Gives the search up and goes back to where it began.
     pub(super) fn end_search(&mut self) {
+        if self.pane.is_some() {
+            self.search = None;
+            return drop(self.search_in_pane(""));
+        }
         if self.view == View::Stacks {
             self.stacks.set_search("");
         }
@@ -86,6 +119,9 @@ impl App {
     pub(super) fn find_next(&mut self, forward: bool) {
         if self.search_text().is_none() {
             return self.say("No search is on; / begins one".into());
+        }
+        if self.pane.is_some() {
+            return self.find_next_in_pane(forward);
         }
         if self.view == View::Stacks {
             let step = if forward { StackAction::NextMatch } else { StackAction::PreviousMatch };

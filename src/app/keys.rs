@@ -53,6 +53,12 @@ pub enum Action {
     KernelThreads,
     /// Hold on to the selected line, or let go of it.
     Follow,
+    /// Show all that is known of the process, or the table again.
+    Details,
+    /// In the details: show or hide the environment.
+    Environment,
+    /// In the details: read the memory map however long it takes.
+    MemoryMap,
     /// Tag or untag the process.
     Tag,
     /// Tag the process and all below it.
@@ -236,6 +242,8 @@ pub enum Place {
     Cgroups,
     /// In the stacks.
     Stacks,
+    /// In the details of a process.
+    Details,
 }
 
 impl Place {
@@ -243,7 +251,7 @@ impl Place {
     pub fn hides(self, other: Place) -> bool {
         match other {
             Place::Anywhere => true,
-            Place::Tables => !matches!(self, Place::Stacks | Place::Anywhere),
+            Place::Tables => !matches!(self, Place::Stacks | Place::Details | Place::Anywhere),
             _ => self == other || self == Place::Searching,
         }
     }
@@ -290,7 +298,7 @@ pub static BINDINGS: &[Binding] = {
         Shift, Sort, SortMenu, Stack, Suspend, Users,
     };
     use KeyCode as K;
-    use Place::{Anywhere, Cgroups, Processes, Searching, Stacks, Tables};
+    use Place::{Anywhere, Cgroups, Details, Processes, Searching, Stacks, Tables};
     use StackAction as S;
     &[
         bind(
@@ -383,6 +391,11 @@ pub static BINDINGS: &[Binding] = {
             "List the processes with samples, also those that have exited; Enter opens one",
         ),
         bind(&[letter('s')], Action::Sockets, Stacks, "sockets", "Sockets of the process"),
+        bind(&[key(K::Enter)], Action::Why(Measure::OnCpu), Details, "stacks", "Its stacks: why it uses the CPU"),
+        bind(&[letter('o')], Action::Why(Measure::OffCpu), Details, "", "What it waits for: stacks of time off the CPU"),
+        bind(&[letter('s')], Action::Sockets, Details, "sockets", "Its sockets"),
+        bind(&[letter('e')], Action::Environment, Details, "environment", "Show its environment, which may hold passwords; again hides it"),
+        bind(&[letter('m')], Action::MemoryMap, Details, "", "Read its memory map even where that takes a while"),
         bind(&[letter('/'), key(K::F(3))], Search, Anywhere, "search", "Search while you type; Enter keeps it, Esc ends it"),
         bind(&[letter('n')], FindNext(true), Anywhere, "", "Next one found"),
         bind(&[letter('N')], FindNext(false), Searching, "", "The one found before (while a search is on; else sorts by PID)"),
@@ -402,6 +415,16 @@ pub static BINDINGS: &[Binding] = {
             "signal",
             "Choose a signal for the process, or the tagged ones, and send it",
         ),
+        bind(&[letter('k'), key(K::F(9))], Action::Signal, Details, "signal", "Choose a signal for the process, and send it"),
+        bind(
+            &[letter('i')],
+            Action::Details,
+            Tables,
+            "",
+            "All about the process: command line, container, rights, limits, open files, memory, environment",
+        ),
+        bind(&[letter('i')], Action::Details, Stacks, "", "All about the process"),
+        bind(&[letter('i')], Action::Details, Details, "close", "Close the details; so does Esc"),
         bind(&[letter(']'), key(K::F(7))], Action::Nice(-1), Tables, "", "Nice value: choose one, from a step lower on (favoured)"),
         bind(&[letter('['), key(K::F(8))], Action::Nice(1), Tables, "", "Nice value: choose one, from a step higher on (stands back)"),
         bind(&[letter('X')], Action::Setting(Question::Io), Tables, "", "I/O priority of the process"),
@@ -431,6 +454,12 @@ pub static BINDINGS: &[Binding] = {
         bind(&[key(K::Down)], Move(1), Tables, "", "A line down"),
         bind(&[key(K::PageUp), ctrl('b')], Page(-1), Tables, "", "A screen up"),
         bind(&[key(K::PageDown), ctrl('f')], Page(1), Tables, "", "A screen down"),
+        bind(&[key(K::Up)], Move(-1), Details, "", "A line up"),
+        bind(&[key(K::Down)], Move(1), Details, "", "A line down"),
+        bind(&[key(K::PageUp), ctrl('b')], Page(-1), Details, "", "A screen up"),
+        bind(&[key(K::PageDown), ctrl('f')], Page(1), Details, "", "A screen down"),
+        bind(&[key(K::Home)], Home, Details, "", "To the beginning"),
+        bind(&[key(K::End)], End, Details, "", "To the end"),
         bind(&[key(K::Left)], Shift(false), Tables, "", "Back to the columns on the left"),
         bind(&[key(K::Right)], Shift(true), Tables, "", "Columns that have no room on the right; then the rest of long command lines"),
         bind(&[key(K::Home)], Home, Tables, "", "Select the first line, whichever it is from then on"),
@@ -452,7 +481,7 @@ pub static BINDINGS: &[Binding] = {
             "Fold or unfold: a folded line shows the sum of all below it",
         ),
         bind(&[letter('*')], Action::FoldAll, Processes, "", "Fold or unfold all"),
-        bind(&[letter('g')], Action::Group, Processes, "", "Group by command, user, cgroup, unit or container, with sums"),
+        bind(&[letter('g')], Action::Group, Processes, "", "Group by command, user, cgroup, unit, container or pod, with sums"),
         bind(&[letter('H')], Action::Threads, Processes, "", "Show threads one by one, or as their processes"),
         bind(&[letter('K')], Action::KernelThreads, Processes, "", "Show or hide kernel threads"),
         bind(&[letter('F')], Action::Follow, Processes, "", "Hold on to the selected process wherever it goes; again to let go"),

@@ -223,9 +223,10 @@ impl App {
                 lines.iter().filter_map(process).collect()
             }
         };
+        let in_pane = self.process_in_pane().and_then(task);
         let needs_all = self.order_needs_details() || self.search.as_ref().is_some_and(Search::is_on);
         let others = if needs_all { &self.model.sample.tasks[..] } else { &[] };
-        self.details.ask(visible.into_iter().chain(others), self.model.sample.at_ns)
+        self.details.ask(visible.into_iter().chain(in_pane).chain(others), self.model.sample.at_ns)
     }
 
     /// Says what became of the selected process.

@@ -7,6 +7,7 @@ pub mod devices;
 pub mod filter;
 pub mod forest;
 pub mod help;
+pub mod inspect;
 pub mod keymap;
 pub mod keys;
 pub mod layout;
@@ -47,6 +48,7 @@ use crate::control::{Errand, Outcome};
 use crate::export::profile::Profile;
 use crate::model::Model;
 use crate::model::stacks::{Scope, StackHistory};
+use crate::sample::inspection::Ask;
 use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants, Watch, Watched};
 use crate::symbols::{Answer, Request};
 use cgroups::CgroupsView;
@@ -55,6 +57,7 @@ use details::DetailsBook;
 use filter::Filter;
 use find::Search;
 use help::Help;
+use inspect::Pane;
 use keymap::KeyMap;
 use keys::{Action, Key, Place};
 use layout::Layout;
@@ -217,6 +220,9 @@ pub struct App {
     search: Option<Search>,
     prompt: Option<Prompt>,
     help: Option<Help>,
+    pane: Option<Pane>,
+    /// What the collector was last told to look at.
+    inspected: Option<Ask>,
     menu: Option<Menu>,
     message: Option<Message>,
     details: DetailsBook,
@@ -269,6 +275,8 @@ impl App {
             search: None,
             prompt: None,
             help: None,
+            pane: None,
+            inspected: None,
             menu: None,
             message: start.notice.map(|text| Message { text, ticks: 0 }),
             details: DetailsBook::default(),
@@ -296,6 +304,7 @@ impl App {
                 self.take(sample);
             }
             Event::Update(Update::Details(answer)) => self.learn(answer),
+            Event::Update(Update::Inspected(key, found)) => self.learn_inspection(key, found),
             Event::Update(Update::End(error)) => self.end = Some(error),
             Event::Saved(words) => self.say(words),
             Event::Outcome(outcome) => self.hear(outcome),
@@ -330,6 +339,7 @@ impl App {
         self.details.tick(&sample);
         self.cgroups.look(&sample);
         self.forget_gone();
+        self.tick_pane();
         self.base = Some(sample);
         self.message.take_if(|m| {
             m.ticks += 1;
@@ -345,6 +355,7 @@ impl App {
         if self.order_needs_details() {
             self.arrange();
         }
+        self.find_late();
     }
 
     fn press(&mut self, event: &KeyEvent, effects: &mut Vec<Effect>) {
@@ -358,7 +369,10 @@ impl App {
             return;
         }
         match self.keymap.action(key, self.places()) {
-            Some(action) => self.act(action, effects),
+            Some(action) => {
+                self.give_up_late_finds();
+                self.act(action, effects);
+            }
             None => self.say(format!("{} does nothing here; ? lists the keys", key.name())),
         }
     }
@@ -428,6 +442,7 @@ impl App {
             self.watch.clone_from(&watch);
             effects.push(Effect::Command(Command::Watch(watch)));
         }
+        self.ask_for_pane(effects);
         let missing = self.missing_details(height);
         if !missing.is_empty() {
             effects.push(Effect::Command(Command::Details(missing)));
@@ -490,6 +505,9 @@ impl App {
 
     /// The places whose keys hold now.
     pub fn places(&self) -> &'static [Place] {
+        if self.pane.is_some() {
+            return self.places_in_pane();
+        }
         Place::of(self.view, self.shows_sockets(), self.search.is_some())
     }
 

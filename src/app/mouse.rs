@@ -24,7 +24,7 @@ impl App {
                     None => self.click(&layout, at, effects),
                 }
             }
-            MouseEventKind::Down(MouseButton::Right) if self.menu.is_none() && self.help.is_none() && layout.headings.contains(at) => {
+            MouseEventKind::Down(MouseButton::Right) if self.menu.is_none() && !self.is_covered() && layout.headings.contains(at) => {
                 let mut column = None;
                 self.with_list(|list, _| column = at.x.checked_sub(1).and_then(|x| list.column_at(x, table_width(&layout))));
                 if column.is_some() {
@@ -49,15 +49,15 @@ impl App {
                 None if self.chip(layout).is_some_and(|(chip, _)| chip.contains(at)) => self.close_chip(effects),
                 None => {}
             }
-        } else if self.help().is_none() && self.view() == View::Stacks && layout.canvas().contains(at) {
+        } else if !self.is_covered() && self.view() == View::Stacks && layout.canvas().contains(at) {
             self.stacks.click(layout.canvas(), at);
-        } else if self.help().is_none() && layout.headings.contains(at) {
+        } else if !self.is_covered() && layout.headings.contains(at) {
             let mut sorted = false;
             self.with_list(|list, _| sorted = at.x > 0 && list.sort_at(at.x - 1, table_width(layout)));
             if sorted {
                 self.arrange();
             }
-        } else if self.help().is_none() && layout.body.contains(at) {
+        } else if !self.is_covered() && layout.body.contains(at) {
             let line = usize::from(at.y - layout.body.y);
             self.with_list(|list, _| {
                 list.click(line);
@@ -88,7 +88,7 @@ impl App {
         if let Some(menu) = &mut self.menu {
             menu.move_by(lines);
             self.preview();
-        } else if self.help().is_some() {
+        } else if self.is_covered() {
             self.act(Action::Move(lines), effects);
         } else if self.view() == View::Stacks {
             self.act(Action::Stack(if lines < 0 { StackAction::Up } else { StackAction::Down }), effects);

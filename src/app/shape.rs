@@ -1,9 +1,11 @@
 //! How the lines of a process table stand together: one by one, as a tree, in groups.
 
-use rustc_hash::FxHasher;
+use std::borrow::Cow;
 use std::hash::Hasher;
 
-use crate::sample::{Details, Task};
+use rustc_hash::FxHasher;
+
+use crate::sample::{Container, Details, Task, cgroup_path};
 
 /// How lines stand together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,15 +32,18 @@ pub enum Grouping {
     Unit,
     /// Container.
     Container,
+    /// Kubernetes pod.
+    Pod,
 }
 
 impl Grouping {
     /// All there are, in the order of the menu.
-    pub const ALL: [Grouping; 5] = [Grouping::Command, Grouping::User, Grouping::Cgroup, Grouping::Unit, Grouping::Container];
+    pub const ALL: [Grouping; 6] =
+        [Grouping::Command, Grouping::User, Grouping::Cgroup, Grouping::Unit, Grouping::Container, Grouping::Pod];
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        ["command", "user", "cgroup", "unit", "container"][self as usize]
+        ["command", "user", "cgroup", "unit", "container", "pod"][self as usize]
     }
 
     /// Said about it in the menu.
@@ -48,13 +53,14 @@ impl Grouping {
             "whose processes they are",
             "the control group they are in",
             "the systemd service, scope or slice",
-            "the container, by its id in the cgroup",
+            "the container, by its name or id",
+            "the Kubernetes pod, with its namespace",
         ][self as usize]
     }
 
     /// Who is in a cgroup decides, and nothing else.
     pub fn is_by_cgroup(self) -> bool {
-        matches!(self, Grouping::Cgroup | Grouping::Unit | Grouping::Container)
+        !matches!(self, Grouping::Command | Grouping::User)
     }
 
     /// It is read off details.
@@ -64,39 +70,24 @@ impl Grouping {
 
     /// The group of a process, fit for a terminal.
     pub fn group_of(self, task: &Task, details: Option<&Details>) -> String {
-        let of_cgroup = |name: fn(&str) -> Option<&str>, none: &str| match details {
-            Some(details) => details.cgroup.as_deref().and_then(name).unwrap_or(none).to_string(),
-            None => "…".to_string(),
+        let Some(details) = details.filter(|_| self.needs_details()) else {
+            return match self {
+                Grouping::Command => task.comm.to_string(),
+                Grouping::User => task.uid.to_string(),
+                _ => "…".to_string(),
+            };
         };
+        let cgroup = details.cgroup.as_deref();
+        let container = details.container.as_deref();
         match self {
             Grouping::Command => task.comm.to_string(),
-            Grouping::User => details.map_or_else(|| task.uid.to_string(), |d| d.user.clone()),
-            Grouping::Cgroup => of_cgroup(|path| Some(path), "no cgroup"),
-            Grouping::Unit => of_cgroup(unit, "no unit"),
-            Grouping::Container => match details.and_then(|d| d.cgroup.as_deref()).and_then(container) {
-                Some(id) => id.chars().take(SHORT_ID).collect(),
-                None if details.is_none() => "…".to_string(),
-                None => "no container".to_string(),
-            },
+            Grouping::User => details.user.clone(),
+            Grouping::Cgroup => cgroup.unwrap_or("no cgroup").to_string(),
+            Grouping::Unit => cgroup.and_then(cgroup_path::unit).unwrap_or("no unit").to_string(),
+            Grouping::Container => container.map_or(Cow::Borrowed("no container"), Container::full_title).into_owned(),
+            Grouping::Pod => container.and_then(Container::pod_title).unwrap_or(Cow::Borrowed("no pod")).into_owned(),
         }
     }
-}
-
-/// Letters of a container id that docker, podman and crictl show.
-const SHORT_ID: usize = 12;
-/// Letters of a whole container id.
-const ID: usize = 64;
-
-/// The innermost service or scope of a cgroup path, else its innermost slice.
-fn unit(path: &str) -> Option<&str> {
-    let ends = |suffixes: &[&str]| path.rsplit('/').find(|part| suffixes.iter().any(|s| part.len() > s.len() && part.ends_with(s)));
-    ends(&[".service", ".scope"]).or_else(|| ends(&[".slice"]))
-}
-
-/// The 64 hexadecimal digits by which docker, containerd, CRI-O and podman call a container in a cgroup path.
-fn container(path: &str) -> Option<&str> {
-    let hex = |text: &&str| text.len() == ID && text.bytes().all(|b| b.is_ascii_hexdigit());
-    path.rsplit(['/', '-', '.', ':']).find(hex)
 }
 
 /// A number for a group that stays the same from tick to tick.
@@ -111,20 +102,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_and_containers_are_read_off_the_cgroup() {
-        let id = "0123456789abcdef".repeat(4);
-        assert_eq!(unit("/system.slice/ssh.service"), Some("ssh.service"));
-        assert_eq!(unit("/user.slice/user-0.slice/session-3.scope"), Some("session-3.scope"));
-        assert_eq!(unit("/user.slice"), Some("user.slice"));
-        assert_eq!((unit("/"), unit("/.service")), (None, None));
-        for path in
-            [format!("/docker/{id}"), format!("/system.slice/docker-{id}.scope"), format!("/kubepods/pod1/cri-containerd-{id}.scope")]
-        {
-            assert_eq!(container(&path), Some(id.as_str()), "{path}");
-        }
-        assert_eq!(container("/system.slice/ssh.service"), None);
-        let details = Details { cgroup: Some(format!("/docker/{id}")), ..Details::default() };
-        assert_eq!(Grouping::Container.group_of(&Task::default(), Some(&details)), "0123456789ab");
-        assert_eq!(Grouping::Unit.group_of(&Task::default(), None), "…");
+    fn each_group_goes_by_what_is_known() {
+        let named = |pod: &str| Container { name: Some("app".into()), pod: Some(pod.into()), ..Container::default() };
+        let details = |container: Option<Container>| Details {
+            cgroup: Some("/system.slice/ssh.service".into()),
+            container: container.map(Into::into),
+            ..Details::default()
+        };
+        let of = |by: Grouping, details: Option<&Details>| by.group_of(&Task { uid: 7, ..Task::default() }, details);
+        let in_pod = details(Some(named("web-0")));
+        assert_eq!(of(Grouping::Container, Some(&in_pod)), "web-0/app");
+        assert_eq!((of(Grouping::Pod, Some(&in_pod)), of(Grouping::Unit, Some(&in_pod))), ("web-0".into(), "ssh.service".into()));
+        let outside = details(None);
+        assert_eq!((of(Grouping::Container, Some(&outside)), of(Grouping::Pod, Some(&outside))), ("no container".into(), "no pod".into()));
+        assert_eq!([Grouping::Unit, Grouping::User].map(|by| of(by, None)), ["…", "7"]);
     }
 }

@@ -20,8 +20,11 @@ impl App {
         keys
     }
 
-    /// The processes of the selected line: one, the members of a group, the owner of a socket.
+    /// The process whose details are open; else those of the selected line: one, the members of a group, the owner of a socket.
     pub(super) fn chosen_processes(&self) -> Vec<ProcKey> {
+        if self.pane().is_some() {
+            return self.process_in_pane().into_iter().collect();
+        }
         match self.current_line() {
             Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) => vec![key],
             Some((LineKey::Group(_), Line::Group(group))) => self.members(group),

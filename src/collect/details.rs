@@ -4,6 +4,9 @@
 //! just then: its details stay away, samples keep coming.
 
 mod cgroup;
+mod containers;
+mod runtimes;
+mod state_file;
 mod users;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,7 +19,8 @@ use super::proc_fs::stat;
 use crate::clock::tick_ns;
 use crate::rights::{Work, narrow};
 use crate::sample::{Details, ProcKey, Update, printable};
-use users::Users;
+use containers::Containers;
+pub(super) use users::Users;
 
 /// Longer command lines are cut.
 const CMDLINE_BYTES: usize = 4096;
@@ -54,6 +58,7 @@ fn answer_with(mut read: impl FnMut(ProcKey) -> Option<Details> + Send + 'static
 #[derive(Default)]
 pub struct DetailsReader {
     users: Users,
+    containers: Containers,
 }
 
 impl DetailsReader {
@@ -62,12 +67,14 @@ impl DetailsReader {
         let process = open_process(key)?;
         let mut buffer = [0; 16 << 10];
         // A process without an owner is gone.
-        let uid = stat::status(read_once(&process, "status", &mut buffer).ok()?).uid?;
+        let status = stat::status(read_once(&process, "status", &mut buffer).ok()?);
+        let uid = status.uid?;
         let cmdline = read_once(&process, "cmdline", &mut buffer[..CMDLINE_BYTES]).map(join_arguments).unwrap_or_default();
         let cgroup = read_once(&process, "cgroup", &mut buffer).ok().and_then(cgroup::path);
         let exe = rustix::fs::readlinkat(&process, "exe", Vec::new()).ok().map(|path| printable(path.to_bytes()));
         let user = self.users.name(uid).unwrap_or_else(|| uid.to_string());
-        Some(Details { cmdline, exe, user, cgroup })
+        let container = cgroup.as_deref().and_then(|path| self.containers.of(path));
+        Some(Details { cmdline, exe, user, cgroup, container, inner_pid: status.inner_pid })
     }
 }
 

@@ -6,6 +6,7 @@ mod cgroups;
 pub mod check;
 pub mod choice;
 mod details;
+pub mod inspect;
 mod lister;
 pub mod live;
 pub mod machine;

@@ -13,7 +13,9 @@ use rustc_hash::FxHashSet;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
 use super::details::{self, Question};
+use super::inspect::Inspectors;
 use super::source::{Source, SourceError};
+use crate::sample::inspection::Ask;
 use crate::sample::{Command, Domain, Origin, ProcKey, Sample, Update};
 
 /// Room for answers; a screen that has not even taken the last sample gets no further one.
@@ -97,6 +99,7 @@ struct Loop<S> {
     /// Events of unsent samples that were too many to keep, by domain, since the start.
     dropped: [u64; Domain::ALL.len()],
     questions: Sender<Question>,
+    inspectors: Inspectors,
     /// Processes whose details could not be asked for, or found no room on the way to the screen.
     unanswered: FxHashSet<ProcKey>,
     /// When a sample beside the clock was asked for.
@@ -106,8 +109,18 @@ struct Loop<S> {
 impl<S: Source> Loop<S> {
     fn new(source: S, to_screen: Sender<Update>, inbox: Receiver<Command>, wake: Arc<OwnedFd>) -> Self {
         let questions = details::spawn(to_screen.clone());
-        let unanswered = FxHashSet::default();
-        Loop { source, to_screen, inbox, wake, unsent: None, dropped: [0; Domain::ALL.len()], questions, unanswered, extra: None }
+        Loop {
+            source,
+            inspectors: Inspectors::new(to_screen.clone()),
+            to_screen,
+            inbox,
+            wake,
+            unsent: None,
+            dropped: [0; Domain::ALL.len()],
+            questions,
+            unanswered: FxHashSet::default(),
+            extra: None,
+        }
     }
 
     fn run(mut self, mut interval: Duration) {
@@ -131,6 +144,7 @@ impl<S: Source> Loop<S> {
                     Ok(Command::Want(wants)) => self.source.want(wants),
                     Ok(Command::Watch(watch)) => self.source.watch(watch),
                     Ok(Command::Details(wanted)) => self.answer(wanted),
+                    Ok(Command::Inspect(ask)) => self.inspect(ask),
                     Ok(Command::SampleNow) => next = next.map(|_| Instant::now()),
                     Ok(Command::SampleSoon(after)) => self.sample_in(after),
                     Ok(Command::Quit) | Err(TryRecvError::Disconnected) => return,
@@ -222,6 +236,14 @@ impl<S: Source> Loop<S> {
             false => self.questions.try_send(wanted).err().map(|refused| refused.into_inner()),
         };
         self.unanswered.extend(unheard.into_iter().flatten());
+    }
+
+    /// Has a process looked at; those of a recording are nowhere to be looked at.
+    fn inspect(&mut self, ask: Option<Ask>) {
+        match ask.filter(|_| self.source.has_own_details()) {
+            Some(ask) => drop(self.to_screen.try_send(Update::Inspected(ask.key, None))),
+            None => self.inspectors.ask(ask),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 
 use crate::app::column::{CgroupView, Column, Columns, RowView, SocketColumn, SocketView, Subject, Value, socket};
-use crate::sample::{Comm, Counter::*, Exit, Memory, Task};
+use crate::sample::{Comm, Container, Counter::*, Exit, Memory, Task};
 
 /// A value in raw units.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,7 +130,14 @@ pub static PROCESS: &[ProcessField] = &[
     ("threads", |r| of_task(r, |t| t.threads)),
     ("nice", |r| of_task(r, |t| i64::from(t.nice))),
     ("last_cpu", |r| of_task(r, |t| t.last_cpu)),
+    ("ns_pid", |r| r.inner_pid().map(|(_, inner)| inner).into()),
     ("cgroup", |r| r.details.and_then(|d| d.cgroup.as_deref()).into()),
+    ("unit", |r| r.unit().into()),
+    ("container", |r| r.container().map(Container::title).into()),
+    ("container_id", |r| r.container().map(|c| c.id.as_str()).into()),
+    ("runtime", |r| r.container().and_then(|c| c.runtime.name()).into()),
+    ("pod", |r| r.container().and_then(|c| c.pod.as_deref()).into()),
+    ("pod_namespace", |r| r.container().and_then(|c| c.namespace.as_deref()).into()),
     ("kernel_thread", |r| of_task(r, |t| t.kernel_thread)),
     ("cpu_ns", |r| r.delta.get(CpuNs).into()),
     ("cpu_ns_total", |r| r.total(CpuNs).into()),

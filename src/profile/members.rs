@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::sample::{Details, ProcKey, Sample, Task, Watched};
+use crate::sample::{Container, Details, ProcKey, Sample, Task, Watched, cgroup_path};
 
 /// Whose stacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,9 +118,10 @@ impl Members {
         }
     }
 
-    /// The container a process runs in: the first 12 digits of its id, where its cgroup is named after one.
+    /// The container a process runs in: the first 12 digits of its id, or the name of the machine, where its cgroup is named after one.
     pub(super) fn container(&self, key: ProcKey) -> Option<String> {
-        self.cgroup(key)?.split('/').rev().find_map(container_id)
+        let (runtime, id) = cgroup_path::container(self.cgroup(key)?)?;
+        Some(Container { runtime, id: id.to_owned(), ..Container::default() }.short_id().to_owned())
     }
 }
 
@@ -145,13 +146,6 @@ fn is_in(cgroup: &str, wanted: &str) -> bool {
         }
         false => cgroup.split('/').any(|name| name == wanted),
     }
-}
-
-/// 64 hexadecimal digits, as docker, podman, containerd and CRI-O name their cgroups: `docker-ID.scope`, `/docker/ID`.
-fn container_id(name: &str) -> Option<String> {
-    let name = name.strip_suffix(".scope").unwrap_or(name);
-    let id = name.rsplit(['-', ':']).next()?;
-    (id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit())).then(|| id[..12].to_owned())
 }
 
 #[cfg(test)]
@@ -214,15 +208,5 @@ mod tests {
         ] {
             assert_eq!(is_in(cgroup, &absolute(wanted)), is, "{cgroup} {wanted}");
         }
-    }
-
-    #[test]
-    fn containers_by_their_id() {
-        let id = "0123456789abcdef".repeat(4);
-        for name in [id.clone(), format!("docker-{id}.scope"), format!("cri-containerd-{id}.scope"), format!("kubepods:cri:{id}")] {
-            assert_eq!(container_id(&name).as_deref(), Some("0123456789ab"), "{name}");
-        }
-        assert_eq!(container_id("ssh.service"), None);
-        assert_eq!(container_id(&"ß".repeat(32)), None);
     }
 }

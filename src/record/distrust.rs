@@ -1,6 +1,8 @@
 //! A recording may come from anyone: what was read is made fit for a terminal and for arithmetic, as the collectors do with what
 //! comes from processes.
 
+use std::sync::Arc;
+
 use super::codec::Frame;
 use crate::sample::{
     Counter, CpuTimes, Disk, DomainStatus, Exit, Health, Machine, MachineMemory, Memory, Socket, Task, TcpInfo, printable,
@@ -33,6 +35,10 @@ pub(super) fn clean(frame: &mut Frame) {
         clean_text(&mut details.cmdline);
         clean_text(&mut details.user);
         details.exe.iter_mut().chain(&mut details.cgroup).for_each(clean_text);
+        if let Some(container) = details.container.as_mut().map(Arc::make_mut) {
+            clean_text(&mut container.id);
+            container.name.iter_mut().chain(&mut container.pod).chain(&mut container.namespace).for_each(clean_text);
+        }
     }
 }
 
@@ -115,7 +121,7 @@ fn clean_text(text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{Details, Domain, DomainStatus, Exit, Pressure, ProcKey, Sample};
+    use crate::sample::{Container, Details, Domain, DomainStatus, Exit, Pressure, ProcKey, Sample};
 
     #[test]
     fn nothing_hostile_is_left() {
@@ -132,7 +138,15 @@ mod tests {
         sample.machine.cpus.push((0, CpuTimes { idle_ns: u64::MAX, ..CpuTimes::default() }));
         let health = Health::Off { reason: evil() };
         sample.status.push(DomainStatus { domain: Domain::Net, health, lost: 0, cost: Some(evil()) });
-        let details = Details { cmdline: evil(), exe: Some(evil()), user: evil(), cgroup: Some(evil()) };
+        let container = Container { id: evil(), name: Some(evil()), pod: Some(evil()), namespace: Some(evil()), ..Container::default() };
+        let details = Details {
+            cmdline: evil(),
+            exe: Some(evil()),
+            user: evil(),
+            cgroup: Some(evil()),
+            container: Some(Arc::new(container)),
+            inner_pid: None,
+        };
         let mut frame = Frame { sample, details: vec![(ProcKey::default(), details)] };
         clean(&mut frame);
 

@@ -41,7 +41,7 @@ fn record(collector: &Collector, recorder: &mut Recorder, iterations: u64, stopp
                 recorder.details(details);
                 None
             }
-            Update::End(_) => None,
+            Update::Inspected(..) | Update::End(_) => None,
         };
         if let Some(sample) = std::mem::replace(&mut waiting, next) {
             recorder.sample(&sample)?;

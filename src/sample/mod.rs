@@ -4,7 +4,11 @@
 //! (`model::Model::between`). Times are nanoseconds of `CLOCK_BOOTTIME`, the clock of `task_struct::start_boottime`,
 //! unless a name says otherwise. Unknown is never 0: counters carry which of them are known, gauges are `Option`.
 
+pub mod cgroup_path;
+pub mod inspection;
+
 mod cgroup;
+mod container;
 mod counters;
 mod health;
 mod list;
@@ -20,6 +24,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use cgroup::{Cgroup, Cgroups};
+pub use container::{Container, Runtime};
 pub use counters::{Counter, Counters};
 pub use health::{Domain, DomainStatus, Health};
 pub use list::TaskList;

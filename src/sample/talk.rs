@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProcKey, Sample};
+use super::inspection::{Ask, Inspection};
+use super::{Container, ProcKey, Sample};
 
 /// Slow facts about a process, read from /proc once per process and exec, only when asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +17,12 @@ pub struct Details {
     pub exe: Option<String>,
     /// Name of the user, or the number where there is none.
     pub user: String,
-    /// Path of its cgroup (default hierarchy, else the named systemd one); `None` where refused.
+    /// Path of its cgroup (default hierarchy, else the named systemd one, else that of a controller); `None` where refused.
     pub cgroup: Option<String>,
+    /// The container that its cgroup is in.
+    pub container: Option<Arc<Container>>,
+    /// Its pid in its own pid namespace, where that is another than ebtop's.
+    pub inner_pid: Option<u32>,
 }
 
 /// What the screen shows now, and so what must be collected beyond the basics. Costly probes live as long as their want.
@@ -84,6 +89,8 @@ pub enum Command {
     Watch(Option<Watch>),
     /// Read the details of these; answered by [`Update::Details`] without waiting for the tick. Already known ones are answered again.
     Details(Vec<ProcKey>),
+    /// Look at a process closely; answered by [`Update::Inspected`]. `None` = nobody is looked at any more.
+    Inspect(Option<Ask>),
     /// Take a sample now.
     SampleNow,
     /// Take one sample more after this time; the clock goes on as it was.
@@ -99,6 +106,9 @@ pub enum Update {
     Sample(Arc<Sample>),
     /// Details that were asked for; a process that is gone is left out.
     Details(Vec<(ProcKey, Details)>),
+    /// What was found about a process; `None` where it is gone, or belongs to another machine or time. It may come in two parts: first
+    /// without what has to wait for the lock of its memory.
+    Inspected(ProcKey, Option<Arc<Inspection>>),
     /// The source ended (a replay ran out), or failed for good.
     End(Option<String>),
 }

@@ -12,6 +12,7 @@ mod devices;
 mod footer;
 mod header;
 mod help;
+mod inspect;
 mod menu;
 mod meters;
 mod table;
@@ -42,6 +43,8 @@ pub fn draw(frame: &mut Frame, app: &App, theme: Theme) {
             header::draw(buffer, &layout, app, pen);
             if app.help().is_some() {
                 help::draw(buffer, layout.canvas(), app, pen);
+            } else if let Some(pane) = app.pane() {
+                inspect::draw(buffer, layout.canvas(), app, pane, pen);
             } else if app.view() == View::Stacks {
                 stacks::draw(frame, layout.canvas(), app.stacks(), theme);
             } else {

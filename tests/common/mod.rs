@@ -135,7 +135,7 @@ pub fn socket(cookie: u64, owner: Option<ProcKey>, local: &str, remote: &str) ->
 
 /// Details as /proc would tell them.
 pub fn details(cmdline: &str, user: &str) -> Details {
-    Details { cmdline: cmdline.into(), exe: None, user: user.into(), cgroup: Some("/system.slice/web.service".into()) }
+    Details { cmdline: cmdline.into(), user: user.into(), cgroup: Some("/system.slice/web.service".into()), ..Details::default() }
 }
 
 /// Plays samples from a list, then ends.

@@ -29,6 +29,7 @@ fn what_the_host_said_plays_again_through_the_collector() {
         match collector.updates.recv().unwrap() {
             Update::Sample(played) => seen.0 = Some(played),
             Update::Details(answer) => seen.1 = Some(answer),
+            Update::Inspected(..) => panic!("nobody asked"),
             Update::End(error) => {
                 assert_eq!(error, None);
                 break;

@@ -2,6 +2,7 @@
 //! Needs root: `cargo test --test kernel_e2e -- --ignored --test-threads=1`. `EBTOP_LONG=1` measures for minutes instead of seconds.
 
 mod any_kernel;
+mod containers;
 mod cpu;
 mod disk;
 mod formats;

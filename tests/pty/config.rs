@@ -50,25 +50,30 @@ fn a_mistake_in_the_file_is_told_with_its_line() {
     assert!(!session.is_coloured(), "the rest of the file holds");
 }
 
+fn has_pid_1(screen: &str) -> bool {
+    screen.lines().any(|line| line.trim_start().starts_with("1 root"))
+}
+
 #[test]
 fn keys_are_those_of_the_file_and_conflicts_are_told() {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("ebtop")).unwrap();
     fs::write(home.path().join("ebtop/config.toml"), "[keys]\npreset = \"vim\"\nsetup = \"e\"\ndelay = \"e\"\n").unwrap();
-    let mut session = ebtop_at_home(home.path(), &[]);
+    // A process that stays: the dialog is for the one that is selected.
+    let mut session = ebtop_at_home(home.path(), &["-p", "1"]);
     session.wait_for_text("line 4: e is the key of setup already, by line 3");
     session.keys("e");
     session.wait_for_text("Setup");
     session.keys("\x1b");
+    session.wait_for("its row", has_pid_1);
     session.keys("x");
     session.wait_for_text("Send a signal");
     session.keys("\x1b");
     session.keys(":quit\r");
     assert_eq!(session.wait_exit().exit_code(), 0);
 
-    let session = ebtop_at_home(home.path(), &["--keys", "htop"]);
-    // There are no processes to choose from before the first sample.
-    session.wait_for_text("/proc only");
+    let session = ebtop_at_home(home.path(), &["--keys", "htop", "-p", "1"]);
+    session.wait_for("its row", has_pid_1);
     session.keys("k");
     session.wait_for_text("Send a signal");
 }

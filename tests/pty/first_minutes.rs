@@ -88,7 +88,7 @@ fn filter_tree_and_tag(session: &Session, burner: &Started, sleeper: &Started) {
     session.wait_for("the tree", |screen| screen.lines().any(|line| line.contains("─ sleep 86399.25")));
     session.keys("t");
     session.wait_for("the table again", |screen| !screen.contains("─ sleep 86399.25"));
-    session.keys("  ");
+    session.keys("\x1b[H  ");
     session.wait_for_text("2 tagged");
     session.keys("U");
     session.wait_for("nothing tagged", |screen| !screen.contains("2 tagged"));

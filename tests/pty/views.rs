@@ -174,3 +174,25 @@ fn without_the_kernel_half_the_header_says_what_is_missing() {
     let session = started((120, 40), &[]);
     session.wait_for("why, on the screen", |screen| screen.contains("--no-bpf") || screen.to_lowercase().contains("bpf"));
 }
+
+#[test]
+fn details_show_a_process_as_it_was_started_and_its_environment_when_asked() {
+    let burner = Burner::start();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "while :; do sleep 1; done", &burner.word]).env("EBTOP_TEST_SECRET", &burner.word);
+    let child = Burner { child: command.stdin(Stdio::null()).spawn().unwrap(), word: burner.word.clone() };
+    let session = started((160, 60), &["-p", &child.pid()]);
+    session.wait_for("its row", |screen| has_row(screen, &child.pid()));
+    session.keys("i");
+    let said = [format!("Details of sh ({})", child.pid()), format!("/bin/sh -c 'while :; do sleep 1; done' {}", child.word)];
+    let screen = session.wait_for("all of it", |screen| {
+        screen.contains("Open files") && screen.contains("/dev/null") && said.iter().all(|said| screen.contains(said))
+    });
+    assert!(!screen.contains("EBTOP_TEST_SECRET"));
+    session.keys("e");
+    session.wait_for_text(&format!("EBTOP_TEST_SECRET={}", child.word));
+    session.keys("e");
+    session.wait_for("it hidden", |screen| !screen.contains("EBTOP_TEST_SECRET"));
+    session.keys("\x1b");
+    session.wait_for_text("COMMAND");
+}

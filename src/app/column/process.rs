@@ -74,7 +74,19 @@ columns! {
     Age: num("AGE", "age", &["start_ns"], 6, 50),
         "Time since the process started."
         => known(row.age_ns(), Duration);
-    Cgroup: word("CGROUP", "cgroup", &["cgroup"], 24, 40).also(&["unit", "container"]),
+    InnerPid: word("PID/NS", "nspid", &["ns_pid"], 15, 30),
+        "Process id here and in its own pid namespace, as the container knows it; blank where the two are one. Sorts and filters go by the latter."
+        => known(row.inner_pid(), |(outer, inner)| Pids(outer, inner));
+    Unit: word("UNIT", "unit", &["unit"], 20, 44),
+        "Systemd unit: the innermost service or scope of its control group, else the slice."
+        => known(row.unit(), |unit| Text(unit.into()));
+    Container: word("CONTAINER", "container", &["container"], 16, 45),
+        "Container: the name that Docker, containerd, CRI-O, podman, LXC or nspawn wrote down for it, else the beginning of its id (filters find either). Read off the control group and the runtime's files; no daemon is asked."
+        => known(row.container(), |container| Text(container.title().into()));
+    Pod: word("POD", "pod", &["pod"], 24, 43),
+        "Kubernetes pod with its namespace, as the container's runtime wrote it down."
+        => known(row.container().and_then(|container| container.pod_title()), Text);
+    Cgroup: word("CGROUP", "cgroup", &["cgroup"], 24, 40),
         "Path of its control group."
         => row.details.and_then(|d| d.cgroup.as_deref()).map_or(Unknown, |path| Text(path.into()));
     Anon: num("ANON", "anon", &["rss_anon_bytes"], 5, 118),

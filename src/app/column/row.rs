@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Value;
+use super::{Column, Value};
 use crate::app::lines::GroupLine;
 use crate::model::exited::Group;
 use crate::model::growth::Growth;
@@ -10,7 +10,7 @@ use crate::model::sockets::SocketRow;
 use crate::model::sum::Sum;
 use crate::model::threads::Part;
 use crate::model::{Departed, Model, Row};
-use crate::sample::{Comm, Counter, Details, Exit, Memory, Socket, Task};
+use crate::sample::{Comm, Container, Counter, Details, Exit, Memory, Socket, Task, cgroup_path};
 
 /// Who a line is about.
 #[derive(Clone, Copy, Debug)]
@@ -182,6 +182,24 @@ impl<'a> RowView<'a> {
         }
     }
 
+    /// The systemd unit that its control group belongs to.
+    pub fn unit(&self) -> Option<&'a str> {
+        cgroup_path::unit(self.details?.cgroup.as_deref()?)
+    }
+
+    /// The container it runs in.
+    pub fn container(&self) -> Option<&'a Container> {
+        self.details?.container.as_deref()
+    }
+
+    /// Its pid here and in its own pid namespace, where those are two. Threads have ids of their own there, which nobody read.
+    pub fn inner_pid(&self) -> Option<(u32, u32)> {
+        match self.subject {
+            Subject::Thread(part) if !part.is_leader() => None,
+            _ => Some((self.task()?.key.pid, self.details?.inner_pid?)),
+        }
+    }
+
     /// Growth of a counter, a second.
     pub fn per_sec(&self, counter: Counter) -> Option<f64> {
         let delta = self.delta.get(counter).filter(|_| self.elapsed_ns > 0)?;
@@ -289,6 +307,20 @@ impl<'a> SocketView<'a> {
             Some(details) => Some(Cow::Borrowed(&details.user)),
             None => self.task.map(|t| Cow::Owned(t.uid.to_string())),
         }
+    }
+
+    /// Where its owner runs: columns of processes that hold for their sockets, too.
+    pub fn of_owner(&self, column: Column) -> Value<'a> {
+        let Some(details) = self.details else { return Value::Unknown };
+        let (cgroup, container) = (details.cgroup.as_deref(), details.container.as_deref());
+        let text = match column {
+            Column::Cgroup => cgroup.map(Cow::Borrowed),
+            Column::Unit => cgroup.and_then(cgroup_path::unit).map(Cow::Borrowed),
+            Column::Container => container.map(|container| container.title().into()),
+            Column::Pod => container.and_then(Container::pod_title),
+            _ => None,
+        };
+        text.map_or(Value::Unknown, Value::Text)
     }
 
     /// Command of the owner, where known.

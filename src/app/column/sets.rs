@@ -6,25 +6,27 @@ use super::{CgroupColumn, Column, Set, SocketColumn};
 /// Who uses the machine.
 pub const PROCESSES: Set<Column> = Set {
     first: &[Pid, User, State, CpuPct, WaitPct, Rss, Faults, Net, Io, Time, Command],
-    more: &[Ppid, Threads, Nice, MajorFaults, Switches, Age, Cgroup],
+    more: &[Ppid, Threads, Nice, MajorFaults, Switches, Age, InnerPid, Unit, Container, Pod, Cgroup],
 };
 /// Where CPU time goes, and what waits for it.
 pub const CPU: Set<Column> = Set {
     first: &[Pid, CpuPct, UserPct, SystemPct, WaitPct, VoluntarySwitches, InvoluntarySwitches, LastCpu, Threads, Command],
-    more: &[User, State, Time, Ppid, Nice, Age, Cgroup],
+    more: &[User, State, Time, Ppid, Nice, Age, Unit, Container, Pod, Cgroup],
 };
 /// Who holds memory, and who touches it.
 pub const MEMORY: Set<Column> = Set {
     first: &[Pid, Rss, Anon, File, Swap, RssGrowth, MinorFaults, MajorFaults, PageAllocs, Command],
-    more: &[Shmem, VmGrowth, User, Vm, Age, Cgroup],
+    more: &[Shmem, VmGrowth, User, Vm, Age, Unit, Container, Pod, Cgroup],
 };
 /// Who talks.
-pub const NETWORK: Set<Column> =
-    Set { first: &[Pid, User, Rx, Tx, RxTotal, TxTotal, Messages, Retransmits, Command], more: &[CpuPct, State, Ppid, Age, Cgroup] };
+pub const NETWORK: Set<Column> = Set {
+    first: &[Pid, User, Rx, Tx, RxTotal, TxTotal, Messages, Retransmits, Command],
+    more: &[CpuPct, State, Ppid, Age, Unit, Container, Pod, Cgroup],
+};
 /// Who reads and writes.
 pub const DISK: Set<Column> = Set {
     first: &[Pid, User, State, Io, Read, Write, Cancelled, Command],
-    more: &[ReadTotal, WriteTotal, CpuPct, MajorFaults, Age, Cgroup],
+    more: &[ReadTotal, WriteTotal, CpuPct, MajorFaults, Age, Unit, Container, Pod, Cgroup],
 };
 
 /// Who uses the machine, by control group.

@@ -62,6 +62,8 @@ pub enum Value<'a> {
     Duration(u64),
     /// A round-trip time, µs.
     Micros(u32),
+    /// A process as ebtop's pid namespace and its own know it; counts as the latter.
+    Pids(u32, u32),
 }
 
 impl Value<'_> {
@@ -72,7 +74,7 @@ impl Value<'_> {
             Value::Exact(v) => Some(v as f64),
             Value::Percent(v) | Value::Bytes(v) | Value::BytesPerSec(v) | Value::Count(v) | Value::PerSec(v) => Some(v),
             Value::CpuTime(v) | Value::Duration(v) => Some(v as f64),
-            Value::Micros(v) => Some(f64::from(v)),
+            Value::Micros(v) | Value::Pids(_, v) => Some(f64::from(v)),
         }
     }
 
@@ -115,6 +117,7 @@ impl Value<'_> {
             Value::CpuTime(v) => format::cpu_time(v, width),
             Value::Duration(v) => format::duration(v, width),
             Value::Micros(v) => format::micros(v, width),
+            Value::Pids(outer, inner) => format!("{outer}/{inner}"),
         };
         Cell { text, tone: self.tone() }
     }

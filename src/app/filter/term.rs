@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use super::operand::{Likeness, Number, Order, Pattern};
 use crate::app::column::{Align, CgroupColumn, CgroupView, Column, Columns, RowView, SocketColumn, SocketView, Value};
+use crate::sample::cgroup_path;
 
 /// What a condition is checked against: a line of a table.
 pub(super) trait Subject {
@@ -16,6 +17,8 @@ pub(super) trait Subject {
     fn has_name(&self, pattern: &Pattern) -> bool;
     /// The value of a column; [`Value::Unknown`] where the table has no such column.
     fn value(&self, key: Key) -> Value<'_>;
+    /// The pattern is found in the id of its container.
+    fn has_container_id(&self, pattern: &Pattern) -> bool;
     /// The real user of a process.
     fn uid(&self) -> Option<u32>;
     /// Local and remote address, of a socket.
@@ -35,6 +38,10 @@ impl Subject for RowView<'_> {
 
     fn value(&self, key: Key) -> Value<'_> {
         key.process.map_or(Value::Unknown, |c| c.value(self))
+    }
+
+    fn has_container_id(&self, pattern: &Pattern) -> bool {
+        self.container().is_some_and(|container| pattern.is_in(&container.id))
     }
 
     fn uid(&self) -> Option<u32> {
@@ -65,7 +72,15 @@ impl Subject for SocketView<'_> {
     }
 
     fn value(&self, key: Key) -> Value<'_> {
-        key.socket.map_or(Value::Unknown, |c| c.value(self))
+        match (key.socket, key.process) {
+            (Some(column), _) => column.value(self),
+            (None, Some(column)) => self.of_owner(column),
+            (None, None) => Value::Unknown,
+        }
+    }
+
+    fn has_container_id(&self, pattern: &Pattern) -> bool {
+        self.details.and_then(|d| d.container.as_deref()).is_some_and(|container| pattern.is_in(&container.id))
     }
 
     fn uid(&self) -> Option<u32> {
@@ -96,6 +111,10 @@ impl Subject for CgroupView<'_> {
 
     fn value(&self, key: Key) -> Value<'_> {
         key.cgroup.map_or(Value::Unknown, |c| c.value(self))
+    }
+
+    fn has_container_id(&self, pattern: &Pattern) -> bool {
+        cgroup_path::container(&self.group.path).is_some_and(|(_, id)| pattern.is_in(id))
     }
 
     fn uid(&self) -> Option<u32> {
@@ -149,6 +168,10 @@ impl Key {
         self.process == Some(Column::Command)
     }
 
+    fn is_container(self) -> bool {
+        self.process == Some(Column::Container)
+    }
+
     fn spec(self) -> (Align, &'static str) {
         let spec = self.process.map(Columns::spec).or(self.socket.map(Columns::spec)).or(self.cgroup.map(Columns::spec));
         spec.map_or((Align::Left, ""), |s| (s.align, s.name))
@@ -199,7 +222,9 @@ impl Term {
             Term::Words(key, pattern) => match subject.value(*key) {
                 Value::Unknown => false,
                 _ if key.is_command() && subject.has_name(pattern) => pattern.likeness != Likeness::Differs,
+                _ if key.is_container() && subject.has_container_id(pattern) => pattern.likeness != Likeness::Differs,
                 Value::Text(text) => pattern.is_in(&text) != (pattern.likeness == Likeness::Differs),
+                Value::Pids(_, inner) => pattern.is_in(&inner.to_string()) != (pattern.likeness == Likeness::Differs),
                 _ => false,
             },
             Term::Number(key, order, number) => {

@@ -12,7 +12,7 @@ use crate::users::name_of;
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Names of users, each asked for once.
-pub(super) struct Users {
+pub(in crate::collect) struct Users {
     /// `None` = asked, not yet answered.
     names: FxHashMap<u32, Option<String>>,
     questions: Sender<u32>,
@@ -40,7 +40,7 @@ impl Users {
     }
 
     /// The name of a user; `None` as long as the name service does not answer.
-    pub(super) fn name(&mut self, uid: u32) -> Option<String> {
+    pub(in crate::collect) fn name(&mut self, uid: u32) -> Option<String> {
         self.names.extend(self.answers.try_iter().map(|(uid, name)| (uid, Some(name))));
         if let Some(name) = self.names.get(&uid) {
             return name.clone();

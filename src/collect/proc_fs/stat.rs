@@ -52,6 +52,8 @@ pub(in crate::collect) fn stat(bytes: &[u8]) -> Option<Stat> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::collect) struct Status {
     pub(in crate::collect) uid: Option<u32>,
+    /// Its pid in its own pid namespace, where that is another than that of this /proc.
+    pub(in crate::collect) inner_pid: Option<u32>,
     pub(super) memory: Option<Memory>,
     pub(super) voluntary_switches: Option<u64>,
     pub(super) involuntary_switches: Option<u64>,
@@ -68,6 +70,7 @@ pub(in crate::collect) fn status(bytes: &[u8]) -> Status {
         let bytes = value.saturating_mul(1024);
         match &line[..colon] {
             b"Uid" => status.uid = u32::try_from(value).ok(),
+            b"NSpid" => status.inner_pid = innermost(&line[colon + 1..]),
             b"VmSize" => memory.vm_bytes = bytes,
             b"RssAnon" => {
                 memory.anon_bytes = bytes;
@@ -119,6 +122,11 @@ pub(super) fn schedstat(bytes: &[u8]) -> Option<SchedStat> {
     (stat.runs > 0).then_some(stat)
 }
 
+/// The last of several numbers: one for each pid namespace, from that of this /proc to the process's own.
+fn innermost(bytes: &[u8]) -> Option<u32> {
+    std::str::from_utf8(bytes).ok()?.split_ascii_whitespace().skip(1).last()?.parse().ok()
+}
+
 fn first_number(bytes: &[u8]) -> Option<u64> {
     std::str::from_utf8(bytes).ok()?.split_ascii_whitespace().next()?.parse().ok()
 }
@@ -151,9 +159,17 @@ mod tests {
     fn status_of_a_process_and_of_a_kernel_thread() {
         let text = b"Name:\tx\nUid:\t1000\t0\t0\t0\nVmSize:\t  100 kB\nRssAnon:\t 4 kB\nRssFile:\t 8 kB\nRssShmem:\t 12 kB\nVmSwap:\t 16 kB\nvoluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t6\n";
         let memory = Memory { anon_bytes: 4096, file_bytes: 8192, shmem_bytes: 12288, swap_bytes: 16384, vm_bytes: 102_400 };
-        let expected = Status { uid: Some(1000), memory: Some(memory), voluntary_switches: Some(5), involuntary_switches: Some(6) };
+        let expected = Status {
+            uid: Some(1000),
+            memory: Some(memory),
+            voluntary_switches: Some(5),
+            involuntary_switches: Some(6),
+            ..Status::default()
+        };
         assert_eq!(status(text), expected);
         assert_eq!(status(b"Name:\tk\nUid:\t0\t0\t0\t0\n"), Status { uid: Some(0), ..Status::default() });
+        let inner = |text: &[u8]| status(text).inner_pid;
+        assert_eq!((inner(b"NSpid:\t4112\t30\t7\n"), inner(b"NSpid:\t4112\n"), inner(b"NSpid:\t\n")), (Some(7), None, None));
     }
 
     #[test]
