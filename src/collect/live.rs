@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::event::epoll;
 
+use super::cgroups::CgroupReader;
 use super::choice::Choice;
 use super::lister::Lister;
 use super::machine::MachineReader;
@@ -33,6 +34,7 @@ pub struct Live {
     began: bool,
     watcher: Watcher,
     machine: MachineReader,
+    cgroups: CgroupReader,
     wants: Wants,
     /// Processes with totals that stood on no list at the last reading.
     strangers: Vec<ProcKey>,
@@ -79,6 +81,7 @@ impl Live {
             began: false,
             watcher: Watcher::new(rest.choice.wants(Domain::Watch).err()),
             machine: MachineReader::open(),
+            cgroups: CgroupReader::default(),
             wants: Wants::default(),
             strangers: Vec::new(),
             rings,
@@ -196,6 +199,7 @@ impl Source for Live {
         }
         self.began = true;
         let mut reading = self.tasks.read();
+        let cgroups = self.cgroups.read(self.wants);
         let sockets = self.merge_counters(&mut reading);
         let mut machine = self.machine.read();
         (machine.irq_apart, machine.steal_apart) = self.tasks.apart();
@@ -214,6 +218,7 @@ impl Source for Live {
             threads: reading.threads,
             exits: reading.exits,
             sockets,
+            cgroups,
             stacks,
             machine,
             status: self.status(),
