@@ -15,7 +15,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use ebtop::app::column::{Column, RowView, sort};
 use ebtop::app::filter::parse;
 use ebtop::app::trends::Trends;
-use ebtop::batch::{BatchOptions, Format, View};
+use ebtop::app::view::View;
+use ebtop::batch::{BatchOptions, Format};
 use ebtop::export::Report;
 use ebtop::model::Model;
 use ebtop::sample::Counter::*;
@@ -59,7 +60,7 @@ fn benches(c: &mut Criterion<CpuTime>) {
 
     let report = Report { live: live(), mixed: live(), ..Report::empty(&model) };
     for format in [Format::Text, Format::Json, Format::Csv] {
-        let options = BatchOptions::new(format, View::Processes, &[], None).expect("defaults");
+        let options = BatchOptions::new(format, View::Processes.into(), &[], None).expect("defaults");
         let mut writer = options.writer;
         let mut out = Vec::new();
         c.bench_function(&format!("write_10000_{format:?}"), |b| {

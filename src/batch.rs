@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, never, select};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::app::column::{self, RowView};
+use crate::app::column::{self, CgroupView, RowView};
 use crate::app::details::hold_until_ns;
+use crate::app::view::View;
 use crate::collect::Collector;
 use crate::export::stack::NamedStack;
 use crate::export::{Report, Writer};
@@ -23,7 +24,7 @@ use crate::model::{Departed, Model, Row};
 use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants, Weight, printable};
 use crate::symbols::{self, Symbols};
 pub use net::NetSort;
-pub use options::{BatchOptions, Format, OptionsError, View, known_names};
+pub use options::{BatchOptions, Format, OptionsError, known_names};
 
 /// How long a tick waits for details; a process that hangs must not hold up the others.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -65,7 +66,7 @@ pub fn run(collector: &Collector, options: &BatchOptions, out: &mut impl Write) 
 /// As above.
 pub fn run_with(collector: &Collector, symbols: Symbols, options: &BatchOptions, out: &mut impl Write) -> Result<Outcome, BatchError> {
     let interrupt = Interrupt::catch().map_err(BatchError::Signals)?;
-    let names = (options.view == View::Stacks).then(|| names::SymbolThread::new(symbols));
+    let names = (options.shown.view == View::Stacks).then(|| names::SymbolThread::new(symbols));
     Batch::new(collector, options, names, &interrupt.stopped).run(out)
 }
 
@@ -124,7 +125,8 @@ impl<'a> Batch<'a> {
                     result => result?,
                 }
                 outcome.ticks += 1;
-                outcome.partial |= is_partial(prev, &sample, &self.options.domains());
+                outcome.partial |=
+                    is_partial(prev, &sample, &self.options.domains()) || self.options.wants.cgroups && lacks_cgroups(&sample);
             }
             prev = Some(sample);
         }
@@ -215,8 +217,16 @@ impl<'a> Batch<'a> {
         for rows in [&mut report.live, &mut report.exited, &mut report.mixed] {
             column::sort(rows, by, descending);
         }
+        report.cgroups = (self.options.shown.view == View::Cgroups).then(|| self.cgroups(model));
+        report.disks = self.options.shown.view == View::Disk;
         self.add_net(model, &mut report);
         report
+    }
+
+    fn cgroups<'m>(&self, model: &'m Model) -> Vec<CgroupView<'m>> {
+        let mut views: Vec<_> = CgroupView::all(model).filter(|view| self.options.filter.matches_cgroup(view)).collect();
+        column::sort(&mut views, self.options.cgroup_sort.0, self.options.cgroup_sort.1);
+        views
     }
 
     /// Stacks of the processes shown, named; `None` where the view has none.
@@ -247,6 +257,11 @@ impl<'a> Batch<'a> {
     fn details_of(&self, key: ProcKey) -> Option<&Details> {
         self.details.get(&key).map(|known| &known.details)
     }
+}
+
+/// Control groups, or figures of some, are missing.
+fn lacks_cgroups(sample: &Sample) -> bool {
+    sample.cgroups.as_deref().is_none_or(|groups| groups.left_out > 0 || groups.trouble.is_some())
 }
 
 /// A domain that is shown works in part or not at all, or lost events within the tick.

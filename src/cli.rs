@@ -9,7 +9,8 @@ use clap_complete::Shell;
 
 use crate::app::keymap::Preset;
 use crate::app::look::{Palette, Units};
-use crate::batch::{Format, View};
+use crate::app::view::Shown;
+use crate::batch::Format;
 use crate::delay;
 use crate::model::stacks::Measure;
 use crate::profile::{Form, Whose};
@@ -304,8 +305,8 @@ pub struct Show {
     pub threads: bool,
 
     /// View to begin with, or to print
-    #[arg(long, value_name = "VIEW", value_enum, default_value_t = View::Processes)]
-    pub view: View,
+    #[arg(long, value_name = "VIEW", value_enum, default_value_t = Shown::default())]
+    pub view: Shown,
 
     /// Refuse everything that changes the system, such as signals and nice values
     #[arg(long)]
@@ -343,6 +344,8 @@ pub struct Show {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::net::NetTable;
+    use crate::app::view::View;
     use clap::CommandFactory;
     use clap::error::ErrorKind;
 
@@ -370,7 +373,7 @@ mod tests {
         let cli = parse("ebtop -b -n 3 -d 500ms -o json --fields pid,cpu -s cpu -F cpu>5 -p 1,2 -u root,7 --view sockets --hz 0 --no-bpf")
             .unwrap();
         let show = cli.show;
-        assert_eq!((show.batch, show.iterations, show.format, show.view), (true, Some(3), Format::Json, View::Sockets));
+        assert_eq!((show.batch, show.iterations, show.format, show.view), (true, Some(3), Format::Json, NetTable::Sockets.into()));
         assert_eq!(show.fields, ["pid", "cpu"]);
         assert_eq!((show.pid, show.user), (vec![1, 2], vec!["root".to_owned(), "7".to_owned()]));
         assert_eq!((show.sort.as_deref(), show.filter.as_deref()), (Some("cpu"), Some("cpu>5")));
@@ -390,7 +393,7 @@ mod tests {
             (Pace { delay: Duration::from_secs(2) }, Collect { hz: 49, unwind_memory: 64, no_bpf: false, probes: vec![], btf: None });
         assert_eq!(record, Some(Commands::Record { output: "f".into(), iterations: Some(5), pace, collect }));
         let Some(Commands::Replay { file, show, pace }) = parse("ebtop replay f --view cpu").unwrap().command else { panic!() };
-        assert_eq!((file, show.view, pace.delay), (PathBuf::from("f"), View::Cpu, Duration::from_secs(1)));
+        assert_eq!((file, show.view, pace.delay), (PathBuf::from("f"), View::Cpu.into(), Duration::from_secs(1)));
         let Some(Commands::Stacks(stacks)) = parse("ebtop stacks --comm nginx --for 2m -w off -F 49 -f -o -").unwrap().command else {
             panic!()
         };

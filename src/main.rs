@@ -12,8 +12,7 @@ use ebtop::app::Start;
 use ebtop::app::filter::{Filter, FilterError, parse};
 use ebtop::app::keymap::{KeyMap, Preset};
 use ebtop::app::look::{Header, Look, Palette, Units};
-use ebtop::app::view::View as Screen;
-use ebtop::batch::{self, BatchOptions, View};
+use ebtop::batch::{self, BatchOptions};
 use ebtop::bpf::{self, trial::Trial};
 use ebtop::cli::{Cli, Collect, Commands, Pace, Show, Stacks, StacksWeight};
 use ebtop::collect::choice::Choice;
@@ -200,9 +199,6 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     if !screen && (options.tree || options.threads) {
         return Err(Failure::Usage("--tree and --threads are for the screen: leave them out of batch output".into()).into());
     }
-    if screen && options.view == View::Disk {
-        return Err(Failure::Usage("--view disk is for batch output: add -b, or press D on the screen".into()).into());
-    }
     // Batch output has no looks.
     let loaded = if screen { config::load(options.config.as_deref()).map_err(Failure::Usage)? } else { Loaded::default() };
     let collector = collector(screen)?;
@@ -217,8 +213,8 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     }
     let start = Start {
         interval: pace.delay,
-        view: screen_of(options.view),
-        net: options.view.net(),
+        view: options.view.view,
+        net: options.view.net,
         tree: options.tree,
         threads: options.threads,
         sort: options.sort.is_some().then_some(batch.sort.0),
@@ -268,16 +264,6 @@ fn report_config(named: Option<&Path>) -> anyhow::Result<ExitCode> {
     text += &format!("saved to:  {}\n", path(&loaded.save_to, "nowhere"));
     loaded.warnings.iter().for_each(|warning| text += &format!("warning:   {warning}\n"));
     print(text.as_bytes())
-}
-
-fn screen_of(view: View) -> Screen {
-    match view {
-        View::Processes | View::Disk => Screen::Processes,
-        View::Cpu => Screen::Cpu,
-        View::Memory => Screen::Memory,
-        View::Network | View::Sockets | View::Listeners | View::Remotes | View::Interfaces => Screen::Network,
-        View::Stacks => Screen::Stacks,
-    }
 }
 
 /// `-F`, `-p` and `-u` as one filter.

@@ -3,9 +3,12 @@
 mod common;
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use common::*;
-use ebtop::batch::{BatchError, BatchOptions, Format, Outcome, View, run};
+use ebtop::app::net::NetTable;
+use ebtop::app::view::{Shown, View};
+use ebtop::batch::{BatchError, BatchOptions, Format, Outcome, run};
 use ebtop::collect::{Collector, Source, SourceError};
 use ebtop::export::Report;
 use ebtop::export::stack::{NameStacks, NamedStack};
@@ -50,9 +53,9 @@ fn known_details() -> Vec<(u32, Details)> {
     vec![(80, details("nginx: worker process", "www-data")), (12, details("", "root"))]
 }
 
-fn options(format: Format, view: View, fields: &[&str]) -> BatchOptions {
+fn options(format: Format, shown: impl Into<Shown>, fields: &[&str]) -> BatchOptions {
     let fields: Vec<String> = fields.iter().map(|f| f.to_string()).collect();
-    BatchOptions::new(format, view, &fields, None).expect("good options")
+    BatchOptions::new(format, shown.into(), &fields, None).expect("good options")
 }
 
 fn output(options: &BatchOptions) -> (String, Outcome) {
@@ -73,7 +76,7 @@ fn text_is_an_aligned_table_under_the_machine() {
 
 #[test]
 fn text_of_sockets() {
-    insta::assert_snapshot!(once(options(Format::Text, View::Sockets, &[])));
+    insta::assert_snapshot!(once(options(Format::Text, NetTable::Sockets, &[])));
 }
 
 #[test]
@@ -91,7 +94,7 @@ fn json_follows_its_schema() {
 
 #[test]
 fn json_of_sockets() {
-    let line = once(options(Format::Json, View::Sockets, &[]));
+    let line = once(options(Format::Json, NetTable::Sockets, &[]));
     let value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     insta::assert_snapshot!(serde_json::to_string_pretty(&value["sockets"]).expect("JSON"));
 }
@@ -103,16 +106,114 @@ fn csv_has_one_heading_and_quotes_what_needs_it() {
 
 #[test]
 fn csv_of_sockets() {
-    insta::assert_snapshot!(once(options(Format::Csv, View::Sockets, &["cookie", "pid", "local", "remote", "state", "tx_bytes", "rtt"])));
+    insta::assert_snapshot!(once(options(
+        Format::Csv,
+        NetTable::Sockets,
+        &["cookie", "pid", "local", "remote", "state", "tx_bytes", "rtt"]
+    )));
+}
+
+/// Two groups of version 2, one with a limit that it meets, and something that could not be read.
+fn with_groups(mut sample: Sample, tick: u64) -> Sample {
+    let group = |path: &str, key, parent, pids: &[u32]| Cgroup {
+        path: path.into(),
+        key,
+        parent,
+        id: key,
+        inode: key,
+        pids: Some(pids.to_vec()),
+        cpu_ns: Some(1500 * MS * tick),
+        ..Cgroup::default()
+    };
+    let limited = Cgroup {
+        periods: Some(10 * tick),
+        throttled_periods: Some(5 * tick),
+        throttled_ns: Some(70 * MS * tick),
+        cpu_max_milli: Some(1500),
+        memory_bytes: Some(6 * MIB),
+        memory_max_bytes: Some(8 * MIB),
+        pressure: [Some(12.5), Some(0.0), None],
+        ..group("/web,\u{fffd}[2J", 3, Some(0), &[80])
+    };
+    let list = vec![Cgroup { holds_all: true, ..group("/", 1, None, &[]) }, limited];
+    sample.cgroups = Some(Arc::new(Cgroups { at_ns: sample.at_ns + MS, list, left_out: 2, trouble: Some("one file …".into()) }));
+    sample
+}
+
+#[test]
+fn cgroups_in_every_format() {
+    let samples: Vec<_> = samples().into_iter().zip(0..).map(|(sample, tick)| with_groups(sample, tick)).collect();
+    let mut all = String::new();
+    for format in [Format::Text, Format::Json, Format::Csv] {
+        let (collector, wants) = collector(samples.clone(), known_details());
+        let mut out = Vec::new();
+        let outcome = run(&collector, &BatchOptions { iterations: Some(1), ..options(format, View::Cgroups, &[]) }, &mut out).unwrap();
+        assert!(outcome.partial, "something is missing");
+        let wants = *wants.lock().unwrap();
+        assert!(wants.cgroups && wants.cgroup_memory == (format != Format::Text), "{format:?}: {wants:?}");
+        let text = String::from_utf8(out).unwrap();
+        match format {
+            Format::Json => {
+                let tick: serde_json::Value = serde_json::from_str(&text).unwrap();
+                all += &serde_json::to_string_pretty(&tick["cgroups"]).unwrap();
+                all += &format!("\n{} {}\n\n", tick["cgroups_left_out"], tick["cgroups_trouble"]);
+            }
+            _ => all += &text,
+        }
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn cgroups_are_filtered_and_sorted_by_their_own_columns() {
+    let samples: Vec<_> = samples().into_iter().zip(0..).map(|(sample, tick)| with_groups(sample, tick)).collect();
+    let paths = |filter: &str, sort: &str| {
+        let (collector, _) = collector(samples.clone(), known_details());
+        let options = BatchOptions::new(Format::Json, View::Cgroups.into(), &["path".into()], Some(sort)).unwrap();
+        let filter = ebtop::app::filter::parse(filter).unwrap();
+        let mut out = Vec::new();
+        run(&collector, &BatchOptions { iterations: Some(1), filter, ..options }, &mut out).unwrap();
+        let tick: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        tick["cgroups"].as_array().unwrap().iter().map(|group| group["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(paths("", "name"), ["/", "/web,\u{fffd}[2J"]);
+    assert_eq!(paths("throttle>=50", "cpu"), ["/web,\u{fffd}[2J"]);
+    assert_eq!(paths("memmax>80", "mem"), Vec::<String>::new());
+    let unknown = BatchOptions::new(Format::Text, View::Cgroups.into(), &[], Some("vcs")).unwrap_err().to_string();
+    assert!(unknown.contains("there are: procs cpu throttle mem"), "{unknown}");
+}
+
+#[test]
+fn disks_are_told_of_in_the_view_that_shows_them() {
+    let mut samples = samples();
+    for (sample, tick) in samples.iter_mut().zip(0..) {
+        sample.machine.disks = vec![Disk {
+            name: "vda".into(),
+            writes: 5 + tick * 3,
+            write_bytes: tick * 12_288,
+            busy_ms: 250 * tick as u32,
+            ..Disk::default()
+        }];
+    }
+    let disks = |view: View| {
+        let (collector, _) = collector(samples.clone(), known_details());
+        let mut out = Vec::new();
+        run(&collector, &BatchOptions { iterations: Some(1), ..options(Format::Json, view, &[]) }, &mut out).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&out).unwrap()["disks"].clone()
+    };
+    let expected = serde_json::json!([{
+        "name": "vda", "read_bytes": 0, "write_bytes": 12_288, "reads": 0, "writes": 3, "wait_ns": 0, "busy_ns": 250 * MS, "queue_ns": 0, "in_flight": 0,
+    }]);
+    assert_eq!((disks(View::Disk), disks(View::Processes)), (expected, serde_json::Value::Null));
 }
 
 #[test]
 fn what_the_network_consists_of_in_every_format() {
-    for (view, name) in [(View::Listeners, "listeners"), (View::Remotes, "remotes"), (View::Interfaces, "interfaces")] {
-        let value: serde_json::Value = serde_json::from_str(&once(options(Format::Json, view, &[]))).expect("JSON");
-        let text = once(options(Format::Text, view, &[]));
+    for (net, name) in [(NetTable::Listeners, "listeners"), (NetTable::Remotes, "remotes"), (NetTable::Interfaces, "interfaces")] {
+        let value: serde_json::Value = serde_json::from_str(&once(options(Format::Json, net, &[]))).expect("JSON");
+        let text = once(options(Format::Text, net, &[]));
         let table: Vec<&str> = text.lines().skip(3).collect();
-        let csv = once(options(Format::Csv, view, &[]));
+        let csv = once(options(Format::Csv, net, &[]));
         let json = serde_json::to_string_pretty(&value[name]).expect("JSON");
         insta::assert_snapshot!(format!("network_{name}"), format!("{}\n\n{csv}\n{json}", table.join("\n")));
     }
@@ -120,17 +221,17 @@ fn what_the_network_consists_of_in_every_format() {
 
 #[test]
 fn tables_of_the_network_are_sorted_and_filtered_by_columns_of_their_own() {
-    let with = |view, sort, text: &str| {
-        let options = BatchOptions::new(Format::Json, view, &[], Some(sort)).expect("a column");
+    let with = |table: NetTable, sort, text: &str| {
+        let options = BatchOptions::new(Format::Json, table.into(), &[], Some(sort)).expect("a column");
         let filter = ebtop::app::filter::parse(text).expect("a filter");
         let value: serde_json::Value = serde_json::from_str(&once(BatchOptions { filter, ..options })).expect("JSON");
         let name = ["listeners", "remotes", "interfaces"].into_iter().find(|name| value[name].is_array()).expect("a list");
         value[name].as_array().map(Vec::len)
     };
-    assert_eq!((with(View::Listeners, "waiting", "full>2"), with(View::Listeners, "max", "waiting>3")), (Some(1), Some(0)));
-    assert_eq!((with(View::Remotes, "rtt", "remote:10.0"), with(View::Remotes, "conn", "conn>1")), (Some(1), Some(0)));
-    assert_eq!((with(View::Interfaces, "speed", "rx>1M"), with(View::Interfaces, "err", "state=down")), (Some(1), Some(0)));
-    assert!(BatchOptions::new(Format::Text, View::Remotes, &[], Some("cpu")).is_err());
+    assert_eq!((with(NetTable::Listeners, "waiting", "full>2"), with(NetTable::Listeners, "max", "waiting>3")), (Some(1), Some(0)));
+    assert_eq!((with(NetTable::Remotes, "rtt", "remote:10.0"), with(NetTable::Remotes, "conn", "conn>1")), (Some(1), Some(0)));
+    assert_eq!((with(NetTable::Interfaces, "speed", "rx>1M"), with(NetTable::Interfaces, "err", "state=down")), (Some(1), Some(0)));
+    assert!(BatchOptions::new(Format::Text, NetTable::Remotes.into(), &[], Some("cpu")).is_err());
 }
 
 #[test]
@@ -172,7 +273,7 @@ fn only_what_is_shown_is_collected() {
     assert_eq!(wanted(options(Format::Json, View::Memory, &["page_allocs"])), (false, true));
     assert_eq!(wanted(options(Format::Csv, View::Memory, &["pgalloc"])), (false, true));
     assert_eq!(wanted(options(Format::Text, View::Memory, &[])), (false, true));
-    assert_eq!(wanted(options(Format::Text, View::Sockets, &[])), (true, false));
+    assert_eq!(wanted(options(Format::Text, NetTable::Sockets, &[])), (true, false));
 }
 
 #[test]
@@ -229,7 +330,7 @@ fn a_reader_that_goes_away_is_no_error() {
 fn unknown_names_list_the_known() {
     let error = |format, fields: &[&str], sort| {
         let fields: Vec<String> = fields.iter().map(|f| f.to_string()).collect();
-        BatchOptions::new(format, View::Processes, &fields, sort).expect_err("an unknown name").to_string()
+        BatchOptions::new(format, View::Processes.into(), &fields, sort).expect_err("an unknown name").to_string()
     };
     assert!(error(Format::Json, &["bogus"], None).starts_with("there is no field `bogus`; there are: pid start_ns"));
     assert!(error(Format::Text, &["bogus"], None).starts_with("there is no column `bogus`; there are: pid ppid"));
@@ -238,8 +339,8 @@ fn unknown_names_list_the_known() {
 
 #[test]
 fn every_column_is_made_from_fields_that_exist() {
-    use ebtop::app::column::{Column, Columns, InterfaceColumn, RemoteColumn, SocketColumn};
-    use ebtop::export::field::{PROCESS, SOCKET};
+    use ebtop::app::column::{CgroupColumn, Column, Columns, InterfaceColumn, RemoteColumn, SocketColumn};
+    use ebtop::export::field::{CGROUP, PROCESS, SOCKET};
     use ebtop::export::net_field::{INTERFACE, REMOTE, listener};
     for spec in Column::all().iter().map(|c| c.spec()) {
         for field in spec.fields {
@@ -252,6 +353,11 @@ fn every_column_is_made_from_fields_that_exist() {
         assert!(spec.fields.iter().all(|field| fields.contains(field)), "{}", spec.title);
     }
     assert_eq!(listener().len(), 13, "all fields of listeners are fields of sockets");
+    for spec in CgroupColumn::all().iter().map(|c| c.spec()) {
+        for field in spec.fields {
+            assert!(CGROUP.iter().any(|(name, _)| name == field), "{} of {}", field, spec.title);
+        }
+    }
     for spec in SocketColumn::all().iter().map(|c| c.spec()) {
         for field in spec.fields {
             assert!(SOCKET.iter().any(|(name, _)| name == field), "{} of {}", field, spec.title);

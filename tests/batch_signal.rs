@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use common::*;
-use ebtop::batch::{BatchOptions, Format, View, run};
+use ebtop::app::view::View;
+use ebtop::batch::{BatchOptions, Format, run};
 use ebtop::collect::{Collector, Source, SourceError};
 use ebtop::sample::*;
 use signal_hook::consts::SIGINT;
@@ -48,7 +49,7 @@ impl Write for Interrupting {
 #[test]
 fn sigint_ends_the_run_after_a_whole_line() {
     let collector = Collector::start(Duration::from_millis(10), || Ok(Endless(1))).expect("it starts");
-    let options = BatchOptions::new(Format::Json, View::Processes, &[], None).expect("defaults");
+    let options = BatchOptions::new(Format::Json, View::Processes.into(), &[], None).expect("defaults");
     let mut out = Interrupting { lines: Vec::new(), ticks: 0 };
     let outcome = run(&collector, &options, &mut out).expect("no error");
     let text = String::from_utf8(out.lines).expect("text");

@@ -5,7 +5,9 @@ mod common;
 use std::sync::Arc;
 
 use common::*;
-use ebtop::app::column::{Cell, Column, Columns, InterfaceColumn, RemoteColumn, RowView, Set, SocketColumn, Tone, fit, sets, sort, wants};
+use ebtop::app::column::{
+    Cell, CgroupColumn, Column, Columns, InterfaceColumn, RemoteColumn, RowView, Set, SocketColumn, Tone, fit, sets, sort, wants,
+};
 use ebtop::model::Model;
 use ebtop::sample::Counter::*;
 use ebtop::sample::*;
@@ -37,6 +39,8 @@ fn every_column_has_names_of_its_own_and_help() {
     names_are_unique::<SocketColumn>();
     names_are_unique::<RemoteColumn>();
     names_are_unique::<InterfaceColumn>();
+    names_are_unique::<CgroupColumn>();
+    assert_eq!(CgroupColumn::all().last(), Some(&CgroupColumn::Name), "the last takes the rest");
     assert_eq!(Column::named("cpu_ns"), Some(Column::CpuPct));
     assert_eq!(Column::named("tx_bytes"), Some(Column::Tx));
     assert_eq!((Column::named("RX"), Column::named("rx")), (Some(Column::RxTotal), Some(Column::Rx)));

@@ -5,8 +5,10 @@ mod ui_world;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use ebtop::app::Event;
-use ebtop::batch::{self, BatchOptions, Format, View};
+use ebtop::app::view::{Shown, View};
+use ebtop::batch::{self, BatchOptions, Format};
 use ebtop::collect::{Collector, Source};
 use ebtop::record::{Recorder, Replay};
 use ebtop::sample::*;
@@ -97,6 +99,22 @@ prop_compose! {
     }
 }
 
+fn any_disk(n: [u64; 8]) -> Disk {
+    let [reads, writes, read_bytes, write_bytes, read_ms, busy_ms, queue_ms, in_flight] = n;
+    Disk {
+        name: EVIL.into(),
+        reads,
+        writes,
+        read_bytes,
+        write_bytes,
+        read_ms: read_ms as u32,
+        write_ms: !read_ms as u32,
+        busy_ms: busy_ms as u32,
+        queue_ms: queue_ms as u32,
+        in_flight: in_flight as u32,
+    }
+}
+
 prop_compose! {
     fn any_machine()(cpus in prop::collection::vec((small(), prop::array::uniform8(number())), 0..5), n in prop::array::uniform8(number()), load: f32) -> Machine {
         let times = |n: [u64; 8]| CpuTimes {
@@ -110,6 +128,7 @@ prop_compose! {
             steal_ns: n[7],
         };
         Machine {
+            disks: vec![any_disk(n)],
             host: EVIL.into(),
             kernel: EVIL.into(),
             cpus: cpus.into_iter().map(|(cpu, n)| (cpu, times(n))).collect(),
@@ -160,6 +179,7 @@ prop_compose! {
         let exit = |(task, n): (Task, u64)| Exit { task, at_ns: n, code: n as u8, signal: n as u8, peak_rss_bytes: Some(n) };
         let status = |domain| DomainStatus { domain, health: Health::Degraded { reason: EVIL.into() }, lost, cost: Some(EVIL.into()) };
         Sample {
+            cgroups: None,
             at_ns,
             unix_ms,
             tasks: tasks.into(),
@@ -207,7 +227,7 @@ fn check_screen(mut replay: Replay) {
             let found = keys.into_iter().filter_map(|key| Some((key, replay.details(key)?))).collect();
             app.update(Event::Update(Update::Details(found)));
         }
-        for view in ["1", "2", "3", "4", "4s", "4l", "4r", "4w", "5", "e"] {
+        for view in ["1", "2", "3", "4", "4s", "4l", "4r", "4w", "5", "6", "7", "e"] {
             keys(&mut app, view);
             assert!(is_plain(&screen(&app)), "view {view}");
         }
@@ -215,14 +235,13 @@ fn check_screen(mut replay: Replay) {
 }
 
 fn check_batch(path: &std::path::Path) {
-    let of_processes = [View::Processes, View::Cpu, View::Memory, View::Network, View::Disk];
-    let views = || of_processes.into_iter().chain([View::Sockets, View::Listeners, View::Remotes, View::Interfaces]);
-    for (format, view) in [Format::Text, Format::Json, Format::Csv].into_iter().flat_map(|f| views().map(move |v| (f, v))) {
+    let all = Shown::value_variants().iter().filter(|shown| shown.view != View::Stacks);
+    for (format, shown) in all.flat_map(|shown| [Format::Text, Format::Json, Format::Csv].map(|format| (format, *shown))) {
         let path = path.to_owned();
         let collector = Collector::start(Duration::from_millis(1), move || Ok(Replay::open(&path)?)).unwrap();
         let mut out = Vec::new();
-        batch::run(&collector, &BatchOptions::new(format, view, &[], None).unwrap(), &mut out).unwrap();
-        assert!(is_plain(&String::from_utf8(out).unwrap()), "{format:?} {view:?}");
+        batch::run(&collector, &BatchOptions::new(format, shown, &[], None).unwrap(), &mut out).unwrap();
+        assert!(is_plain(&String::from_utf8(out).unwrap()), "{format:?} {shown:?}");
     }
 }
 

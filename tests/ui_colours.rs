@@ -19,6 +19,18 @@ fn every_view() {
 }
 
 #[test]
+fn disks_and_cgroups() {
+    for (key, name) in [("5", "disk"), ("6", "cgroups")] {
+        let mut app = fresh(SIZE.0, SIZE.1);
+        keys(&mut app, key);
+        for later in [false, true] {
+            show(&mut app, cgroups::with_cgroups(with_disks(server(later), later), later));
+        }
+        assert_snapshot!(name, with_styles(&buffer(&app)));
+    }
+}
+
+#[test]
 fn what_is_tagged_searched_and_asked() {
     for (typed, name) in
         [("  ", "tagged"), ("/ng", "searched"), ("t", "tree"), ("k", "signal"), ("?", "help"), ("\\cpu>x", "mistaken_filter")]

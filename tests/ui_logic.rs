@@ -252,14 +252,14 @@ fn a_probe_lives_as_long_as_its_stacks_are_looked_at() {
     assert!(keys(&mut app, "B").contains(&watch(Probe::Net)));
     assert!(keys(&mut app, "1").contains(&none));
     let everyone = Effect::Command(Command::Watch(Some(Watch { probe: Probe::OffCpu, who: Watched::Everyone })));
-    assert!(!keys(&mut app, "5").iter().any(|effect| matches!(effect, Effect::Command(Command::Watch(_)))));
+    assert!(!keys(&mut app, "7").iter().any(|effect| matches!(effect, Effect::Command(Command::Watch(_)))));
     assert!(keys(&mut app, "o").contains(&everyone));
 }
 
 #[test]
 fn an_export_without_stacks_writes_nothing() {
     let mut app = app(120, 40);
-    keys(&mut app, "5E");
+    keys(&mut app, "7E");
     assert!(screen(&app).contains("Write to: ebtop-machine.svg"), "{}", screen(&app));
     assert!(!keys(&mut app, "\n").iter().any(|effect| matches!(effect, Effect::Write(_))));
     assert!(screen(&app).contains("Nothing to write"), "{}", screen(&app));
@@ -321,7 +321,7 @@ fn the_delay_is_asked_for_and_told_to_the_collector() {
 #[test]
 fn help_lists_every_key_and_column() {
     let mut app = app(200, 50);
-    for setup in ["1", "4s", "5"] {
+    for setup in ["1", "4s", "5", "6", "7"] {
         keys(&mut app, setup);
         keys(&mut app, "?");
         let mut all = screen(&app);

@@ -150,7 +150,7 @@ fn the_palette_does_what_it_names() {
 
 #[test]
 fn every_action_of_a_screen_is_in_its_palette() {
-    for setup in ["1", "4", "4s", "5"] {
+    for setup in ["1", "4", "4s", "5", "6", "7"] {
         let mut app = app(120, 40);
         keys(&mut app, setup);
         let places = app.places();

@@ -19,6 +19,17 @@ fn every_view_at_every_size() {
 }
 
 #[test]
+fn disk() {
+    for (width, height) in SIZES {
+        let mut app = fresh(width, height);
+        keys(&mut app, "5");
+        show(&mut app, with_disks(server(false), false));
+        show(&mut app, with_disks(server(true), true));
+        assert_snapshot!(format!("disk_{width}x{height}"), screen(&app));
+    }
+}
+
+#[test]
 fn sockets() {
     for (width, height) in SIZES {
         let mut app = fresh(width, height);

@@ -57,7 +57,7 @@ fn enter_on_a_command_that_exited_shows_the_stacks_of_all_of_its_name() {
 fn a_paused_screen_holds_its_samples_and_still_works() {
     let mut app = fresh(80, 24);
     shows(&mut app, &[sampled(10, &[(7, "nginx", 5)], &[]), sampled(100, &[(7, "nginx", 7)], &[])]);
-    keys(&mut app, "5z");
+    keys(&mut app, "7z");
     shows(&mut app, &[sampled(101, &[(7, "nginx", 1000)], &[]), sampled(700, &[(7, "nginx", 1000)], &[])]);
     assert_eq!(app.stacks().summary().value, 7);
     keys(&mut app, "ww");
@@ -85,7 +85,7 @@ fn the_first_names_are_asked_for_at_once_and_keys_do_not_wait_for_them() {
 fn clicks_reach_the_graph() {
     let mut app = fresh(120, 40);
     shows(&mut app, &[sampled(10, &[(7, "nginx", 5)], &[]), sampled(11, &[(7, "nginx", 7), (8, "redis", 2)], &[])]);
-    keys(&mut app, "5");
+    keys(&mut app, "7");
     let row = screen(&app).lines().position(|line| line.contains("│nginx")).unwrap();
     click(&mut app, 4, row as u16);
     click(&mut app, 4, row as u16);

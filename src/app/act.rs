@@ -33,6 +33,9 @@ impl App {
             Action::Home => self.with_list(|list, _| list.home()),
             Action::End => self.with_list(|list, _| list.end()),
             Action::Enter => self.enter(),
+            Action::Tree if self.view == View::Cgroups => self.toggle_cgroup_tree(),
+            Action::Fold if self.view == View::Cgroups => self.fold_cgroup(),
+            Action::FoldAll if self.view == View::Cgroups => self.fold_all_cgroups(),
             Action::Tree => self.set_shape(if self.shape == Shape::Tree { Shape::Flat } else { Shape::Tree }),
             Action::Group => self.ask_group(),
             Action::Fold => self.fold(),
@@ -101,6 +104,9 @@ impl App {
         if self.shows_sockets() && self.net.scope.origin() != NetTable::Processes {
             return self.leave_net();
         }
+        if self.leave_cgroup() {
+            return;
+        }
         if !self.trail.is_empty() {
             return self.leave_view();
         }
@@ -128,6 +134,9 @@ impl App {
     /// Shows a view; leaves the breadcrumbs behind.
     pub(super) fn go_to(&mut self, view: View) {
         self.trail.clear();
+        if view == View::Cgroups {
+            self.forget_within();
+        }
         if view == View::Stacks {
             self.stacks.open(Scope::Machine, "");
             self.stacks.set_measure(Measure::OnCpu);
@@ -155,6 +164,7 @@ impl App {
     /// From a row to its cause.
     fn enter(&mut self) {
         match self.current_line() {
+            _ if self.view == View::Cgroups => self.enter_cgroup(),
             Some((LineKey::Process(key) | LineKey::Thread(key, _), _)) if self.view == View::Network => {
                 self.show_sockets(SocketScope::Of(key));
             }
@@ -170,6 +180,9 @@ impl App {
     }
 
     fn sort(&mut self, column: Column) {
+        if self.view == View::Cgroups {
+            return self.sort_cgroups(column);
+        }
         let Some(table) = self.processes.get_mut(self.view as usize) else { return };
         if !table.has(column) {
             return self.say(format!("This view has no column {}", title(column)));

@@ -14,7 +14,7 @@ impl Action {
     pub fn name(self) -> Cow<'static, str> {
         let name = match self {
             Action::Sort(column) => return format!("sort-by-{}", column.spec().name).into(),
-            Action::View(view) => return format!("view-{}", view.title().to_lowercase()).into(),
+            Action::View(view) => return format!("view-{}", view.name()).into(),
             Action::Stack(action) => action.name(),
             Action::Quit => "quit",
             Action::Suspend => "suspend",

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::cgroups::is_shown;
 use super::column::{Column, Columns, RowView, Value};
 use super::details::DetailsBook;
 use super::filter::Filter;
@@ -12,6 +13,7 @@ use super::lines::{GroupLine, Line, LineKey, Lines, view_of};
 use super::order::Entry;
 use super::shape::{Grouping, Shape, group_id};
 use super::{App, ProcessTable};
+use crate::model::cgroups::Members;
 use crate::model::exited::Exited;
 use crate::model::sum::Sum;
 use crate::model::threads::Part;
@@ -26,6 +28,8 @@ struct Reader<'a> {
     sort: Column,
     shows_threads: bool,
     hides_kernel_threads: bool,
+    /// Those that are shown alone.
+    within: Option<&'a Members>,
     all_pass: bool,
     reads_details: bool,
 }
@@ -80,7 +84,7 @@ impl<'a> Reader<'a> {
     }
 
     fn hides(&self, task: &Task) -> bool {
-        self.hides_kernel_threads && task.kernel_thread
+        self.hides_kernel_threads && task.kernel_thread || self.within.is_some_and(|members| !members.has(task.key))
     }
 
     fn details_of(&self, key: ProcKey) -> Option<&'a Details> {
@@ -188,11 +192,13 @@ impl<'a> Forest<'a> {
 }
 
 /// The exited that pass a filter by themselves, or whose command does as a whole: many small ones make a large one.
-fn exited_that_pass(model: &Model, filter: &Filter) -> Exited {
+fn exited_that_pass(model: &Model, filter: &Filter, within: Option<&Members>) -> Exited {
+    let shown: Vec<Departed> = model.departed.iter().filter(|d| is_shown(within, &d.exit.task)).copied().collect();
+    let folded = Exited::fold(&shown);
     let groups: FxHashSet<&str> =
-        model.exited.groups.iter().filter(|g| filter.matches(&RowView::exited(model, g))).map(|g| g.name.as_str()).collect();
+        folded.groups.iter().filter(|g| filter.matches(&RowView::exited(model, g))).map(|g| g.name.as_str()).collect();
     let passes = |d: &&Departed| groups.contains(d.exit.task.comm.to_string().as_str()) || filter.matches(&RowView::departed(model, d));
-    Exited::fold(&model.departed.iter().filter(passes).copied().collect::<Vec<_>>())
+    Exited::fold(&shown.iter().filter(passes).copied().collect::<Vec<_>>())
 }
 
 /// The commands of the exited, each as a line.
@@ -207,9 +213,10 @@ impl App {
         let table = self.processes.get_mut(view)?;
         let model = &self.model;
         let all_pass = self.filter.is_empty();
-        let exited = if all_pass { model.exited.clone() } else { exited_that_pass(model, &self.filter) };
+        let within = self.cgroups.members();
+        let exited = if all_pass && within.is_none() { model.exited.clone() } else { exited_that_pass(model, &self.filter, within) };
         self.lines = Lines { exited, ..Lines::default() };
-        self.unfiltered = model.rows.len() + usize::from(!model.departed.is_empty());
+        self.unfiltered = within.map_or(model.rows.len(), |members| members.living().len()) + usize::from(!model.departed.is_empty());
         let reader = Reader {
             model,
             details: &self.details,
@@ -217,6 +224,7 @@ impl App {
             sort: table.sort,
             shows_threads: self.shows_threads,
             hides_kernel_threads: self.hides_kernel_threads,
+            within,
             all_pass,
             reads_details: !table.sort.descends() || !all_pass,
         };

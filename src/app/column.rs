@@ -3,6 +3,7 @@
 //! A [`Columns`] enum says what its columns are called, what they mean and how to read a [`Value`] off a row; text, order
 //! and filters all come from that value. [`fit`] decides which of them a width has room for.
 
+pub mod cgroup;
 pub mod interface;
 pub mod process;
 pub mod remote;
@@ -11,6 +12,7 @@ pub mod sets;
 pub mod socket;
 pub mod value;
 
+pub use cgroup::{CgroupColumn, CgroupView};
 pub use interface::{InterfaceColumn, InterfaceView};
 pub use process::Column;
 pub use remote::{RemoteColumn, RemoteView};
@@ -80,7 +82,7 @@ const fn word(title: &'static str, name: &'static str, fields: &'static [&'stati
     Spec { align: Align::Left, ..num(title, name, fields, width, weight) }
 }
 
-/// Declares an enum of columns, one entry each: `Variant: spec, help => value;`.
+/// Declares an enum of columns, one entry each: `Variant: spec, help => value;`. The last takes the rest of the width.
 macro_rules! columns {
     ($(#[$doc:meta])* pub enum $name:ident($row:ident: $view:ident) $($column:ident: $spec:expr, $help:literal => $value:expr;)*) => {
         $(#[$doc])*
@@ -104,7 +106,7 @@ macro_rules! columns {
             }
 
             fn takes_the_rest(self) -> bool {
-                self == $name::Command
+                Self::all().last() == Some(&self)
             }
         }
     };
@@ -210,6 +212,7 @@ pub fn wants<C: Columns>(columns: &[C]) -> Wants {
     columns.iter().map(|c| c.spec().wants).fold(Wants::NONE, |a, b| Wants {
         sockets: a.sockets || b.sockets,
         page_allocs: a.page_allocs || b.page_allocs,
+        cgroup_memory: a.cgroup_memory || b.cgroup_memory,
         ..Wants::NONE
     })
 }

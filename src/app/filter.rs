@@ -20,11 +20,11 @@ mod term;
 
 use std::fmt;
 
-pub use complete::{Completion, complete};
+pub use complete::{Completion, FilterOf, complete};
 pub use parse::{FilterError, parse};
 use term::{Subject, Term};
 
-use super::column::{InterfaceView, RemoteView, RowView, SocketView};
+use super::column::{CgroupView, InterfaceView, RemoteView, RowView, SocketView};
 
 /// A filter; the default one lets everything pass.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,6 +58,11 @@ impl Filter {
 
     /// Whether a network interface passes. A column that interfaces do not have holds for none.
     pub fn matches_interface(&self, row: &InterfaceView<'_>) -> bool {
+        self.0.as_ref().is_none_or(|e| e.holds(row))
+    }
+
+    /// Whether a control group passes. A column that they do not have holds for none.
+    pub fn matches_cgroup(&self, row: &CgroupView<'_>) -> bool {
         self.0.as_ref().is_none_or(|e| e.holds(row))
     }
 

@@ -141,15 +141,17 @@ impl App {
         let search = self.search.as_ref().filter(|s| s.is_on())?;
         let count = self.line_count();
         let at = |step: usize| (from + if forward { step } else { count - step }) % count;
-        (0..count).map(at).find(|&line| match (self.process_table(), self.socket_table()) {
-            (Some(table), _) => self.row(table.lines[line].1).is_some_and(|row| search.finds_process(&row)),
-            (_, Some(table)) => self.socket(table.lines[line].1).is_some_and(|row| search.finds_socket(&row)),
+        (0..count).map(at).find(|&line| match (self.process_table(), self.socket_table(), self.cgroup_table()) {
+            (Some(table), ..) => self.row(table.lines[line].1).is_some_and(|row| search.finds_process(&row)),
+            (_, Some(table), _) => self.socket(table.lines[line].1).is_some_and(|row| search.finds_socket(&row)),
+            (.., Some(table)) => self.cgroup(table.lines[line].1).is_some_and(|row| search.finds(row.name())),
             _ => self.net_names(line).iter().any(|name| search.finds(name)),
         })
     }
 
     fn cursor(&self) -> usize {
-        self.process_table().map(|t| t.cursor()).or(self.net_lines().map(|(_, cursor)| cursor)).unwrap_or(0)
+        let cursor = self.process_table().map(|t| t.cursor()).or(self.cgroup_table().map(|t| t.cursor()));
+        cursor.or(self.net_lines().map(|(_, cursor)| cursor)).unwrap_or(0)
     }
 
     fn go_to_line(&mut self, line: usize) {

@@ -106,7 +106,7 @@ pub fn arrange<'a, K: Copy>(
 ) -> Vec<Place> {
     let kept = kept(nodes);
     let all = (0..nodes.len() as u32).filter(|&node| kept[node as usize]);
-    let children = Children::new(nodes, all.clone());
+    let children = Children::new(nodes, all);
     let mut values: Vec<Value<'a>> = nodes.iter().map(|node| node.value.clone()).collect();
     let roots = children.of(nodes.len()).iter();
     let down: Vec<u32> = roots.flat_map(|&root| children.subtree(root)).collect();
@@ -115,6 +115,28 @@ pub fn arrange<'a, K: Copy>(
             values[parent as usize] = values[parent as usize].plus(&values[node as usize]);
         }
     }
+    place(nodes, &values, &kept, is_folded, sort)
+}
+
+/// The same where the value of a node is already that of all below it.
+pub fn arrange_as_counted<'a, K: Copy>(
+    nodes: &[Node<'a, K>],
+    is_folded: impl Fn(K) -> bool,
+    sort: impl FnOnce(&[Entry<'a, K, u32>]) -> Vec<(K, u32)>,
+) -> Vec<Place> {
+    let values: Vec<Value<'a>> = nodes.iter().map(|node| node.value.clone()).collect();
+    place(nodes, &values, &kept(nodes), is_folded, sort)
+}
+
+/// Sorts those that are kept by these values, and puts each below its parent.
+fn place<'a, K: Copy>(
+    nodes: &[Node<'a, K>],
+    values: &[Value<'a>],
+    kept: &[bool],
+    is_folded: impl Fn(K) -> bool,
+    sort: impl FnOnce(&[Entry<'a, K, u32>]) -> Vec<(K, u32)>,
+) -> Vec<Place> {
+    let all = (0..nodes.len() as u32).filter(|&node| kept[node as usize]);
     let entry = |node: u32| Entry { key: nodes[node as usize].key, line: node, value: values[node as usize].clone() };
     let entries: Vec<_> = all.map(entry).collect();
     let order = sort(&entries);
@@ -206,6 +228,14 @@ mod tests {
         assert_eq!(places.iter().map(|p| p.node).collect::<Vec<_>>(), [0, 1, 3, 4]);
         assert_eq!(places[1].within, [1, 2, 5]);
         assert!(places[3].within.is_empty() && !places[3].branch.is_folded, "nothing is below it");
+    }
+
+    #[test]
+    fn what_is_counted_with_all_below_is_not_summed_again() {
+        let sort = |entries: &[Entry<'static, u32, u32>]| order::sort(entries, true, &mut Ranks::default());
+        let family = [(None, 50.0, true), (Some(0), 50.0, true), (None, 60.0, true)];
+        let places = arrange_as_counted(&nodes(&family), |_| false, sort);
+        assert_eq!(places.iter().map(|p| p.node).collect::<Vec<_>>(), [2, 0, 1]);
     }
 
     #[test]

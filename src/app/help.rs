@@ -4,9 +4,11 @@ use unicode_width::UnicodeWidthStr;
 
 use super::App;
 use super::column::{Columns, Spec};
+use super::devices::Figure;
 use super::keys::{Action, Binding};
 use super::stacks::StackAction;
 use super::status;
+use super::view::View;
 use crate::sample::{Domain, Health};
 
 /// Cells of the left column: keys, titles.
@@ -76,6 +78,9 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
     if let Some(table) = app.process_table() {
         part(format!("Columns of {view}"), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
+    if app.view() == View::Disk {
+        part("Devices of Disk".into(), Figure::ALL.into_iter().map(|figure| (figure.title().into(), figure.help().into())).collect());
+    }
     if let Some(table) = app.socket_table() {
         part(format!("Columns of {}", app.net_table().name()), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
@@ -86,6 +91,9 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
         part("Columns of interfaces".into(), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
     part("Filters".into(), FILTERS.iter().map(|(what, text)| (what.to_string(), text.to_string())).collect());
+    if let Some(table) = app.cgroup_table() {
+        part(format!("Columns of {view}"), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
+    }
     part("What works".into(), Domain::ALL.into_iter().filter_map(|d| domain_entry(app, d)).collect());
     lines
 }

@@ -251,6 +251,8 @@ pub enum Place {
     Remotes,
     /// In the table of interfaces.
     Interfaces,
+    /// In the table of control groups.
+    Cgroups,
     /// In the stacks.
     Stacks,
     /// In the details of a process.
@@ -277,6 +279,8 @@ impl Place {
         match (view, sockets, searching) {
             (View::Stacks, _, false) => &[Stacks, Anywhere],
             (View::Stacks, _, true) => &[Searching, Stacks, Anywhere],
+            (View::Cgroups, _, false) => &[Cgroups, Tables, Anywhere],
+            (View::Cgroups, _, true) => &[Searching, Cgroups, Tables, Anywhere],
             (View::Network, false, false) => &[Network, Processes, Tables, Anywhere],
             (View::Network, false, true) => &[Searching, Network, Processes, Tables, Anywhere],
             (_, false, false) => &[Processes, Tables, Anywhere],
@@ -313,7 +317,7 @@ pub static BINDINGS: &[Binding] = {
         Shift, Sort, SortMenu, Stack, Suspend, Users,
     };
     use KeyCode as K;
-    use Place::{Anywhere, Details, Processes, Searching, Stacks, Tables};
+    use Place::{Anywhere, Cgroups, Details, Processes, Searching, Stacks, Tables};
     use StackAction as S;
     &[
         bind(
@@ -372,6 +376,29 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter('s')], Action::Sockets, Place::Listeners, "sockets", "Sockets of all"),
         bind(&[letter('s')], Action::Sockets, Place::Remotes, "", "Sockets of all"),
         bind(&[letter('s')], Action::Sockets, Place::Interfaces, "sockets", "Sockets of all"),
+        bind(
+            &[key(K::Enter)],
+            Enter,
+            Cgroups,
+            "processes",
+            "The processes in the cgroup and below it, alone, in all views of processes; Esc leads back",
+        ),
+        bind(&[letter('b')], Action::Why(Measure::OnCpu), Cgroups, "stacks", "Stacks of all in the cgroup and below it, together"),
+        bind(&[letter('o')], Action::Why(Measure::OffCpu), Cgroups, "", "What they wait for: stacks of time off the CPU"),
+        bind(&[letter('a')], Action::Why(Measure::Faults), Cgroups, "", "Stacks of their page faults; again: of page allocations"),
+        bind(&[letter('t'), key(K::F(5))], Action::Tree, Cgroups, "tree", "The tree, or all cgroups one by one with their whole paths"),
+        bind(
+            &[letter('+'), letter('-'), letter('=')],
+            Action::Fold,
+            Cgroups,
+            "fold",
+            "Show or hide what is below the cgroup; its figures have it all",
+        ),
+        bind(&[letter('*')], Action::FoldAll, Cgroups, "", "Fold or unfold all"),
+        bind(&[letter('P')], Sort(Column::CpuPct), Cgroups, "", "Sort by CPU%"),
+        bind(&[letter('M')], Sort(Column::Rss), Cgroups, "", "Sort by memory charged"),
+        bind(&[letter('D')], Sort(Column::Io), Cgroups, "", "Sort by disk bytes"),
+        bind(&[letter('B')], Sort(Column::Net), Cgroups, "", "Sort by network bytes"),
         bind(
             &[key(K::Enter)],
             Stack(S::ZoomIn),
@@ -535,7 +562,15 @@ pub static BINDINGS: &[Binding] = {
             "",
             "Network: who talks, by process, socket, listener, remote address or interface",
         ),
-        bind(&[letter('5')], Action::View(View::Stacks), Anywhere, "", "Stacks: the hottest functions"),
+        bind(&[letter('5')], Action::View(View::Disk), Anywhere, "", "Disk: who reads and writes, and how busy the devices are"),
+        bind(
+            &[letter('6')],
+            Action::View(View::Cgroups),
+            Anywhere,
+            "",
+            "Cgroups: limits, throttling, pressure; Enter shows the processes of one",
+        ),
+        bind(&[letter('7')], Action::View(View::Stacks), Anywhere, "", "Stacks: the hottest functions"),
         bind(&[letter('P')], Sort(Column::CpuPct), Processes, "", "Sort by CPU%"),
         bind(&[letter('M')], Sort(Column::Rss), Processes, "", "Sort by resident memory"),
         bind(&[letter('T')], Sort(Column::Time), Processes, "", "Sort by CPU time since start"),
@@ -559,7 +594,8 @@ mod tests {
         KeyMap::default().action(key, places)
     }
 
-    const EVERYWHERE: [&[Place]; 3] = [
+    const EVERYWHERE: [&[Place]; 4] = [
+        &[Place::Cgroups, Place::Tables, Place::Anywhere],
         &[Place::Stacks, Place::Anywhere],
         &[Place::Processes, Place::Tables, Place::Anywhere],
         &[Place::Sockets, Place::Tables, Place::Anywhere],

@@ -38,6 +38,8 @@ pub struct Layout {
     pub graphs: Rect,
     /// Names of the views.
     pub tabs: Rect,
+    /// Devices, in the view that shows them; else without height.
+    pub strip: Rect,
     /// Headings of the columns.
     pub headings: Rect,
     /// The lines of the table.
@@ -83,15 +85,28 @@ impl Layout {
             ledger: take(rows.ledger),
             graphs: take(rows.graphs),
             tabs: take(1),
+            strip: take(0),
             headings: take(1),
             body: take(height - rows.meters - rows.ledger - rows.graphs - 5),
             footer: take(1),
         })
     }
 
-    /// What the stacks may use: headings and lines.
+    /// The same with lines of the table given to a strip above its headings.
+    #[must_use]
+    pub fn with_strip(self, rows: u16) -> Layout {
+        let rows = rows.min(self.body.height);
+        let mut layout = self;
+        layout.strip.height = rows;
+        layout.headings.y += rows;
+        layout.body.y += rows;
+        layout.body.height -= rows;
+        layout
+    }
+
+    /// What stacks, help and lists may use: devices, headings and lines.
     pub fn canvas(&self) -> Rect {
-        Rect { height: self.body.height + self.headings.height, ..self.headings }
+        Rect { height: self.strip.height + self.headings.height + self.body.height, ..self.strip }
     }
 
     /// How that many CPUs fit into the meters.
@@ -207,10 +222,8 @@ impl App {
     pub fn tabs(&self, layout: &Layout) -> Vec<Hint> {
         let long = tabs(self.view(), false);
         let end = long.last().map_or(0, |t| t.x + t.width());
-        match self.chip_text() {
-            Some(chip) if usize::from(end) + 3 + chip.width() > usize::from(layout.tabs.width) => tabs(self.view(), true),
-            _ => long,
-        }
+        let chip = self.chip_text().map_or(0, |chip| 3 + chip.width());
+        if usize::from(end) + chip > usize::from(layout.tabs.width) { tabs(self.view(), true) } else { long }
     }
 
     /// On the right of the tabs: what narrows the view, where, and what is paid for showing it.
@@ -227,13 +240,16 @@ impl App {
     fn chip_text(&self) -> Option<String> {
         let here = match self.view() {
             View::Stacks if !self.trail().is_empty() => Some(self.stacks().title().to_string()),
-            View::Network => self.net_title(),
-            _ => None,
+            View::Network => self.net_title().or_else(|| self.within().map(|path| format!("cgroup {path}"))),
+            View::Cgroups | View::Stacks => None,
+            _ => self.within().map(|path| format!("cgroup {path}")),
         };
         let path = here.map(|here| self.trail().iter().map(|v| v.title()).chain([here.as_str()]).collect::<Vec<_>>().join(" › "));
         let filtered = self.view() != View::Stacks && !self.filter_text().is_empty();
         let filter = filtered.then(|| format!("filter: {} ✕", self.filter_text()));
-        let parts: Vec<String> = path.into_iter().chain(self.shape_words()).chain(self.probe_cost()).chain(filter).collect();
+        let of_groups = if self.view() == View::Cgroups { self.cgroup_words() } else { Vec::new() };
+        let parts: Vec<String> =
+            path.into_iter().chain(of_groups).chain(self.shape_words()).chain(self.probe_cost()).chain(filter).collect();
         (!parts.is_empty()).then(|| parts.join(" · "))
     }
 
@@ -279,13 +295,16 @@ mod tests {
         let sizes = [(60, 15, 2), (80, 24, 8), (120, 40, 64), (200, 50, 256)];
         for ((width, height, cpus), header) in sizes.into_iter().flat_map(|size| Header::ALL.map(|header| (size, header))) {
             let l = Layout::of(width, height, cpus, header).unwrap();
-            let parts = [l.title, l.meters, l.totals, l.ledger, l.graphs, l.tabs, l.headings, l.body, l.footer];
-            let mut y = 0;
-            for part in parts {
-                assert_eq!((part.y, part.width), (y, width));
-                y += part.height;
+            for l in [l, l.with_strip(3), l.with_strip(u16::MAX)] {
+                let parts = [l.title, l.meters, l.totals, l.ledger, l.graphs, l.tabs, l.strip, l.headings, l.body, l.footer];
+                let mut y = 0;
+                for part in parts {
+                    assert_eq!((part.y, part.width), (y, width));
+                    y += part.height;
+                }
+                assert_eq!(y, height);
+                assert_eq!((l.canvas().y, l.canvas().bottom()), (l.tabs.bottom(), l.footer.y));
             }
-            assert_eq!(y, height);
             let rows_for_header = if header == Header::Large { height / 6 + 4 } else { 3 };
             assert!(l.body.height * 2 >= height - rows_for_header, "{width}×{height} leaves {}", l.body.height);
         }

@@ -127,8 +127,9 @@ impl App {
 
     /// Lines on this view.
     pub fn line_count(&self) -> usize {
-        let of_processes = || self.process_table().map_or(0, |table| table.lines.len());
-        self.net_lines().map_or_else(of_processes, |(count, _)| count)
+        let of_others = || self.net_lines().map_or(0, |(count, _)| count);
+        let lines = self.process_table().map(|table| table.lines.len()).or(self.cgroup_table().map(|table| table.lines.len()));
+        lines.unwrap_or_else(of_others)
     }
 
     /// Lines that there would be without the filter.
@@ -140,6 +141,10 @@ impl App {
     pub(super) fn arrange(&mut self) -> Option<ProcKey> {
         match self.view {
             View::Stacks => None,
+            View::Cgroups => {
+                self.arrange_cgroups();
+                None
+            }
             _ if self.net_table() != NetTable::Processes => {
                 self.arrange_net();
                 None

@@ -1,7 +1,9 @@
 //! What the user is looking at: plain state, changed by [`App::update`]. No terminal, no file, no clock: time comes in with samples.
 
+pub mod cgroups;
 pub mod column;
 pub mod details;
+pub mod devices;
 pub mod filter;
 pub mod forest;
 pub mod help;
@@ -52,6 +54,7 @@ use crate::model::stacks::{Scope, StackHistory};
 use crate::sample::inspection::Ask;
 use crate::sample::{Command, Machine, ProcKey, Sample, Update, Wants, Watch, Watched, printable};
 use crate::symbols::{Answer, Request};
+use cgroups::CgroupsView;
 use column::{Column, Columns, SocketColumn};
 use details::DetailsBook;
 use filter::Filter;
@@ -73,6 +76,8 @@ use table::{List, Table};
 use trends::Trends;
 use view::View;
 
+/// How soon a look at what was not read so far follows the wish.
+const SOON: Duration = Duration::from_millis(10);
 /// Ticks that a message stays, unless a key comes first.
 const MESSAGE_TICKS: u32 = 5;
 
@@ -195,9 +200,10 @@ pub struct App {
     /// The newest sample that came while paused.
     held: Option<Arc<Sample>>,
     end: Option<Option<String>>,
-    /// One for each view but the stacks.
+    /// One for each view of processes.
     processes: Vec<ProcessTable>,
     net: NetView,
+    cgroups: CgroupsView,
     /// What the lines on screen are made from.
     lines: Lines,
     shape: Shape,
@@ -258,6 +264,7 @@ impl App {
             end: None,
             processes: View::ALL.into_iter().filter_map(table).collect(),
             net: NetView::new(start.net),
+            cgroups: CgroupsView::default(),
             lines: Lines::default(),
             shape: if start.tree { Shape::Tree } else { Shape::Flat },
             toggled: FxHashSet::default(),
@@ -338,6 +345,7 @@ impl App {
         self.model = Model::between(self.base.as_deref(), Arc::clone(&sample));
         self.trends.push(&self.model);
         self.details.tick(&sample);
+        self.cgroups.look(&sample);
         self.forget_gone();
         self.tick_pane();
         self.base = Some(sample);
@@ -431,8 +439,11 @@ impl App {
         }
         let wants = self.wants_now();
         if wants != self.wants {
+            // Whoever has long ticks should not wait for the first look at the groups.
+            let soon = (wants.cgroups && !self.wants.cgroups).then_some(Effect::Command(Command::SampleSoon(SOON)));
             self.wants = wants;
             effects.push(Effect::Command(Command::Want(wants)));
+            effects.extend(soon);
         }
         let watch = self.watch_now();
         if watch != self.watch {
@@ -455,10 +466,13 @@ impl App {
     }
 
     fn wants_now(&self) -> Wants {
-        match self.layout().zip(self.process_table()) {
-            Some((layout, table)) => Wants { threads: self.shows_threads, ..column::wants(&table.columns(table_width(&layout))) },
-            None => self.net_table().wants(),
-        }
+        let width = self.layout().map(|layout| table_width(&layout));
+        let of_columns = match (width, self.process_table(), self.cgroup_table()) {
+            (Some(width), Some(table), _) => Wants { threads: self.shows_threads, ..column::wants(&table.columns(width)) },
+            (Some(width), _, Some(table)) => column::wants(&table.columns(width)),
+            _ => self.net_table().wants(),
+        };
+        Wants { cgroups: self.view == View::Cgroups || self.within().is_some(), ..of_columns }
     }
 
     /// The probe that the Stacks view needs, while it is on screen.
@@ -481,6 +495,7 @@ impl App {
     fn list(&mut self) -> Option<&mut dyn List> {
         match self.view {
             View::Stacks => None,
+            View::Cgroups => Some(&mut self.cgroups.table),
             View::Network if self.net.shows != NetTable::Processes => self.net.list(),
             view => self.processes.get_mut(view as usize).map(|t| t as &mut dyn List),
         }
@@ -501,7 +516,8 @@ impl App {
 
     /// Where things stand; `None` = too small for anything.
     pub fn layout(&self) -> Option<Layout> {
-        Layout::of(self.size.0, self.size.1, self.machine().cpus.len(), self.look.header)
+        let layout = Layout::of(self.size.0, self.size.1, self.machine().cpus.len(), self.look.header)?;
+        Some(layout.with_strip(self.strip_rows(&layout)))
     }
 
     /// Columns and rows.

@@ -257,7 +257,7 @@ impl App {
             .iter()
             .enumerate()
             .filter_map(|(i, row)| sockets.get(row.socket as usize).map(|socket| (socket, i as u32)))
-            .filter(|(socket, _)| shown(socket))
+            .filter(|(socket, _)| shown(socket) && self.cgroups.holds(socket))
             .map(|(socket, i)| (SocketKey { cookie: socket.cookie, owner: socket.owner }, i))
             .collect();
         found.sort_unstable_by_key(|(key, _)| *key);
@@ -272,7 +272,7 @@ impl App {
     }
 
     fn arrange_remotes(&mut self) {
-        self.net.found = remotes::remotes(&self.model);
+        self.net.found = remotes::remotes(&self.model, |socket| self.cgroups.holds(socket));
         self.unfiltered = self.net.found.len();
         let sort = self.net.remotes.sort;
         let views = (0..).zip(&self.net.found).map(|(line, remote)| (line, RemoteView::new(&self.model, *remote)));
@@ -372,16 +372,19 @@ impl App {
 
     /// What the table shows, in words, for the breadcrumb; `None` for processes.
     pub(super) fn net_title(&self) -> Option<String> {
+        let group = self.within().map(|path| format!(" of cgroup {path}"));
+        let of = group.as_deref().unwrap_or_default();
         Some(match (self.net_table(), self.net.scope) {
             (NetTable::Processes, _) => return None,
-            (NetTable::Sockets, SocketScope::All) => "sockets of all".into(),
+            (NetTable::Sockets, SocketScope::All) => format!("sockets{}", group.as_deref().unwrap_or(" of all")),
             (NetTable::Sockets, SocketScope::Of(key)) => match self.model.find(key) {
                 Some(row) => format!("sockets of {} ({})", self.model.task(row).comm, key.pid),
                 None => format!("sockets of {}", key.pid),
             },
-            (NetTable::Sockets, SocketScope::With(address)) => format!("remotes › sockets to {address}"),
-            (NetTable::Sockets, SocketScope::To(port, _)) => format!("listeners › connections to :{port}"),
-            (table, _) => table.name().into(),
+            (NetTable::Sockets, SocketScope::With(address)) => format!("remotes › sockets to {address}{of}"),
+            (NetTable::Sockets, SocketScope::To(port, _)) => format!("listeners › connections to :{port}{of}"),
+            (NetTable::Interfaces, _) => NetTable::Interfaces.name().into(),
+            (table, _) => format!("{}{of}", table.name()),
         })
     }
 }

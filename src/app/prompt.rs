@@ -4,8 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
 use unicode_width::UnicodeWidthStr;
 
-use super::filter::{Completion, complete};
-use super::net::NetTable;
+use super::filter::{Completion, FilterOf, complete};
 
 /// What the text is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,16 +96,16 @@ impl Prompt {
         self.text().get(..byte).map_or(0, UnicodeWidthStr::width)
     }
 
-    /// What the word at the cursor could become in a filter of a table.
-    pub fn completion(&self, table: NetTable) -> Option<Completion> {
+    /// What the word at the cursor could become in a filter.
+    pub fn completion(&self, of: FilterOf) -> Option<Completion> {
         let cursor = self.input.cursor();
         let byte = self.text().char_indices().nth(cursor).map_or(self.text().len(), |(at, _)| at);
-        if self.purpose == Purpose::Filter { complete(self.text(), byte, table) } else { None }
+        if self.purpose == Purpose::Filter { complete(self.text(), byte, of) } else { None }
     }
 
     /// Types as much of the word at the cursor as all its completions share.
-    pub fn complete(&mut self, table: NetTable) -> Typed {
-        let Some(found) = self.completion(table) else { return Typed::Nothing };
+    pub fn complete(&mut self, of: FilterOf) -> Typed {
+        let Some(found) = self.completion(of) else { return Typed::Nothing };
         while self.input.cursor() > self.text()[..found.start].chars().count() {
             self.input.handle(InputRequest::DeletePrevChar);
         }
@@ -171,13 +170,13 @@ mod tests {
     fn words_of_a_filter_are_completed_where_they_stand() {
         let mut prompt = Prompt::new(Purpose::Filter, "é kthr or KTH)");
         press(&mut prompt, KeyCode::Left);
-        assert_eq!(prompt.complete(NetTable::Processes), Typed::Changed);
+        assert_eq!(prompt.complete(FilterOf::PROCESSES), Typed::Changed);
         assert_eq!(prompt.text(), "é kthr or kthread)");
-        assert_eq!(prompt.complete(NetTable::Processes), Typed::Nothing);
+        assert_eq!(prompt.complete(FilterOf::PROCESSES), Typed::Nothing);
         (0..11).for_each(|_| assert_eq!(press(&mut prompt, KeyCode::Left), Typed::Nothing));
-        assert_eq!(prompt.complete(NetTable::Processes), Typed::Changed);
+        assert_eq!(prompt.complete(FilterOf::PROCESSES), Typed::Changed);
         assert_eq!(prompt.text(), "é kthread or kthread)");
-        assert_eq!(Prompt::new(Purpose::Search, "kth").complete(NetTable::Processes), Typed::Nothing);
+        assert_eq!(Prompt::new(Purpose::Search, "kth").complete(FilterOf::PROCESSES), Typed::Nothing);
     }
 
     #[test]

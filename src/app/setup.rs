@@ -65,7 +65,7 @@ impl App {
 
     fn ask_columns(&mut self, before: Look) {
         let Some(set) = self.view.columns().filter(|_| self.net_table() == NetTable::Processes) else {
-            return self.say("Columns are chosen in the tables of processes: 1 to 4".into());
+            return self.say("Columns are chosen in the tables of processes: 1 to 5".into());
         };
         let chosen = before.columns.iter().find(|(view, _)| *view == self.view);
         let chosen = chosen.map_or(set.first, |(_, columns)| columns);

@@ -84,6 +84,12 @@ pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
     if health(sample, domain) == Some(&Health::Loading) {
         return Some(vec!["This part is being loaded into the kernel …".into()]);
     }
+    if app.view() == View::Cgroups && app.model().cgroups.is_empty() {
+        return Some(match &sample.cgroups {
+            None => vec!["Reading the cgroups …".into()],
+            Some(groups) => ["There are no cgroups to show.".to_owned()].into_iter().chain(groups.trouble.clone()).collect(),
+        });
+    }
     let filtered = !app.filter_text().is_empty();
     match app.line_count() {
         0 if filtered => Some(vec![
@@ -91,6 +97,9 @@ pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
             ways_out_of_the_filter(app),
         ]),
         0 if app.net_table() != NetTable::Processes && !app.knows_net() => Some(vec![format!("Reading the {} …", app.net_table().name())]),
+        0 if app.net_table() == NetTable::Processes && app.within().is_some() => {
+            Some(vec!["No processes in this cgroup.".into(), "Esc leads back to all cgroups.".into()])
+        }
         0 => Some(vec![format!("No {}.", app.net_table().name())]),
         _ => None,
     }

@@ -39,7 +39,7 @@ impl App {
         let rows = self.model.rows.iter().enumerate();
         let is_member = |(index, row): &(usize, &crate::model::Row)| {
             let task = self.model.task(row);
-            let hidden = self.hides_kernel_threads && task.kernel_thread;
+            let hidden = self.hides_kernel_threads && task.kernel_thread || self.is_outside(task.key);
             !hidden
                 && by.group_of(task, self.details.get(task.key)) == group.name
                 && self.row(Line::Process(*index as u32)).is_some_and(|view| self.filter.matches(&view))

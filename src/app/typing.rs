@@ -2,19 +2,28 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::filter::{self, Filter, FilterError};
+use super::filter::{self, Filter, FilterError, FilterOf};
 use super::keys::{Action, Key};
 use super::prompt::{Mistake, Purpose, Typed};
+use super::view::View;
 use super::{App, Effect, Writing};
 use crate::delay;
 use crate::sample::Command;
 
 impl App {
+    /// What a filter is for on this screen.
+    pub fn filter_of(&self) -> FilterOf {
+        match self.view() {
+            View::Cgroups => FilterOf::Cgroups,
+            _ => FilterOf::Net(self.net_table()),
+        }
+    }
+
     /// Gives a key to the open prompt. False if there is none, or the key is not for it.
     pub(super) fn type_into_prompt(&mut self, key: &KeyEvent, effects: &mut Vec<Effect>) -> bool {
-        let table = self.net_table();
+        let of = self.filter_of();
         let Some(prompt) = &mut self.prompt else { return false };
-        let typed = if key.code == KeyCode::Tab { prompt.complete(table) } else { prompt.press(key) };
+        let typed = if key.code == KeyCode::Tab { prompt.complete(of) } else { prompt.press(key) };
         match typed {
             Typed::Changed => self.prompt_changed(),
             Typed::Accepted => self.accept_text(effects),

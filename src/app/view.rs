@@ -1,6 +1,10 @@
 //! The views and what each of them shows.
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
 use super::column::{Column, Set, sets};
+use super::net::NetTable;
 use crate::sample::Domain;
 
 /// What fills the screen below the header.
@@ -15,17 +19,39 @@ pub enum View {
     Memory,
     /// Who talks, by process or by socket.
     Network,
+    /// Who reads and writes.
+    Disk,
+    /// Who uses the machine, by control group.
+    Cgroups,
     /// Why: the hottest functions.
     Stacks,
 }
 
 impl View {
     /// All of them, in the order of their tabs.
-    pub const ALL: [View; 5] = [View::Processes, View::Cpu, View::Memory, View::Network, View::Stacks];
+    pub const ALL: [View; 7] = [View::Processes, View::Cpu, View::Memory, View::Network, View::Disk, View::Cgroups, View::Stacks];
 
     /// Its name on the tab.
     pub fn title(self) -> &'static str {
-        ["Processes", "CPU", "Memory", "Network", "Stacks"][self as usize]
+        ["Processes", "CPU", "Memory", "Network", "Disk", "Cgroups", "Stacks"][self as usize]
+    }
+
+    /// Its name on the command line and in the configuration.
+    pub fn name(self) -> &'static str {
+        ["processes", "cpu", "memory", "network", "disk", "cgroups", "stacks"][self as usize]
+    }
+
+    /// What `--view` says of it.
+    fn help(self) -> &'static str {
+        [
+            "Everything about each process",
+            "Where CPU time goes",
+            "Resident memory, faults, growth",
+            "Bytes of each process",
+            "Blocks read and pages dirtied by each process, and the devices",
+            "Control groups: limits, throttling, pressure, sums of their processes",
+            "The hottest stacks",
+        ][self as usize]
     }
 
     /// The next one, or the one before; the last is followed by the first.
@@ -34,14 +60,15 @@ impl View {
         View::ALL[(self as usize + if forward { 1 } else { count - 1 }) % count]
     }
 
-    /// The columns of its table of processes; the stacks have none.
+    /// The columns of its table of processes; control groups and stacks have none.
     pub fn columns(self) -> Option<Set<Column>> {
         match self {
             View::Processes => Some(sets::PROCESSES),
             View::Cpu => Some(sets::CPU),
             View::Memory => Some(sets::MEMORY),
             View::Network => Some(sets::NETWORK),
-            View::Stacks => None,
+            View::Disk => Some(sets::DISK),
+            View::Cgroups | View::Stacks => None,
         }
     }
 
@@ -50,7 +77,8 @@ impl View {
         match self {
             View::Memory => Column::Rss,
             View::Network => Column::Rx,
-            View::Processes | View::Cpu | View::Stacks => Column::CpuPct,
+            View::Disk => Column::Io,
+            View::Processes | View::Cpu | View::Cgroups | View::Stacks => Column::CpuPct,
         }
     }
 
@@ -59,8 +87,67 @@ impl View {
         match self {
             View::Network => Domain::Net,
             View::Stacks => Domain::Stacks,
-            View::Processes | View::Cpu | View::Memory => Domain::Tasks,
+            View::Processes | View::Cpu | View::Memory | View::Disk | View::Cgroups => Domain::Tasks,
         }
+    }
+}
+
+/// What `--view` names: a view, or what the network consists of in place of its processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// The view.
+    pub view: View,
+    /// Its table: of processes in every view but Network.
+    pub net: NetTable,
+}
+
+impl From<View> for Shown {
+    fn from(view: View) -> Shown {
+        Shown { view, net: NetTable::Processes }
+    }
+}
+
+impl From<NetTable> for Shown {
+    fn from(net: NetTable) -> Shown {
+        Shown { view: View::Network, net }
+    }
+}
+
+impl ValueEnum for Shown {
+    fn value_variants<'a>() -> &'a [Shown] {
+        const fn of(view: View) -> Shown {
+            Shown { view, net: NetTable::Processes }
+        }
+        const fn net(net: NetTable) -> Shown {
+            Shown { view: View::Network, net }
+        }
+        use NetTable::{Interfaces, Listeners, Remotes, Sockets};
+        use View::{Cgroups, Cpu, Disk, Memory, Network, Processes, Stacks};
+        static ALL: [Shown; View::ALL.len() + 4] = [
+            of(Processes),
+            of(Cpu),
+            of(Memory),
+            of(Network),
+            net(Sockets),
+            net(Listeners),
+            net(Remotes),
+            net(Interfaces),
+            of(Disk),
+            of(Cgroups),
+            of(Stacks),
+        ];
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let of_net = match self.net {
+            NetTable::Processes => return Some(PossibleValue::new(self.view.name()).help(self.view.help())),
+            NetTable::Sockets => "Bytes of each socket",
+            NetTable::Listeners => "TCP listeners: how many connections wait to be accepted",
+            NetTable::Remotes => "Sockets grouped by the address at the other end",
+            NetTable::Interfaces => "Network interfaces: bytes, packets, errors, drops",
+        };
+        Some(PossibleValue::new(self.net.name()).help(of_net))
     }
 }
 
@@ -76,6 +163,20 @@ mod tests {
         }
         assert_eq!(view, View::Processes);
         assert_eq!(View::Processes.step(false), View::Stacks);
+    }
+
+    #[test]
+    fn every_view_has_a_name_of_its_own_on_the_command_line() {
+        let shown = Shown::value_variants();
+        for (index, one) in shown.iter().enumerate() {
+            assert!(!shown[..index].contains(one), "{one:?} twice");
+            let name = one.to_possible_value().unwrap();
+            assert_eq!(Shown::from_str(name.get_name(), false), Ok(*one));
+        }
+        for view in View::ALL {
+            assert!(shown.contains(&view.into()), "{view:?}");
+            assert_eq!(view.name(), view.title().to_lowercase());
+        }
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::sample::{Comm, ProcKey};
 impl App {
     /// The stacks of all that are tagged; where nobody is, of the selected line.
     pub(super) fn why(&mut self, measure: Measure) {
+        if self.view == View::Cgroups {
+            return self.why_of_cgroup(measure);
+        }
         if !self.tags.is_empty() {
             return self.show_stacks_of_tagged(measure);
         }
@@ -50,8 +53,11 @@ impl App {
         let tasks = || keys.iter().filter_map(|key| self.model.find(*key)).map(|row| self.model.task(row));
         let is_whole = self.filter.is_empty() && !self.hides_kernel_threads;
         let are_known = tasks().all(|task| task.cgroup_id != 0 && self.details.get(task.key).is_some_and(|d| d.cgroup.is_some()));
-        let scope = match by.is_by_cgroup() && is_whole && are_known {
-            true => Scope::Cgroup(tasks().map(|task| task.cgroup_id).collect::<BTreeSet<_>>().into_iter().collect()),
+        let ids: Vec<u64> = tasks().map(|task| task.cgroup_id).collect::<BTreeSet<_>>().into_iter().collect();
+        // With cgroup v1 all may be in one of the default hierarchy, whatever groups they are in.
+        let are_all = || self.model.sample.tasks.iter().filter(|task| ids.binary_search(&task.cgroup_id).is_ok()).count() == keys.len();
+        let scope = match by.is_by_cgroup() && is_whole && are_known && are_all() {
+            true => Scope::Cgroup(ids),
             false => Scope::Set(keys.iter().copied().collect()),
         };
         self.open_stacks(scope, &title, measure);
@@ -69,7 +75,7 @@ impl App {
     }
 
     /// The stacks of some processes; one step back leads here.
-    fn open_stacks(&mut self, scope: Scope, name: &str, measure: Measure) {
+    pub(super) fn open_stacks(&mut self, scope: Scope, name: &str, measure: Measure) {
         self.stacks.set_measure(measure);
         self.stacks.open(scope, name);
         let from = self.view;

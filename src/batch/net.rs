@@ -1,7 +1,7 @@
 //! Batch output of what the network consists of: sockets, listeners, remote addresses, interfaces.
 
 use super::Batch;
-use super::options::{OptionsError, View, column};
+use super::options::{OptionsError, column};
 use crate::app::column::{self, Columns, InterfaceColumn, InterfaceView, RemoteColumn, RemoteView, SocketColumn, SocketView};
 use crate::app::net::{NetTable, is_listener};
 use crate::export::Report;
@@ -21,9 +21,8 @@ pub struct NetSort {
 }
 
 impl NetSort {
-    /// By the column of that name in the view's table, or by what it is sorted by unless told otherwise.
-    pub(super) fn new(view: View, name: Option<&str>) -> Result<NetSort, OptionsError> {
-        let table = view.net();
+    /// By the column of that name in the table, or by what it is sorted by unless told otherwise.
+    pub(super) fn new(table: NetTable, name: Option<&str>) -> Result<NetSort, OptionsError> {
         let mut socket = if table == NetTable::Listeners { SocketColumn::BacklogUse } else { SocketColumn::Rx };
         let (mut remote, mut interface) = (RemoteColumn::Rx, InterfaceColumn::Rx);
         match (name, table) {
@@ -43,7 +42,7 @@ impl NetSort {
 impl Batch<'_> {
     /// Puts what the view shows of the network into a report.
     pub(super) fn add_net<'m>(&'m self, model: &'m Model, report: &mut Report<'m>) {
-        match self.options.view.net() {
+        match self.options.shown.net {
             NetTable::Processes => {}
             NetTable::Sockets => report.sockets = Some(self.sockets(model, false)),
             NetTable::Listeners => report.listeners = Some(self.sockets(model, true)),
@@ -68,7 +67,7 @@ impl Batch<'_> {
     }
 
     fn remotes<'m>(&'m self, model: &'m Model) -> Vec<RemoteView<'m>> {
-        let views = remotes(model).into_iter().map(|remote| RemoteView::new(model, remote));
+        let views = remotes(model, |_| true).into_iter().map(|remote| RemoteView::new(model, remote));
         let mut views: Vec<_> = views.filter(|view| self.options.filter.matches_remote(view)).collect();
         let (by, descending) = self.options.net_sort.remote;
         column::sort(&mut views, by, descending);

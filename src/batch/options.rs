@@ -3,10 +3,11 @@
 use clap::ValueEnum;
 
 use super::net::NetSort;
-use crate::app::column::{Column, Columns, InterfaceColumn, RemoteColumn, Set, SocketColumn, fit, sets, wants};
+use crate::app::column::{CgroupColumn, Column, Columns, InterfaceColumn, RemoteColumn, Set, SocketColumn, fit, sets, wants};
 use crate::app::filter::Filter;
 use crate::app::net::NetTable;
-use crate::export::field::{EXIT, PROCESS, SOCKET};
+use crate::app::view::{Shown, View};
+use crate::export::field::{CGROUP, EXIT, PROCESS, SOCKET};
 use crate::export::net_field::{INTERFACE, REMOTE, listener};
 use crate::export::{Writer, csv, json, text};
 use crate::sample::{Domain, Wants};
@@ -21,65 +22,6 @@ pub enum Format {
     Json,
     /// Comma-separated values with a header line
     Csv,
-}
-
-/// A view, on screen or in batch output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum View {
-    /// Everything about each process
-    #[default]
-    Processes,
-    /// Where CPU time goes
-    Cpu,
-    /// Resident memory, faults, growth
-    Memory,
-    /// Bytes of each process
-    Network,
-    /// Blocks read and pages dirtied by each process (batch output only)
-    Disk,
-    /// Bytes of each socket
-    Sockets,
-    /// TCP listeners: how many connections wait to be accepted
-    Listeners,
-    /// Sockets grouped by the address at the other end
-    Remotes,
-    /// Network interfaces: bytes, packets, errors, drops
-    Interfaces,
-    /// The hottest stacks
-    Stacks,
-}
-
-impl View {
-    fn columns(self) -> Set<Column> {
-        match self {
-            View::Processes | View::Sockets | View::Listeners | View::Remotes | View::Interfaces | View::Stacks => sets::PROCESSES,
-            View::Cpu => sets::CPU,
-            View::Memory => sets::MEMORY,
-            View::Network => sets::NETWORK,
-            View::Disk => sets::DISK,
-        }
-    }
-
-    /// Which table of the network it is; `NetTable::Processes` for what is none.
-    pub fn net(self) -> NetTable {
-        match self {
-            View::Sockets => NetTable::Sockets,
-            View::Listeners => NetTable::Listeners,
-            View::Remotes => NetTable::Remotes,
-            View::Interfaces => NetTable::Interfaces,
-            View::Processes | View::Cpu | View::Memory | View::Network | View::Disk | View::Stacks => NetTable::Processes,
-        }
-    }
-
-    /// What is sorted by unless told otherwise.
-    fn sort(self) -> Column {
-        match self {
-            View::Memory => Column::Rss,
-            View::Network => Column::Net,
-            View::Disk => Column::Io,
-            _ => Column::CpuPct,
-        }
-    }
 }
 
 /// Why options make no sense together.
@@ -104,14 +46,16 @@ pub enum OptionsError {
 const HELP: &str = "help";
 
 /// What `--sort help` or `--fields help` asks for, a name on each line; `None` where neither is asked.
-pub fn known_names(format: Format, view: View, fields: &[String], sort: Option<&str>) -> Option<String> {
+pub fn known_names(format: Format, shown: Shown, fields: &[String], sort: Option<&str>) -> Option<String> {
     let asks_fields = fields.iter().any(|name| name == HELP);
     let columns = match (sort == Some(HELP), asks_fields, format) {
         (true, _, _) | (_, true, Format::Text) => true,
         (_, true, _) => false,
         (false, false, _) => return None,
     };
-    Some(match (view.net(), columns) {
+    Some(match (shown.net, columns) {
+        (NetTable::Processes, true) if shown.view == View::Cgroups => column_help::<CgroupColumn>(),
+        (NetTable::Processes, false) if shown.view == View::Cgroups => field_help(CGROUP.iter().map(|(name, _)| *name)),
         (NetTable::Processes, true) => column_help::<Column>(),
         (NetTable::Processes, false) => field_help(PROCESS.iter().chain(EXIT).map(|(name, _)| *name)),
         (NetTable::Sockets | NetTable::Listeners, true) => column_help::<SocketColumn>(),
@@ -139,13 +83,15 @@ pub struct BatchOptions {
     /// How.
     pub format: Format,
     /// What.
-    pub view: View,
+    pub shown: Shown,
     /// Stop after so many ticks; `None` = never.
     pub iterations: Option<u64>,
     /// Order of processes, and whether the largest come first.
     pub sort: (Column, bool),
     /// Order of what the network consists of.
     pub net_sort: NetSort,
+    /// Order of control groups.
+    pub cgroup_sort: (CgroupColumn, bool),
     /// Which rows.
     pub filter: Filter,
     /// Writes the columns or fields that were chosen.
@@ -159,20 +105,23 @@ impl BatchOptions {
     ///
     /// # Errors
     /// A name that is neither a column nor a field.
-    pub fn new(format: Format, view: View, fields: &[String], sort: Option<&str>) -> Result<BatchOptions, OptionsError> {
-        let process = match sort.filter(|_| view.net() == NetTable::Processes) {
-            Some(name) => column(name)?,
-            None => view.sort(),
-        };
-        let writer = writer(format, view, fields)?;
+    pub fn new(format: Format, shown: Shown, fields: &[String], sort: Option<&str>) -> Result<BatchOptions, OptionsError> {
+        let (mut process, mut cgroup) = (first_sort(shown.view), CgroupColumn::CpuPct);
+        match (sort, shown.view, shown.net) {
+            (Some(name), View::Cgroups, _) => cgroup = column(name)?,
+            (Some(name), _, NetTable::Processes) => process = column(name)?,
+            _ => {}
+        }
+        let writer = writer(format, shown, fields)?;
         Ok(BatchOptions {
             format,
-            view,
+            shown,
             iterations: None,
             sort: (process, process.descends()),
-            net_sort: NetSort::new(view, sort)?,
+            net_sort: NetSort::new(shown.net, sort)?,
+            cgroup_sort: (cgroup, cgroup.descends()),
             filter: Filter::default(),
-            wants: wanted(view, &writer, fields),
+            wants: wanted(shown, format, &writer, fields),
             writer,
         })
     }
@@ -180,28 +129,30 @@ impl BatchOptions {
     /// The domains that what is shown comes from.
     pub fn domains(&self) -> Vec<Domain> {
         let mut domains = vec![Domain::Tasks, Domain::Net];
-        domains.extend((self.view == View::Stacks).then_some(Domain::Stacks));
+        domains.extend((self.shown.view == View::Stacks).then_some(Domain::Stacks));
         domains.extend(self.wants.page_allocs.then_some(Domain::Mem));
         domains
     }
 }
 
-fn writer(format: Format, view: View, fields: &[String]) -> Result<Writer, OptionsError> {
-    if view == View::Stacks && format != Format::Json && !fields.is_empty() {
+fn writer(format: Format, shown: Shown, fields: &[String]) -> Result<Writer, OptionsError> {
+    if shown.view == View::Stacks && format != Format::Json && !fields.is_empty() {
         return Err(OptionsError::StacksHaveNone);
     }
-    Ok(match (format, view) {
-        (Format::Text, _) => Writer::Text(table(view, fields)?),
-        (Format::Json, _) => Writer::Json(fields_of(view.net(), fields)?),
+    Ok(match (format, shown.view) {
+        (Format::Text, _) => Writer::Text(table(shown, fields)?),
+        (Format::Json, _) => Writer::Json(fields_of(shown, fields)?),
         (Format::Csv, View::Stacks) => Writer::Csv(csv::Csv::stacks()),
-        (Format::Csv, _) => Writer::Csv(csv::Csv::new(view.net(), fields_of(view.net(), fields)?)),
+        (Format::Csv, View::Cgroups) => Writer::Csv(csv::Csv::cgroups(fields_of(shown, fields)?.cgroup)),
+        (Format::Csv, _) => Writer::Csv(csv::Csv::new(shown.net, fields_of(shown, fields)?)),
     })
 }
 
 /// The fields of a table that were named; of the others, all.
-fn fields_of(table: NetTable, names: &[String]) -> Result<json::Fields, OptionsError> {
+fn fields_of(shown: Shown, names: &[String]) -> Result<json::Fields, OptionsError> {
     let mut fields = json::Fields::default();
-    match table {
+    match shown.net {
+        NetTable::Processes if shown.view == View::Cgroups => fields.cgroup = chosen::<CgroupColumn, _>(names, CGROUP.iter())?,
         NetTable::Processes => fields.process = chosen::<Column, _>(names, PROCESS.iter().chain(EXIT))?,
         NetTable::Sockets => fields.socket = chosen::<SocketColumn, _>(names, SOCKET.iter())?,
         NetTable::Listeners => fields.socket = Some(chosen::<SocketColumn, _>(names, SOCKET.iter())?.unwrap_or_else(listener)),
@@ -212,15 +163,17 @@ fn fields_of(table: NetTable, names: &[String]) -> Result<json::Fields, OptionsE
 }
 
 /// The table of text output: what 80 columns would show, unless columns are named.
-fn table(view: View, names: &[String]) -> Result<text::Table, OptionsError> {
-    Ok(match view {
-        View::Stacks => text::Table::Stacks,
-        View::Sockets => text::Table::Sockets(all_or(names, sets::SOCKETS)?),
-        View::Listeners => text::Table::Listeners(all_or(names, sets::LISTENERS)?),
-        View::Remotes => text::Table::Remotes(all_or(names, sets::REMOTES)?),
-        View::Interfaces => text::Table::Interfaces(all_or(names, sets::INTERFACES)?),
-        _ if names.is_empty() => text::Table::Processes(view.columns().first.to_vec()),
-        _ => text::Table::Processes(columns(names)?),
+fn table(shown: Shown, names: &[String]) -> Result<text::Table, OptionsError> {
+    Ok(match (shown.net, shown.view.columns()) {
+        (NetTable::Sockets, _) => text::Table::Sockets(all_or(names, sets::SOCKETS)?),
+        (NetTable::Listeners, _) => text::Table::Listeners(all_or(names, sets::LISTENERS)?),
+        (NetTable::Remotes, _) => text::Table::Remotes(all_or(names, sets::REMOTES)?),
+        (NetTable::Interfaces, _) => text::Table::Interfaces(all_or(names, sets::INTERFACES)?),
+        (NetTable::Processes, Some(set)) if names.is_empty() => text::Table::Processes(set.first.to_vec()),
+        (NetTable::Processes, Some(_)) => text::Table::Processes(columns(names)?),
+        (NetTable::Processes, None) if shown.view != View::Cgroups => text::Table::Stacks,
+        (NetTable::Processes, None) if names.is_empty() => text::Table::Cgroups(sets::CGROUPS.first.to_vec()),
+        (NetTable::Processes, None) => text::Table::Cgroups(columns(names)?),
     })
 }
 
@@ -229,13 +182,29 @@ fn all_or<C: Columns>(names: &[String], set: Set<C>) -> Result<Vec<C>, OptionsEr
     if names.is_empty() { Ok(fit(set.first, set.more, u16::MAX)) } else { columns(names) }
 }
 
+/// What processes are sorted by unless told otherwise: as on the screen, but network bytes are those of both ways.
+fn first_sort(view: View) -> Column {
+    match view {
+        View::Network => Column::Net,
+        view => view.first_sort(),
+    }
+}
+
 /// What must be collected: the probe of page allocations costs, so it runs only if a column or field made from them is shown.
-fn wanted(view: View, writer: &Writer, names: &[String]) -> Wants {
+fn wanted(shown: Shown, format: Format, writer: &Writer, names: &[String]) -> Wants {
+    if shown.view == View::Cgroups {
+        let named = |field: &str| names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(field));
+        let cgroup_memory = match writer {
+            Writer::Text(text::Table::Cgroups(columns)) => wants(columns).cgroup_memory,
+            _ => format != Format::Text && ["anon_bytes", "anon", "file_bytes", "file"].into_iter().any(named),
+        };
+        return Wants { cgroups: true, cgroup_memory, ..Wants::NONE };
+    }
     let of_columns = match writer {
         Writer::Text(text::Table::Processes(columns)) => wants(columns),
         _ => wants(&names.iter().filter_map(|name| Column::named(name)).collect::<Vec<_>>()),
     };
-    Wants { page_allocs: of_columns.page_allocs, ..view.net().wants() }
+    Wants { page_allocs: of_columns.page_allocs, ..shown.net.wants() }
 }
 
 fn columns<C: Columns>(names: &[String]) -> Result<Vec<C>, OptionsError> {

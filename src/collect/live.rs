@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::event::epoll;
 
+use super::cgroups::CgroupReader;
 use super::choice::Choice;
 use super::lister::Lister;
 use super::machine::MachineReader;
@@ -36,6 +37,7 @@ pub struct Live {
     began: bool,
     watcher: Watcher,
     machine: MachineReader,
+    cgroups: CgroupReader,
     wants: Wants,
     /// Exits that were seen while the processes could not be listed.
     untold: Vec<Exit>,
@@ -86,6 +88,7 @@ impl Live {
             began: false,
             watcher: Watcher::new(rest.choice),
             machine: MachineReader::open(),
+            cgroups: CgroupReader::default(),
             wants: Wants::default(),
             untold: Vec::new(),
             untold_lost: 0,
@@ -219,6 +222,7 @@ impl Source for Live {
         }
         self.began = true;
         let mut reading = self.read_tasks()?;
+        let cgroups = self.cgroups.read(self.wants);
         let sockets = self.merge_counters(&mut reading);
         let mut machine = self.machine.read();
         (machine.irq_apart, machine.steal_apart) = self.tasks.apart();
@@ -237,6 +241,7 @@ impl Source for Live {
             threads: reading.threads,
             exits: reading.exits,
             sockets,
+            cgroups,
             stacks,
             machine,
             status: self.status(),

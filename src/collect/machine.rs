@@ -15,6 +15,7 @@ use crate::clock::{boottime_ns, tick_ns};
 use crate::sample::{Machine, Pressure, printable};
 use interfaces::Interfaces;
 use links::Links;
+pub(super) use parse::pressure_some;
 
 /// Reads the machine's figures, again and again.
 pub struct MachineReader {
@@ -80,7 +81,8 @@ impl MachineReader {
             }
         }
         if let Some(text) = self.diskstats.read() {
-            (machine.disk_read_bytes, machine.disk_write_bytes) = disks::sum(&text);
+            let disks = disks::parse(&text);
+            (machine.disk_read_bytes, machine.disk_write_bytes, machine.disks) = (disks.read_bytes, disks.write_bytes, disks.each);
         }
         machine
     }

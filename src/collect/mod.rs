@@ -2,6 +2,7 @@
 //!
 //! A [`Source`] makes samples, a [`Collector`] runs one.
 
+mod cgroups;
 pub mod check;
 pub mod choice;
 mod details;

@@ -13,6 +13,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags};
 
+use super::cgroups::CgroupReader;
 use super::machine::MachineReader;
 use super::proc_file::read_once;
 use super::tasks::TaskReading;
@@ -35,7 +36,8 @@ pub struct ProcFs {
     round: u32,
     /// As of the round before, ascending by pid.
     known: Vec<Known>,
-    wants_threads: bool,
+    wants: Wants,
+    cgroups: CgroupReader,
     buffer: Box<[u8]>,
     path: String,
 }
@@ -65,7 +67,8 @@ impl ProcFs {
             tick_ns: tick_ns(),
             round: 0,
             known: Vec::new(),
-            wants_threads: false,
+            wants: Wants::NONE,
+            cgroups: CgroupReader::default(),
             buffer: vec![0; BUFFER_BYTES].into(),
             path: String::new(),
         })
@@ -92,13 +95,13 @@ impl ProcFs {
         self.walk()?;
         let tasks = self.known.iter().map(|known| known.task).collect();
         let at_ns = clock::boottime_ns();
-        let threads = if self.wants_threads { self.threads() } else { Vec::new() };
+        let threads = if self.wants.threads { self.threads() } else { Vec::new() };
         Ok(TaskReading { at_ns, tasks, exits: Vec::new(), threads })
     }
 
     /// Whether to tell of threads one by one.
     pub(super) fn want_threads(&mut self, wanted: bool) {
-        self.wants_threads = wanted;
+        self.wants.threads = wanted;
     }
 
     /// The instant as coarse as /proc tells it.
@@ -176,12 +179,13 @@ impl Source for ProcFs {
     fn sample(&mut self) -> Result<Sample, SourceError> {
         self.walk()?;
         let at_ns = clock::boottime_ns();
-        let threads = if self.wants_threads { self.threads() } else { Vec::new() };
+        let threads = if self.wants.threads { self.threads() } else { Vec::new() };
         Ok(Sample {
             at_ns,
             unix_ms: clock::unix_ms(),
             tasks: self.known.iter().map(|known| known.task).collect(),
             threads,
+            cgroups: self.cgroups.read(self.wants),
             machine: self.machine.read(),
             status: self.status(),
             own_cpu_ns: clock::own_cpu_ns(),
@@ -190,7 +194,7 @@ impl Source for ProcFs {
     }
 
     fn want(&mut self, wants: Wants) {
-        self.want_threads(wants.threads);
+        self.wants = wants;
         self.machine.want_interfaces(wants.interfaces);
     }
 }

@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(read(DEFAULT).unwrap(), (Config::default(), vec![]));
         let shown: String = DEFAULT.lines().map(|l| if l.contains(" = [") { &l[2..] } else { l }.to_owned() + "\n").collect();
         let (config, warnings) = read(&shown).unwrap();
-        assert_eq!((config.look.columns.len(), warnings), (4, vec![]), "the examples are right");
+        assert_eq!((config.look.columns.len(), warnings), (5, vec![]), "the examples are right");
     }
 
     #[test]

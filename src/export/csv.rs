@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::Report;
-use super::field::{EXIT, PROCESS, ProcessField, Raw, SOCKET, SocketField};
+use super::field::{CGROUP, CgroupField, EXIT, PROCESS, ProcessField, Raw, SOCKET, SocketField};
 use super::json::Fields;
 use super::net_field::{INTERFACE, InterfaceField, REMOTE, RemoteField};
 use crate::app::column::RowView;
@@ -23,6 +23,7 @@ enum Table {
     Sockets(Vec<SocketField>),
     Remotes(Vec<RemoteField>),
     Interfaces(Vec<InterfaceField>),
+    Cgroups(Vec<CgroupField>),
     Stacks,
 }
 
@@ -37,6 +38,11 @@ impl Csv {
             NetTable::Interfaces => Table::Interfaces(fields.interface.unwrap_or_else(|| INTERFACE.to_vec())),
         };
         Csv { table, headed: false }
+    }
+
+    /// Control groups; `None` = all fields.
+    pub fn cgroups(fields: Option<Vec<CgroupField>>) -> Csv {
+        Csv { table: Table::Cgroups(fields.unwrap_or_else(|| CGROUP.to_vec())), headed: false }
     }
 
     /// Stacks.
@@ -76,6 +82,11 @@ impl Csv {
                     line(tick.iter().cloned().chain(fields.iter().map(|(_, get)| get(row))), out)?;
                 }
             }
+            Table::Cgroups(fields) => {
+                for row in report.cgroups.iter().flatten() {
+                    line(tick.iter().cloned().chain(fields.iter().map(|(_, get)| get(row))), out)?;
+                }
+            }
             Table::Stacks => {
                 for s in report.stacks.iter().flatten() {
                     let values =
@@ -93,6 +104,7 @@ impl Csv {
             Table::Sockets(fields) => fields.iter().map(|(name, _)| *name).collect(),
             Table::Remotes(fields) => fields.iter().map(|(name, _)| *name).collect(),
             Table::Interfaces(fields) => fields.iter().map(|(name, _)| *name).collect(),
+            Table::Cgroups(fields) => fields.iter().map(|(name, _)| *name).collect(),
             Table::Stacks => vec!["pid", "tid", "comm", "samples", "quality", "stack"],
         };
         writeln!(out, "at_ns,interval_ns,{}", names.join(","))

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-use crate::app::column::{Column, Columns, RowView, SocketColumn, SocketView, Subject, Value, socket};
+use crate::app::column::{CgroupView, Column, Columns, RowView, SocketColumn, SocketView, Subject, Value, socket};
 use crate::sample::{Comm, Container, Counter::*, Exit, Memory, Task};
 
 /// A value in raw units.
@@ -18,6 +18,8 @@ pub enum Raw<'a> {
     Unsigned(u64),
     /// What may be negative.
     Signed(i64),
+    /// Shares, percent.
+    Float(f32),
     /// A fact that holds or not.
     Bool(bool),
     /// Words, fit for a terminal.
@@ -30,6 +32,7 @@ impl Serialize for Raw<'_> {
             Raw::Null => serializer.serialize_none(),
             Raw::Unsigned(v) => serializer.serialize_u64(*v),
             Raw::Signed(v) => serializer.serialize_i64(*v),
+            Raw::Float(v) => serializer.serialize_f32(*v),
             Raw::Bool(v) => serializer.serialize_bool(*v),
             Raw::Text(v) => serializer.serialize_str(v),
         }
@@ -57,6 +60,12 @@ impl From<u8> for Raw<'_> {
 impl From<i64> for Raw<'_> {
     fn from(value: i64) -> Self {
         Raw::Signed(value)
+    }
+}
+
+impl From<f32> for Raw<'_> {
+    fn from(value: f32) -> Self {
+        Raw::Float(value)
     }
 }
 
@@ -101,6 +110,9 @@ impl<'a> From<Value<'a>> for Raw<'a> {
 
 /// A named value of a process.
 pub type ProcessField = (&'static str, for<'a> fn(&RowView<'a>) -> Raw<'a>);
+
+/// A named value of a control group.
+pub type CgroupField = (&'static str, for<'a> fn(&CgroupView<'a>) -> Raw<'a>);
 
 /// A named value of a socket.
 pub type SocketField = (&'static str, for<'a> fn(&SocketView<'a>) -> Raw<'a>);
@@ -156,6 +168,8 @@ pub static PROCESS: &[ProcessField] = &[
     ("read_bytes", |r| r.delta.get(ReadBytes).into()),
     ("write_bytes", |r| r.delta.get(WriteBytes).into()),
     ("cancelled_write_bytes", |r| r.delta.get(CancelledWriteBytes).into()),
+    ("read_bytes_total", |r| r.total(ReadBytes).into()),
+    ("write_bytes_total", |r| r.total(WriteBytes).into()),
     ("page_allocs", |r| r.delta.get(PageAllocs).into()),
     ("page_alloc_bytes", |r| r.delta.get(PageAllocBytes).into()),
 ];
@@ -200,6 +214,33 @@ pub static SOCKET: &[SocketField] = &[
     ("connections", |s| s.connections.into()),
     ("since_ns", |s| s.socket.since_ns.into()),
     ("closed", |s| s.socket.closed.into()),
+];
+
+/// What is said of each control group.
+pub static CGROUP: &[CgroupField] = &[
+    ("path", |c| c.group.path.as_str().into()),
+    ("id", |c| Some(c.group.id).filter(|&id| id != 0).into()),
+    ("processes", |c| c.row.processes.into()),
+    ("counted_ns", |c| Some(c.row.elapsed_ns).filter(|&ns| ns > 0).into()),
+    ("cpu_ns", |c| c.row.cpu_ns.into()),
+    ("cpu_ns_total", |c| c.group.cpu_ns.into()),
+    ("periods", |c| c.row.periods.into()),
+    ("throttled_periods", |c| c.row.throttled_periods.into()),
+    ("throttled_ns", |c| c.row.throttled_ns.into()),
+    ("cpu_max_milli", |c| c.group.cpu_max_milli.into()),
+    ("memory_bytes", |c| c.group.memory_bytes.into()),
+    ("memory_max_bytes", |c| c.group.memory_max_bytes.into()),
+    ("anon_bytes", |c| c.group.anon_bytes.into()),
+    ("file_bytes", |c| c.group.file_bytes.into()),
+    ("cpu_pressure_pct", |c| c.group.pressure[0].into()),
+    ("memory_pressure_pct", |c| c.group.pressure[1].into()),
+    ("io_pressure_pct", |c| c.group.pressure[2].into()),
+    ("device_read_bytes", |c| c.row.device_read_bytes.into()),
+    ("device_write_bytes", |c| c.row.device_write_bytes.into()),
+    ("tx_bytes", |c| c.row.gain.get(TxBytes).into()),
+    ("rx_bytes", |c| c.row.gain.get(RxBytes).into()),
+    ("read_bytes", |c| c.row.gain.get(ReadBytes).into()),
+    ("write_bytes", |c| c.row.gain.get(WriteBytes).into()),
 ];
 
 fn of_task<'a, T: Into<Raw<'a>>>(row: &RowView<'a>, read: fn(&'a Task) -> T) -> Raw<'a> {

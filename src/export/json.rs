@@ -6,12 +6,13 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::Report;
-use super::field::{EXIT, PROCESS, ProcessField, Raw, SOCKET, SocketField};
+use super::field::{CGROUP, CgroupField, EXIT, PROCESS, ProcessField, Raw, SOCKET, SocketField};
 use super::net_field::{INTERFACE, InterfaceField, REMOTE, RemoteField};
 use super::stack::{JsonFrame, NamedStack};
 use crate::app::column::{RowView, SocketView};
+use crate::model::disks::DiskGrowth;
 use crate::model::ledger::Ledger;
-use crate::sample::{self, DomainStatus, Machine};
+use crate::sample::{self, Disk, DomainStatus, Machine};
 
 /// Which fields to write; `None` = all.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,8 @@ pub struct Fields {
     pub remote: Option<Vec<RemoteField>>,
     /// Of network interfaces.
     pub interface: Option<Vec<InterfaceField>>,
+    /// Of control groups.
+    pub cgroup: Option<Vec<CgroupField>>,
 }
 
 /// Writes a tick as one line.
@@ -42,7 +45,7 @@ struct Line<'a> {
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Report { model, live, exited, stacks, .. } = self.report;
+        let Report { model, live, exited, cgroups, disks, stacks, .. } = self.report;
         let sample = &model.sample;
         let all: Vec<_> = PROCESS.iter().chain(EXIT).copied().collect();
         let (of_live, of_exited) = match &self.fields.process {
@@ -61,6 +64,17 @@ impl Serialize for Line<'_> {
         map.serialize_entry("processes", &Rows(live.iter().map(|row| Process { row, fields: of_live })))?;
         map.serialize_entry("exited", &Rows(exited.iter().map(|row| Process { row, fields: of_exited })))?;
         self.network(&mut map)?;
+        if let Some(cgroups) = cgroups {
+            let fields = self.fields.cgroup.as_deref().unwrap_or(CGROUP);
+            let object = |row| Object(fields.iter().map(|(name, get)| (*name, get(row))).collect());
+            map.serialize_entry("cgroups", &Rows(cgroups.iter().map(object)))?;
+            let read = sample.cgroups.as_deref();
+            map.serialize_entry("cgroups_left_out", &read.map(|groups| groups.left_out))?;
+            map.serialize_entry("cgroups_trouble", &read.and_then(|groups| groups.trouble.as_deref()))?;
+        }
+        if *disks {
+            map.serialize_entry("disks", &Rows(sample.machine.disks.iter().zip(&model.machine.disks).map(Device)))?;
+        }
         if let Some(stacks) = stacks {
             map.serialize_entry("stacks", &Rows(stacks.iter().map(Stack)))?;
         }
@@ -128,6 +142,26 @@ struct SocketObject<'a> {
 impl Serialize for SocketObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.fields.iter().map(|(name, get)| (name, get(self.row))))
+    }
+}
+
+struct Device<'a>((&'a Disk, &'a Option<DiskGrowth>));
+
+impl Serialize for Device<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (disk, grown) = self.0;
+        let grown = |read: fn(&DiskGrowth) -> u64| grown.as_ref().map(read);
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &disk.name)?;
+        map.serialize_entry("read_bytes", &grown(|g| g.read_bytes))?;
+        map.serialize_entry("write_bytes", &grown(|g| g.write_bytes))?;
+        map.serialize_entry("reads", &grown(|g| g.reads))?;
+        map.serialize_entry("writes", &grown(|g| g.writes))?;
+        map.serialize_entry("wait_ns", &grown(|g| g.wait_ns))?;
+        map.serialize_entry("busy_ns", &grown(|g| g.busy_ns))?;
+        map.serialize_entry("queue_ns", &grown(|g| g.queue_ns))?;
+        map.serialize_entry("in_flight", &disk.in_flight)?;
+        map.end()
     }
 }
 

@@ -16,7 +16,7 @@ pub mod text;
 
 use std::io::{self, Write};
 
-use crate::app::column::{InterfaceView, RemoteView, RowView, SocketView};
+use crate::app::column::{CgroupView, InterfaceView, RemoteView, RowView, SocketView};
 use crate::model::Model;
 
 /// One tick, sorted and filtered, ready to be written.
@@ -38,6 +38,10 @@ pub struct Report<'a> {
     pub remotes: Option<Vec<RemoteView<'a>>>,
     /// Network interfaces, if asked for.
     pub interfaces: Option<Vec<InterfaceView<'a>>>,
+    /// Control groups, if asked for.
+    pub cgroups: Option<Vec<CgroupView<'a>>>,
+    /// Tell of block devices.
+    pub disks: bool,
     /// Stacks, if asked for.
     pub stacks: Option<Vec<stack::NamedStack>>,
 }
@@ -54,6 +58,8 @@ impl<'a> Report<'a> {
             listeners: None,
             remotes: None,
             interfaces: None,
+            cgroups: None,
+            disks: false,
             stacks: None,
         }
     }

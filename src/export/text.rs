@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::Report;
 use super::stack::NamedStack;
-use crate::app::column::{Align, Column, Columns, InterfaceColumn, RemoteColumn, SocketColumn};
+use crate::app::column::{Align, CgroupColumn, Column, Columns, InterfaceColumn, RemoteColumn, SocketColumn};
 use crate::format;
 use crate::model::Model;
 use crate::model::machine::MemoryUse;
@@ -25,6 +25,8 @@ pub enum Table {
     Remotes(Vec<RemoteColumn>),
     /// Network interfaces.
     Interfaces(Vec<InterfaceColumn>),
+    /// Control groups.
+    Cgroups(Vec<CgroupColumn>),
     /// Stacks.
     Stacks,
 }
@@ -41,6 +43,7 @@ pub fn write(report: &Report<'_>, table: &Table, out: &mut impl Write) -> io::Re
         Table::Listeners(columns) => rows(columns, report.listeners.as_deref().unwrap_or_default(), out)?,
         Table::Remotes(columns) => rows(columns, report.remotes.as_deref().unwrap_or_default(), out)?,
         Table::Interfaces(columns) => rows(columns, report.interfaces.as_deref().unwrap_or_default(), out)?,
+        Table::Cgroups(columns) => cgroups(columns, report, out)?,
         Table::Stacks => stacks(report.stacks.as_deref().unwrap_or_default(), out)?,
     }
     writeln!(out)
@@ -168,6 +171,19 @@ fn pad(text: &str, width: usize, align: Align) -> String {
         Align::Left => format!("{text}{blanks}"),
         Align::Right => format!("{blanks}{text}"),
     }
+}
+
+/// What is missing, then the table.
+fn cgroups(columns: &[CgroupColumn], report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    if let Some(groups) = report.model.sample.cgroups.as_deref() {
+        if groups.left_out > 0 {
+            writeln!(out, "cgroups: {} or more not read", groups.left_out)?;
+        }
+        if let Some(trouble) = &groups.trouble {
+            writeln!(out, "cgroups: {trouble}")?;
+        }
+    }
+    rows(columns, report.cgroups.as_deref().unwrap_or_default(), out)
 }
 
 fn stacks(stacks: &[NamedStack], out: &mut impl Write) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Rates of what belongs to no process: CPU time by kind, wire and disk bytes; and memory as bars show it.
 
+use super::disks::{DiskGrowth, growths};
 use crate::sample::{CpuTimes, Machine, MachineMemory};
 
 /// How one CPU spent the tick, each kind a fraction of 0–1; the rest of 1 is idle.
@@ -56,6 +57,8 @@ pub struct MachineRates {
     pub disk_read_per_sec: Option<f64>,
     /// Bytes a second written to disks.
     pub disk_write_per_sec: Option<f64>,
+    /// What each of [`Machine::disks`] did, same order.
+    pub disks: Vec<Option<DiskGrowth>>,
 }
 
 impl MachineRates {
@@ -76,6 +79,7 @@ impl MachineRates {
             wire_tx_per_sec: per_sec(|m| m.wire_tx_bytes),
             disk_read_per_sec: per_sec(|m| m.disk_read_bytes),
             disk_write_per_sec: per_sec(|m| m.disk_write_bytes),
+            disks: growths(prev.filter(|_| elapsed_ns > 0).map(|p| &p.disks[..]), &next.disks),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Pure data made of samples: rates, the CPU ledger, stack trees. No clock, no I/O, no terminal.
 
+pub mod cgroups;
+pub mod disks;
 pub mod exited;
 pub mod growth;
 pub mod ledger;
@@ -83,6 +85,8 @@ pub struct Model {
     pub sockets: Vec<sockets::SocketRow>,
     /// What each of `sample.machine.interfaces` gained, same order; `None` where its start is not known.
     pub interfaces: Vec<Option<InterfaceCounters>>,
+    /// One for each control group of the sample, same order.
+    pub cgroups: Vec<cgroups::CgroupRow>,
 }
 
 impl Model {
@@ -103,11 +107,13 @@ impl Model {
             threads: threads::Threads::default(),
             sockets: sockets::rows(prev, &next),
             interfaces: interfaces::growth(prev, &next),
+            cgroups: Vec::new(),
             departed,
             sample: next,
         };
         model.ledger = ledger::Ledger::of(prev, &model);
         model.threads = threads::Threads::between(prev, &model);
+        model.cgroups = cgroups::rows(prev, &model);
         model
     }
 

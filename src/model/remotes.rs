@@ -90,11 +90,11 @@ fn add(sum: &mut Option<u64>, more: Option<u64>) {
     }
 }
 
-/// The remotes of a model, ascending by address. Sockets that are not connected are nobody's.
-pub fn remotes(model: &Model) -> Vec<Remote> {
+/// The remotes of those sockets of a model that pass, ascending by address. Sockets that are not connected are nobody's.
+pub fn remotes(model: &Model, passes: impl Fn(&Socket) -> bool) -> Vec<Remote> {
     let sockets = &model.sample.sockets;
-    let mut uses: Vec<(&Socket, &SocketRow)> =
-        model.sockets.iter().filter_map(|row| Some((sockets.get(row.socket as usize)?, row))).filter(|(s, _)| is_connected(s)).collect();
+    let known = model.sockets.iter().filter_map(|row| Some((sockets.get(row.socket as usize)?, row)));
+    let mut uses: Vec<(&Socket, &SocketRow)> = known.filter(|(socket, _)| is_connected(socket) && passes(socket)).collect();
     uses.sort_unstable_by_key(|(socket, _)| (socket.remote.ip(), socket.cookie, socket.owner));
     let one = |of_address: &[(&Socket, &SocketRow)]| {
         let mut remote = Remote::new(of_address[0].0.remote.ip());
@@ -161,7 +161,7 @@ mod tests {
     fn sockets_of_an_address_add_up() {
         let before = [socket(1, 7, "192.0.2.1:10", 10), socket(2, 8, "192.0.2.1:11", 10), socket(3, 7, "[2001:db8::1]:1", 0)];
         let now = [socket(1, 7, "192.0.2.1:10", 15), socket(2, 8, "192.0.2.1:11", 30), socket(3, 7, "[2001:db8::1]:1", 1)];
-        let found = remotes(&model(&before, &now));
+        let found = remotes(&model(&before, &now), |_| true);
         assert_eq!(found.iter().map(|r| r.address.to_string()).collect::<Vec<_>>(), ["192.0.2.1", "2001:db8::1"]);
         let one = &found[0];
         assert_eq!((one.sockets, one.processes, one.tx_bytes, one.rx_bytes), (2, 2, Some(25), Some(50)));
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_shared_socket_counts_once_and_its_bytes_for_each() {
         let shared = [socket(1, 7, "192.0.2.1:10", 4), socket(1, 8, "192.0.2.1:10", 6)];
-        let [one] = remotes(&model(&[], &shared))[..] else { panic!() };
+        let [one] = remotes(&model(&[], &shared), |_| true)[..] else { panic!() };
         assert_eq!((one.sockets, one.processes, one.tx_bytes_total, one.send_queue_bytes), (1, 2, 10, 5));
         assert_eq!((one.tx_bytes, one.retransmits), (None, None), "first seen: growth is not known");
     }
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn the_closed_leave_their_bytes_and_the_unconnected_nothing() {
         let closed = Socket { closed: true, ..socket(1, 7, "192.0.2.1:10", 4) };
-        let [one] = remotes(&model(&[], &[closed, socket(2, 7, "0.0.0.0:0", 9)]))[..] else { panic!() };
+        let [one] = remotes(&model(&[], &[closed, socket(2, 7, "0.0.0.0:0", 9)]), |_| true)[..] else { panic!() };
         assert_eq!((one.sockets, one.tx_bytes_total, one.rtt_most_us), (0, 4, None));
     }
 }

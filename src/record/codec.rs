@@ -11,7 +11,7 @@ use crate::sample::{Details, ProcKey, Sample};
 /// First bytes of every recording.
 pub(super) const MAGIC: [u8; 9] = *b"ebtop\0rec";
 /// Changes with every change of the frames' content.
-pub(super) const VERSION: u16 = 3;
+pub(super) const VERSION: u16 = 4;
 /// Bytes of magic and version.
 pub(super) const HEADER_LEN: usize = MAGIC.len() + 2;
 /// No frame is longer, so that a hostile length costs no more than this, and what is decoded from it a small multiple.
@@ -165,7 +165,11 @@ mod tests {
                 counts: vec![count],
                 interpreted: vec![(INTERPRETED, InterpretedFrame { function: "f".into(), file: "a.py".into(), line: 3 })],
             },
-            machine: Machine { pressure: Some(Pressure { cpu_pct: 1.5, ..Pressure::default() }), ..Machine::default() },
+            machine: Machine {
+                pressure: Some(Pressure { cpu_pct: 1.5, ..Pressure::default() }),
+                disks: vec![Disk { name: "sda".into(), read_ms: 7, ..Disk::default() }],
+                ..Machine::default()
+            },
             status: status.map(|(domain, health)| DomainStatus { domain, health, lost: 1, cost: Some("~".into()) }).collect(),
             ..Sample::default()
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::codec::Frame;
 use crate::sample::{
-    Counter, CpuTimes, DomainStatus, Exit, Health, Interface, InterfaceCounters, Machine, MachineMemory, Memory, Socket, Task, TcpInfo,
-    printable,
+    Counter, CpuTimes, Disk, DomainStatus, Exit, Health, Interface, InterfaceCounters, Machine, MachineMemory, Memory, Socket, Task,
+    TcpInfo, printable,
 };
 
 /// More bytes (or ns) than any machine has, few enough that the sum of the parts of one thing does not overflow.
@@ -74,6 +74,10 @@ fn clean_machine(machine: &mut Machine) {
         let InterfaceCounters { rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped } = counters;
         cap([rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped]);
     }
+    for Disk { name, reads, writes, read_bytes, write_bytes, .. } in &mut machine.disks {
+        clean_text(name);
+        cap([reads, writes, read_bytes, write_bytes]);
+    }
     for load in machine.load.iter_mut().filter(|load| !load.is_finite()) {
         *load = 0.0;
     }
@@ -135,6 +139,7 @@ mod tests {
         sample.tasks[1].memory = memory;
         sample.exits.push(Exit { task: task(9), ..Exit::default() });
         sample.machine.host = evil();
+        sample.machine.disks.push(Disk { name: evil(), reads: u64::MAX, ..Disk::default() });
         sample.machine.load[1] = f32::NAN;
         sample.machine.interfaces.push(Interface { name: evil(), state: evil(), ..Interface::default() });
         sample.machine.pressure = Some(Pressure { io_pct: f32::INFINITY, ..Pressure::default() });
@@ -156,6 +161,7 @@ mod tests {
         assert!(!format!("{frame:?}").contains("\\u{1b}"));
         let machine = &frame.sample.machine;
         assert_eq!((machine.load, machine.pressure, machine.cpus[0].1.idle_ns), ([0.0; 3], None, MOST));
+        assert_eq!(machine.disks[0].reads, MOST);
         let tasks = &frame.sample.tasks;
         assert_eq!(tasks.iter().map(|task| task.key.pid).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(tasks[0].memory.unwrap().rss_bytes(), 3 * MOST);

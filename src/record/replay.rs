@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::codec::{self, HEADER_LEN, Next};
 use super::{RecordError, boot};
 use crate::collect::{Source, SourceError};
-use crate::sample::{Details, Origin, ProcKey, Sample, Wants};
+use crate::sample::{Cgroups, Details, Origin, ProcKey, Sample, Wants};
 
 /// A recording as a source of samples: one frame a tick, whatever the interval was when it was written; rates come out right, since
 /// they follow from the times in the samples.
@@ -21,6 +22,7 @@ pub struct Replay {
     first: Option<Next>,
     details: FxHashMap<ProcKey, Details>,
     played: u64,
+    wants: Wants,
 }
 
 impl Replay {
@@ -40,7 +42,15 @@ impl Replay {
         }
         let mut buffer = Vec::new();
         let first = codec::next_frame(&mut input, &mut buffer).map_err(RecordError::io(path))?;
-        Ok(Replay { input, path: path.to_owned(), buffer, first: Some(first), details: FxHashMap::default(), played: 0 })
+        Ok(Replay {
+            input,
+            path: path.to_owned(),
+            buffer,
+            first: Some(first),
+            details: FxHashMap::default(),
+            played: 0,
+            wants: Wants::NONE,
+        })
     }
 
     /// Drops details of processes that neither live nor ended in this sample, once they outnumber those that do.
@@ -61,8 +71,9 @@ impl Source for Replay {
     fn sample(&mut self) -> Result<Sample, SourceError> {
         let next = self.first.take().map_or_else(|| codec::next_frame(&mut self.input, &mut self.buffer), Ok);
         match next {
-            Ok(Next::Frame(frame)) => {
+            Ok(Next::Frame(mut frame)) => {
                 self.played += 1;
+                frame.sample.cgroups = self.wants.cgroups.then(|| no_cgroups(frame.sample.at_ns));
                 self.details.extend(frame.details);
                 self.forget_ended(&frame.sample);
                 Ok(frame.sample)
@@ -74,7 +85,9 @@ impl Source for Replay {
         }
     }
 
-    fn want(&mut self, _wants: Wants) {}
+    fn want(&mut self, wants: Wants) {
+        self.wants = wants;
+    }
 
     fn details(&mut self, key: ProcKey) -> Option<Details> {
         self.details.get(&key).cloned()
@@ -90,6 +103,11 @@ impl Source for Replay {
             _ => Origin::Elsewhere,
         }
     }
+}
+
+/// Whoever records does not look at them.
+fn no_cgroups(at_ns: u64) -> Arc<Cgroups> {
+    Arc::new(Cgroups { at_ns, trouble: Some("a recording holds no cgroups".to_owned()), ..Cgroups::default() })
 }
 
 #[cfg(test)]

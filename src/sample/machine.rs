@@ -57,6 +57,32 @@ pub struct Pressure {
     pub io_pct: f32,
 }
 
+/// What a block device did since it is there, from /proc/diskstats. The kernel writes its times as 32 bits of ms, so they begin anew
+/// after 2³² ms.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Its name, fit for a terminal.
+    pub name: String,
+    /// Reads that were finished, those merged into others not counted.
+    pub reads: u64,
+    /// Writes likewise.
+    pub writes: u64,
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Bytes written.
+    pub write_bytes: u64,
+    /// Time from issue to end of all reads together.
+    pub read_ms: u32,
+    /// The same of all writes.
+    pub write_ms: u32,
+    /// Time with at least one request under way. From 5.0 the kernel looks once a timer tick.
+    pub busy_ms: u32,
+    /// Time of all requests under way together.
+    pub queue_ms: u32,
+    /// Requests under way now.
+    pub in_flight: u32,
+}
+
 /// What belongs to no process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
@@ -93,6 +119,8 @@ pub struct Machine {
     pub disk_read_bytes: u64,
     /// Bytes written to disks.
     pub disk_write_bytes: u64,
+    /// Block devices that ever did something; no partitions.
+    pub disks: Vec<Disk>,
     /// Pressure, where the kernel has it.
     pub pressure: Option<Pressure>,
 }

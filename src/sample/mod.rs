@@ -7,6 +7,7 @@
 pub mod cgroup_path;
 pub mod inspection;
 
+mod cgroup;
 mod container;
 mod counters;
 mod health;
@@ -19,14 +20,17 @@ mod talk;
 mod task;
 mod text;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+pub use cgroup::{Cgroup, Cgroups};
 pub use container::{Container, Runtime};
 pub use counters::{Counter, CounterSet, Counters};
 pub use health::{Domain, DomainStatus, Health};
 pub use interface::{Interface, InterfaceCounters};
 pub use list::TaskList;
-pub use machine::{CpuTimes, Machine, MachineMemory, Pressure};
+pub use machine::{CpuTimes, Disk, Machine, MachineMemory, Pressure};
 pub use socket::{Backlog, Protocol, Socket, TcpInfo};
 pub use stack::{INTERPRETED, InterpretedFrame, Origin, StackCount, StackQuality, Stacks, Waker, Weight};
 pub use talk::{Command, Details, Probe, Update, Wants, Watch, Watched};
@@ -50,6 +54,9 @@ pub struct Sample {
     pub exits: Vec<Exit>,
     /// Sockets; empty unless wanted ([`Wants::sockets`]).
     pub sockets: Vec<Socket>,
+    /// Control groups, if they are wanted ([`Wants::cgroups`]). Not recorded.
+    #[serde(skip)]
+    pub cgroups: Option<Arc<Cgroups>>,
     /// Stack samples since the sample before.
     pub stacks: Stacks,
     /// The machine.

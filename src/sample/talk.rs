@@ -36,11 +36,16 @@ pub struct Wants {
     pub threads: bool,
     /// Tell of network interfaces one by one.
     pub interfaces: bool,
+    /// Read the control groups.
+    pub cgroups: bool,
+    /// And what kinds of memory they hold.
+    pub cgroup_memory: bool,
 }
 
 impl Wants {
     /// Nothing but the basics.
-    pub const NONE: Wants = Wants { sockets: false, page_allocs: false, threads: false, interfaces: false };
+    pub const NONE: Wants =
+        Wants { sockets: false, page_allocs: false, threads: false, interfaces: false, cgroups: false, cgroup_memory: false };
 }
 
 /// A costly way to take stacks, in use only while somebody wants it.

@@ -9,14 +9,14 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::text::Pen;
 use super::theme::Role;
 use crate::app::App;
+use crate::app::filter::FilterOf;
 use crate::app::layout::hints;
-use crate::app::net::NetTable;
 use crate::app::prompt::Prompt;
 
 /// Draws it.
 pub fn draw(frame: &mut Frame, area: Rect, app: &App, pen: Pen) {
     match (app.prompt(), app.message()) {
-        (Some(prompt), _) => draw_prompt(frame, area, prompt, app.net_table(), pen),
+        (Some(prompt), _) => draw_prompt(frame, area, prompt, app.filter_of(), pen),
         (None, Some(message)) => {
             pen.put(frame.buffer_mut(), (area.x + 1, area.y), message, area.width.saturating_sub(2), Role::Warning);
         }
@@ -30,7 +30,7 @@ pub fn draw(frame: &mut Frame, area: Rect, app: &App, pen: Pen) {
 }
 
 /// Label, text with the cursor in it, on the right what is wrong with all of it, and above what is wrong with a place in it.
-fn draw_prompt(frame: &mut Frame, area: Rect, prompt: &Prompt, table: NetTable, pen: Pen) {
+fn draw_prompt(frame: &mut Frame, area: Rect, prompt: &Prompt, of: FilterOf, pen: Pen) {
     let error = prompt.error.as_ref().filter(|e| e.at.is_none()).map_or(String::new(), |e| format!("× {}", e.text));
     let half = area.width / 2;
     let error_width = (error.width() as u16).min(half);
@@ -42,14 +42,14 @@ fn draw_prompt(frame: &mut Frame, area: Rect, prompt: &Prompt, table: NetTable, 
     pen.put(buffer, (area.right() - error_width - 1, area.y), &error, error_width, Role::Bad);
     frame.set_cursor_position((x + cursor as u16, area.y));
     let column = |byte| x + prompt.cells_before(byte).saturating_sub(scroll).min(usize::from(room.saturating_sub(1))) as u16;
-    draw_above(frame.buffer_mut(), Rect { y: area.y.saturating_sub(1), ..area }, prompt, table, column, pen);
+    draw_above(frame.buffer_mut(), Rect { y: area.y.saturating_sub(1), ..area }, prompt, of, column, pen);
 }
 
 /// Over the prompt: what the word at the cursor could become, or the place of a mistake. `column` says where a byte of the text stands.
-fn draw_above(buffer: &mut Buffer, area: Rect, prompt: &Prompt, table: NetTable, column: impl Fn(usize) -> u16, pen: Pen) {
+fn draw_above(buffer: &mut Buffer, area: Rect, prompt: &Prompt, of: FilterOf, column: impl Fn(usize) -> u16, pen: Pen) {
     let mistake = prompt.error.as_ref().and_then(|e| Some((e.at?, &e.text)));
     // What goes wrong after the word that is being typed may come right with it.
-    let completion = prompt.completion(table).filter(|found| mistake.is_none_or(|(at, _)| at >= found.start));
+    let completion = prompt.completion(of).filter(|found| mistake.is_none_or(|(at, _)| at >= found.start));
     if let Some(found) = completion {
         let (x, names) = (column(found.start), format!("{}   Tab completes", found.names.join("  ")));
         Clear.render(area, buffer);

@@ -9,6 +9,8 @@ pub mod stacks;
 pub mod terminal;
 pub mod theme;
 
+mod cgroups;
+mod devices;
 mod footer;
 mod graphs;
 mod header;
@@ -49,6 +51,7 @@ pub fn draw(frame: &mut Frame, app: &App, theme: Theme) {
             } else if app.view() == View::Stacks {
                 stacks::draw(frame, layout.canvas(), app.stacks(), theme);
             } else {
+                devices::draw(buffer, layout.strip, app, pen);
                 table::draw(buffer, &layout, app, pen);
             }
             if let Some(list) = app.menu() {

@@ -3,9 +3,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::paint_line;
 use super::text::{Pen, centre};
 use super::theme::Role;
+use super::{cgroups, paint_line};
 use crate::app::column::{Align, Cell, Column, Columns, Tone};
 use crate::app::forest::Branch;
 use crate::app::layout::Layout;
@@ -33,6 +33,12 @@ pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
     }
     if let Some(table) = app.interface_table() {
         others(buffer, layout, app, table, instead.is_none(), |line| app.interface(line).map(|row| (Role::Text, row)), pen);
+    }
+    if let Some(table) = app.cgroup_table() {
+        let columns = headings(buffer, layout, table, pen);
+        if instead.is_none() {
+            cgroups::draw(buffer, layout, app, (table, &columns), pen);
+        }
     }
     if let Some(paragraphs) = instead {
         centre(buffer, layout.body, &paragraphs, pen);
@@ -92,7 +98,7 @@ fn others<'a, K: Copy + Ord, C: Columns>(
 }
 
 /// Takes away the beginning of a text that stands left of the screen.
-fn hide(cell: &mut Cell, cells: usize) {
+pub(super) fn hide(cell: &mut Cell, cells: usize) {
     if cells > 0 {
         let at = cell.text.char_indices().nth(cells).map_or(cell.text.len(), |(at, _)| at);
         cell.text.drain(..at);
@@ -100,7 +106,10 @@ fn hide(cell: &mut Cell, cells: usize) {
 }
 
 /// The lines in the window: row of the screen, whether selected, the line.
-fn on_screen<K: Copy + Ord, L: Copy, C: Columns>(layout: &Layout, table: &Table<K, L, C>) -> impl Iterator<Item = (u16, bool, (K, L))> {
+pub(super) fn on_screen<K: Copy + Ord, L: Copy, C: Columns>(
+    layout: &Layout,
+    table: &Table<K, L, C>,
+) -> impl Iterator<Item = (u16, bool, (K, L))> {
     let (from, lines) = table.visible(usize::from(layout.body.height));
     let (y, cursor) = (layout.body.y, table.cursor());
     lines.iter().enumerate().map(move |(i, line)| (y + i as u16, from + i == cursor, *line))
@@ -167,7 +176,15 @@ fn indent(cell: &mut Cell, width: u16, key: LineKey, branch: Branch) {
     cell.text.insert_str(0, &(branch.drawn(usize::from(width / 2)) + sign));
 }
 
-fn put_cell<C: Columns>(buffer: &mut Buffer, y: u16, left: u16, placed: &Placed<C>, cell: &Cell, (sorted, line): (bool, Role), pen: Pen) {
+pub(super) fn put_cell<C: Columns>(
+    buffer: &mut Buffer,
+    y: u16,
+    left: u16,
+    placed: &Placed<C>,
+    cell: &Cell,
+    (sorted, line): (bool, Role),
+    pen: Pen,
+) {
     let role = match cell.tone {
         Tone::Dim => Role::Dim,
         Tone::Hot if line == Role::Text => Role::Hot,

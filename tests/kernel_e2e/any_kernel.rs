@@ -1,6 +1,7 @@
 //! What must be true on every kernel from 5.10 on, whatever hooks it has. `script/kernels` runs these in guests, where time means nothing:
 //! they compare counts. Lines that begin with `TABLE` are for the table it makes.
 
+mod cgroups;
 mod hooks;
 mod rungs;
 

@@ -4,6 +4,7 @@
 mod any_kernel;
 mod containers;
 mod cpu;
+mod disk;
 mod formats;
 mod ledger;
 mod lifecycle;

@@ -68,7 +68,9 @@ fn the_hottest_process_stands_on_top() {
 #[test]
 fn every_view_opens_by_its_number_and_tab() {
     let session = started((140, 40), &[]);
-    for (key, column) in [("2", "VCS/s"), ("3", "ANON"), ("4", "RX/s"), ("1", "TIME+"), ("\t", "VCS/s")] {
+    for (key, column) in
+        [("2", "VCS/s"), ("3", "ANON"), ("4", "RX/s"), ("5", "CANCEL"), ("6", "THROTTLE%"), ("1", "TIME+"), ("\t", "VCS/s")]
+    {
         session.keys(key);
         session.wait_for_text(column);
     }

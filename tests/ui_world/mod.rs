@@ -4,6 +4,8 @@
 #[path = "../common/mod.rs"]
 pub mod common;
 
+pub mod cgroups;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,6 +99,38 @@ fn cpu_times(later: bool, cpu: u64) -> CpuTimes {
             ..base
         },
         _ => CpuTimes { user_ns: 800 * MS, system_ns: 140 * MS, idle_ns: base.idle_ns + 60 * MS, ..base },
+    }
+}
+
+/// With devices, and processes that read and take back what they wrote.
+pub fn with_disks(mut sample: Sample, later: bool) -> Sample {
+    sample.machine.disks = ["nvme0n1", "sda", "dm-0", "sr0"].map(|name| disk(name, later)).into();
+    for task in sample.tasks.iter_mut().filter(|task| later && task.uid == 1000) {
+        *task = task.with(Counter::ReadBytes, u64::from(task.key.pid) * 200).with(Counter::CancelledWriteBytes, 8192);
+    }
+    sample
+}
+
+/// Two disks that work, a volume on one of them, and a drive that did something once.
+fn disk(name: &str, later: bool) -> Disk {
+    let (reads, writes, busy_ms) = match name {
+        "nvme0n1" => (1200, 340, 410),
+        "sda" => (0, 16, 1000),
+        "dm-0" => (1200, 300, 405),
+        _ => (0, 0, 0),
+    };
+    let grown = |growth: u64| 5 + if later { growth } else { 0 };
+    Disk {
+        name: name.into(),
+        reads: grown(reads),
+        writes: grown(writes),
+        read_bytes: grown(reads * 16 * 1024),
+        write_bytes: grown(writes * 64 * 1024),
+        read_ms: grown(reads / 4) as u32,
+        write_ms: grown(writes * 60) as u32,
+        busy_ms: grown(busy_ms) as u32,
+        queue_ms: grown(busy_ms * 3) as u32,
+        in_flight: 2,
     }
 }
 

@@ -141,6 +141,12 @@ columns! {
     Cancelled: num("CANCEL", "cancel", &["cancelled_write_bytes"], 6, 107),
         "Dirtied bytes a second that were truncated or deleted before they reached the device."
         => known(row.per_sec(CancelledWriteBytes), BytesPerSec);
+    ReadTotal: num("READ", "readtotal", &["read_bytes_total"], 5, 103),
+        "Bytes of block reads caused since the process started."
+        => bytes(row.total(ReadBytes));
+    WriteTotal: num("WRITE", "writetotal", &["write_bytes_total"], 5, 102),
+        "Bytes of pages dirtied since the process started."
+        => bytes(row.total(WriteBytes));
     CpuTrend: num("CPU-TREND", "cputrend", &["cpu_ns"], 10, 61),
         "CPU% over the last 40 refreshes, four to a cell, the newest on the right; a full cell is one core or more, less than 1 % is blank, as are the time before ebtop began, threads and groups."
         => row.trend(Trend::Cpu, known(row.percent(CpuNs), Percent));

@@ -1,7 +1,7 @@
 //! Which columns a view is made of: the first for 80 columns, more as the width grows.
 
 use super::Column::*;
-use super::{Column, InterfaceColumn, RemoteColumn, Set, SocketColumn};
+use super::{CgroupColumn, Column, InterfaceColumn, RemoteColumn, Set, SocketColumn};
 
 /// Who uses the machine.
 pub const PROCESSES: Set<Column> = Set {
@@ -25,8 +25,8 @@ pub const NETWORK: Set<Column> = Set {
 };
 /// Who reads and writes.
 pub const DISK: Set<Column> = Set {
-    first: &[Pid, User, Read, Write, Cancelled, Command],
-    more: &[IoTrend, CpuPct, State, MajorFaults, Age, Unit, Container, Pod, Cgroup],
+    first: &[Pid, User, State, Io, Read, Write, Cancelled, Command],
+    more: &[IoTrend, ReadTotal, WriteTotal, CpuPct, MajorFaults, Age, Unit, Container, Pod, Cgroup],
 };
 
 /// Who waits to be accepted, listener by listener.
@@ -51,6 +51,26 @@ pub const INTERFACES: Set<InterfaceColumn> = {
     Set {
         first: &[C::State, C::Speed, C::Rx, C::Tx, C::RxPackets, C::TxPackets, C::Errors, C::Dropped, C::Command],
         more: &[C::RxUse, C::TxUse, C::ErrorsTotal, C::DroppedTotal, C::RxTotal, C::TxTotal],
+    }
+};
+
+/// Who uses the machine, by control group.
+pub const CGROUPS: Set<CgroupColumn> = {
+    use CgroupColumn as C;
+    Set {
+        first: &[C::Processes, C::CpuPct, C::Throttled, C::Memory, C::MemoryPct, C::Psi, C::Net, C::Io, C::Name],
+        more: &[
+            C::MemoryMax,
+            C::CpuMax,
+            C::ThrottledTime,
+            C::PsiCpu,
+            C::PsiMemory,
+            C::PsiIo,
+            C::DeviceRead,
+            C::DeviceWrite,
+            C::Anon,
+            C::File,
+        ],
     }
 };
 

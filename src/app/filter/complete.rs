@@ -1,8 +1,36 @@
 //! What the word at the cursor of a filter could become.
 
 use super::term::KEYWORDS;
-use crate::app::column::{Column, Columns, InterfaceColumn, RemoteColumn, SocketColumn};
+use crate::app::column::{CgroupColumn, Column, Columns, InterfaceColumn, RemoteColumn, SocketColumn};
 use crate::app::net::NetTable;
+
+/// What a filter is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterOf {
+    /// Processes, or what the network consists of.
+    Net(NetTable),
+    /// Control groups.
+    Cgroups,
+}
+
+impl FilterOf {
+    /// A table of processes.
+    pub const PROCESSES: FilterOf = FilterOf::Net(NetTable::Processes);
+
+    /// Names of the columns, and of what is none but can be asked for.
+    fn names(self) -> Vec<&'static str> {
+        fn of<C: Columns>() -> impl Iterator<Item = &'static str> {
+            C::all().iter().map(|column| column.spec().name)
+        }
+        match self {
+            FilterOf::Net(NetTable::Processes) => of::<Column>().collect(),
+            FilterOf::Net(NetTable::Sockets | NetTable::Listeners) => of::<SocketColumn>().chain(["port"]).collect(),
+            FilterOf::Net(NetTable::Remotes) => of::<RemoteColumn>().collect(),
+            FilterOf::Net(NetTable::Interfaces) => of::<InterfaceColumn>().collect(),
+            FilterOf::Cgroups => of::<CgroupColumn>().collect(),
+        }
+    }
+}
 
 /// The ways on from a word that is being typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +51,9 @@ impl Completion {
     }
 }
 
-/// The completions of the word that ends at byte `cursor` of a filter of sockets or of processes. `None` where no name of a column can
+/// The completions of the word that ends at byte `cursor` of a filter. `None` where no name of a column can
 /// stand, for nothing typed yet, and for a word that is no name's beginning or a whole name already.
-pub fn complete(text: &str, cursor: usize, table: NetTable) -> Option<Completion> {
+pub fn complete(text: &str, cursor: usize, of: FilterOf) -> Option<Completion> {
     let before = text.get(..cursor)?;
     let start = before
         .rfind(|c: char| !(c.is_alphanumeric() || "_%/+".contains(c)))
@@ -35,23 +63,12 @@ pub fn complete(text: &str, cursor: usize, table: NetTable) -> Option<Completion
     if word.is_empty() || is_value || before[..start].matches('"').count() % 2 == 1 {
         return None;
     }
-    let columns = match table {
-        NetTable::Processes => names_of::<Column>(),
-        NetTable::Sockets | NetTable::Listeners => names_of::<SocketColumn>(),
-        NetTable::Remotes => names_of::<RemoteColumn>(),
-        NetTable::Interfaces => names_of::<InterfaceColumn>(),
-    };
-    let port = matches!(table, NetTable::Sockets | NetTable::Listeners).then_some("port");
     let mut names: Vec<&'static str> =
-        columns.into_iter().chain(port).chain(KEYWORDS).chain(["uid"]).filter(|name| name.starts_with(&word)).collect();
+        of.names().into_iter().chain(KEYWORDS).chain(["uid"]).filter(|name| name.starts_with(&word)).collect();
     names.sort_unstable();
     names.dedup();
     let is_whole = names == [word.as_str()];
     (!names.is_empty() && !is_whole).then_some(Completion { start, names })
-}
-
-fn names_of<C: Columns>() -> Vec<&'static str> {
-    C::all().iter().map(|column| column.spec().name).collect()
 }
 
 #[cfg(test)]
@@ -59,7 +76,7 @@ mod tests {
     use super::*;
 
     fn names(text: &str, table: NetTable) -> Vec<&'static str> {
-        complete(text, text.len(), table).map_or(Vec::new(), |found| found.names)
+        complete(text, text.len(), FilterOf::Net(table)).map_or(Vec::new(), |found| found.names)
     }
 
     #[test]
@@ -71,6 +88,7 @@ mod tests {
         assert_eq!(names("por", NetTable::Sockets), ["port"]);
         assert_eq!((names("rttm", NetTable::Remotes), names("spe", NetTable::Interfaces)), (vec!["rttmax"], vec!["speed"]));
         assert_eq!(names("por", NetTable::Processes), Vec::<&str>::new());
+        assert_eq!(complete("thr", 3, FilterOf::Cgroups).unwrap().names, ["throttle"]);
     }
 
     #[test]
@@ -78,7 +96,7 @@ mod tests {
         for text in ["", "user=c", "user: c", "cpu>", "\"c", "state~\"c", "uid", "zzz", "é"] {
             assert_eq!(names(text, NetTable::Processes), Vec::<&str>::new(), "{text}");
         }
-        assert_eq!(complete("é cp", 1, NetTable::Processes), None, "inside a character");
+        assert_eq!(complete("é cp", 1, FilterOf::PROCESSES), None, "inside a character");
     }
 
     #[test]

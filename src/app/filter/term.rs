@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 
 use super::operand::{Likeness, Number, Order, Pattern};
-use crate::app::column::{Align, Column, Columns, InterfaceColumn, RemoteColumn, RowView, SocketColumn, SocketView, Spec, Value};
+use crate::app::column::{
+    Align, CgroupColumn, CgroupView, Column, Columns, InterfaceColumn, RemoteColumn, RowView, SocketColumn, SocketView, Spec, Value,
+};
+use crate::sample::cgroup_path;
 
 /// What a condition is checked against: a line of a table.
 pub(super) trait Subject {
@@ -101,6 +104,40 @@ impl Subject for SocketView<'_> {
     }
 }
 
+impl Subject for CgroupView<'_> {
+    fn has_text(&self, pattern: &Pattern) -> bool {
+        self.has_name(pattern)
+    }
+
+    fn has_name(&self, pattern: &Pattern) -> bool {
+        pattern.is_in(&self.group.path)
+    }
+
+    fn value(&self, key: Key) -> Value<'_> {
+        key.cgroup.map_or(Value::Unknown, |c| c.value(self))
+    }
+
+    fn has_container_id(&self, pattern: &Pattern) -> bool {
+        cgroup_path::container(&self.group.path).is_some_and(|(_, id)| pattern.is_in(id))
+    }
+
+    fn uid(&self) -> Option<u32> {
+        None
+    }
+
+    fn ends(&self) -> [Option<SocketAddr>; 2] {
+        [None; 2]
+    }
+
+    fn is_exited(&self) -> bool {
+        false
+    }
+
+    fn is_kernel_thread(&self) -> bool {
+        false
+    }
+}
+
 /// A column by name, in every table that has one of that name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Key {
@@ -108,15 +145,20 @@ pub(super) struct Key {
     pub(super) socket: Option<SocketColumn>,
     pub(super) remote: Option<RemoteColumn>,
     pub(super) interface: Option<InterfaceColumn>,
+    cgroup: Option<CgroupColumn>,
 }
 
 impl Key {
     pub(super) fn named(name: &str) -> Option<Key> {
+        let (process, socket) = (Column::named(name), SocketColumn::named(name));
+        // By the name that is written, so that all names of a column mean the same.
+        let written = process.map(|c| c.spec().name).or(socket.map(|c| c.spec().name)).unwrap_or(name);
         let key = Key {
-            process: Column::named(name),
-            socket: SocketColumn::named(name),
+            process,
+            socket,
             remote: RemoteColumn::named(name),
             interface: InterfaceColumn::named(name),
+            cgroup: CgroupColumn::named(written),
         };
         key.spec().map(|_| key)
     }
@@ -144,7 +186,8 @@ impl Key {
 
     fn spec(self) -> Option<&'static Spec> {
         let of_process = self.process.map(Columns::spec).or(self.socket.map(Columns::spec));
-        of_process.or(self.remote.map(Columns::spec)).or(self.interface.map(Columns::spec))
+        let of_net = self.remote.map(Columns::spec).or(self.interface.map(Columns::spec));
+        of_process.or(of_net).or(self.cgroup.map(Columns::spec))
     }
 
     /// Its name on screen.

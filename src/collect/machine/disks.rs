@@ -1,4 +1,6 @@
-//! Bytes that disks read and wrote, from /proc/diskstats.
+//! What disks did, from /proc/diskstats.
+
+use crate::sample::{Disk, printable};
 
 /// The unit of /proc/diskstats, whatever the sector size of the device.
 const SECTOR_BYTES: u64 = 512;
@@ -6,26 +8,64 @@ const SECTOR_BYTES: u64 = 512;
 /// Devices that only pass on to others (which are counted), or live in memory.
 const STACKED: [&str; 8] = ["dm-", "md", "bcache", "drbd", "zd", "loop", "ram", "zram"];
 
-/// Bytes read and written by whole devices. Partitions repeat what their disk says, and stacked devices what those below them
-/// say, so neither counts.
-pub(super) fn sum(text: &str) -> (u64, u64) {
-    let (mut read, mut written) = (0u64, 0u64);
-    let mut disk = "";
+/// Devices listed at most; a machine with more has them in paths of others.
+const DISKS_MAX: usize = 1024;
+
+/// What /proc/diskstats tells.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Disks {
+    /// Bytes read by whole devices. Partitions repeat what their disk says, and stacked devices what those below them say, so
+    /// neither counts.
+    pub(super) read_bytes: u64,
+    /// Bytes written.
+    pub(super) write_bytes: u64,
+    /// Devices that ever did something, stacked ones too, no partitions.
+    pub(super) each: Vec<Disk>,
+}
+
+/// Parses /proc/diskstats.
+pub(super) fn parse(text: &str) -> Disks {
+    let mut disks = Disks::default();
+    let mut whole = "";
     for line in text.lines() {
         let mut fields = line.split_ascii_whitespace().skip(2);
         let Some(name) = fields.next() else { continue };
-        if is_partition(disk, name) {
+        if is_partition(whole, name) {
             continue;
         }
-        disk = name;
-        if is_stacked(name) {
-            continue;
+        whole = name;
+        let disk = disk(name, fields);
+        if !is_stacked(name) {
+            disks.read_bytes = disks.read_bytes.saturating_add(disk.read_bytes);
+            disks.write_bytes = disks.write_bytes.saturating_add(disk.write_bytes);
         }
-        let mut sectors = |skip| fields.nth(skip).and_then(|field: &str| field.parse::<u64>().ok()).unwrap_or(0);
-        read = read.saturating_add(sectors(2).saturating_mul(SECTOR_BYTES));
-        written = written.saturating_add(sectors(3).saturating_mul(SECTOR_BYTES));
+        if (disk.reads > 0 || disk.writes > 0) && disks.each.len() < DISKS_MAX {
+            disks.each.push(disk);
+        }
     }
-    (read, written)
+    disks
+}
+
+/// `reads merged sectors ms writes merged sectors ms in-flight ms-busy ms-queued …` (Documentation/admin-guide/iostats.rst). What is
+/// missing is 0.
+fn disk<'a>(name: &str, fields: impl Iterator<Item = &'a str>) -> Disk {
+    let mut fields = fields.map(|field| field.parse::<u64>().unwrap_or(0));
+    let mut next = || fields.next().unwrap_or(0);
+    let (reads, _, read_sectors, read_ms) = (next(), next(), next(), next());
+    let (writes, _, write_sectors, write_ms) = (next(), next(), next(), next());
+    let (in_flight, busy_ms, queue_ms) = (next(), next(), next());
+    Disk {
+        name: printable(name.as_bytes()),
+        reads,
+        writes,
+        read_bytes: read_sectors.saturating_mul(SECTOR_BYTES),
+        write_bytes: write_sectors.saturating_mul(SECTOR_BYTES),
+        read_ms: read_ms as u32,
+        write_ms: write_ms as u32,
+        busy_ms: busy_ms as u32,
+        queue_ms: queue_ms as u32,
+        in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
+    }
 }
 
 /// The kernel lists partitions right after their disk and names them by it: the disk's name, a `p` where that ends in a digit,
@@ -70,18 +110,42 @@ mod tests {
             line("cciss/c0d0p1", 100, 100),
         ]
         .concat();
-        assert_eq!(sum(&text), ((255) * 512, 2550 * 512));
+        let disks = parse(&text);
+        assert_eq!((disks.read_bytes, disks.write_bytes), (255 * 512, 2550 * 512));
+        let names: Vec<_> = disks.each.iter().map(|disk| disk.name.as_str()).collect();
+        let listed = "nvme0n1 nvme0n10 sda sdaa mmcblk0 mmcblk0boot0 mmcblk0p2 dm-0 md127 loop3 zram0 cciss/c0d0";
+        assert_eq!(names.join(" "), listed);
+    }
+
+    #[test]
+    fn every_field_has_its_place_and_idle_devices_are_left_out() {
+        let text = "254 0 vda 11 2 13 14 15 6 17 18 1 20 21 0 0 0 0 0 0\n7 0 loop0 0 0 0 0 0 0 0 0 0 0 0\n8 0 short 1\n";
+        let vda = Disk {
+            name: "vda".into(),
+            reads: 11,
+            writes: 15,
+            read_bytes: 13 * 512,
+            write_bytes: 17 * 512,
+            read_ms: 14,
+            write_ms: 18,
+            busy_ms: 20,
+            queue_ms: 21,
+            in_flight: 1,
+        };
+        let short = Disk { name: "short".into(), reads: 1, ..Disk::default() };
+        assert_eq!(parse(text).each, [vda, short]);
     }
 
     #[test]
     fn a_disk_without_a_parent_counts() {
-        assert_eq!(sum(&line("xvda1", 3, 4)), (3 * 512, 4 * 512));
+        let disks = parse(&line("xvda1", 3, 4));
+        assert_eq!((disks.read_bytes, disks.write_bytes), (3 * 512, 4 * 512));
     }
 
     proptest! {
         #[test]
         fn odd_text_never_panics(text in "([0-9]{1,3} [0-9]{1,3} [a-z]{1,3}[0-9é-]{0,3}( [0-9x]{0,21}){0,14}\n|\\PC{0,20}\n){0,8}") {
-            sum(&text);
+            parse(&text);
         }
     }
 }

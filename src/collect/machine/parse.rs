@@ -65,7 +65,7 @@ fn kib(value: &str) -> Option<u64> {
 }
 
 /// `some avg10=0.54 …` of a file of /proc/pressure, percent.
-pub(super) fn pressure_some(text: &str) -> Option<f32> {
+pub(in crate::collect) fn pressure_some(text: &str) -> Option<f32> {
     let some = text.lines().find_map(|line| line.strip_prefix("some "))?;
     let average = some.split_ascii_whitespace().find_map(|field| field.strip_prefix("avg10="))?;
     average.parse().ok().filter(|pct: &f32| pct.is_finite())
