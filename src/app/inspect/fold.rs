@@ -24,7 +24,8 @@ fn first_line(text: &str, width: usize) -> Option<usize> {
     let mut blank = None;
     for (at, c) in text.char_indices() {
         used += c.width().unwrap_or(0);
-        if used > width {
+        // One letter that is wider than all stands alone.
+        if used > width && at > 0 {
             // A line that would be left half empty is filled.
             return Some(blank.filter(|&end| end * 2 > at).unwrap_or(at));
         }
@@ -39,7 +40,6 @@ fn first_line(text: &str, width: usize) -> Option<usize> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use unicode_width::UnicodeWidthStr;
 
     #[test]
     fn breaks_behind_blanks_and_in_long_words() {
@@ -47,6 +47,7 @@ mod tests {
         assert_eq!(fold("a --very-long-option", 8), ["a --very", "-long-op", "tion"]);
         assert_eq!(fold("日本語", 4), ["日本", "語"]);
         assert_eq!(fold("", 4), [""]);
+        assert_eq!(fold("⸻⸻a", 2), ["⸻", "⸻", "a"]);
     }
 
     proptest! {
@@ -54,7 +55,8 @@ mod tests {
         fn nothing_is_lost_and_nothing_too_wide(text in "(\\PC|[a-z ]{1,9}){0,30}", width in 2usize..40) {
             let lines = fold(&text, width);
             prop_assert_eq!(lines.concat(), text);
-            prop_assert!(lines.iter().all(|line| line.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>() <= width || line.width() <= width));
+            let fits = |line: &String| line.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>() <= width;
+            prop_assert!(lines.iter().all(|line| fits(line) || line.chars().count() == 1));
         }
     }
 }
