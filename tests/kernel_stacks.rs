@@ -128,7 +128,10 @@ fn kernel_frames_stand_above_user_frames() {
         named(&c.kernel, "read") && seen.names.get(&c.user[0]).is_some_and(|n| n == "hot_read") && named(&c.user, "main")
     };
     let whole: u64 = seen.counts.iter().filter(|c| !c.user.is_empty()).filter(whole).map(|c| u64::from(c.count)).sum();
-    assert!(whole as f64 > 0.95 * seen.samples() as f64, "{whole} of {} samples", seen.samples());
+    // libc's tables are read once the first samples ask for them, a part of a second later; until then stacks say that they wait.
+    let waited: u64 = seen.counts.iter().filter(|c| c.quality == StackQuality::NoTable).map(|c| u64::from(c.count)).sum();
+    let all = seen.samples();
+    assert!(whole as f64 > 0.95 * (all - waited) as f64 && waited < all / 3, "{whole} of {all} samples, {waited} without tables");
     for stack in &seen.counts {
         assert!(stack.kernel.iter().all(|a| a >> 63 == 1) && stack.user.iter().all(|a| a >> 63 == 0), "{stack:x?}");
     }

@@ -47,7 +47,13 @@ mod tests {
         assert_eq!(fold("a --very-long-option", 8), ["a --very", "-long-op", "tion"]);
         assert_eq!(fold("日本語", 4), ["日本", "語"]);
         assert_eq!(fold("", 4), [""]);
-        assert_eq!(fold("⸻⸻a", 2), ["⸻", "⸻", "a"]);
+    }
+
+    #[test]
+    fn each_letter_there_is_comes_to_an_end() {
+        for c in '\0'..=char::MAX {
+            assert_eq!(fold(&format!("{c}{c}a"), 2).concat(), format!("{c}{c}a"));
+        }
     }
 
     proptest! {
