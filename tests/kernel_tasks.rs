@@ -3,6 +3,8 @@
 
 #[path = "kernel_tasks/burst.rs"]
 mod burst;
+#[path = "kernel_tasks/children.rs"]
+mod children;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

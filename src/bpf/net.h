@@ -53,7 +53,8 @@ struct eb_net_name {
 };
 
 /* TCP's own counters. consumed_bytes: read by anyone, by any path, since the socket was first seen.
- * receive_queue: of a listener, connections that wait; backlog and dropped are a listener's alone. */
+ * receive_queue: of a listener, connections that wait; backlog and dropped are a listener's alone.
+ */
 struct eb_net_tcp {
 	__u64 acked_bytes;
 	__u64 received_bytes;

@@ -109,15 +109,26 @@ static __always_inline void eb_add_thread(struct eb_task *row, struct task_struc
 		row->wait_ns += task->sched_info.run_delay;
 }
 
+/* Bytes without those of children: who waits for one gets all that it moved added to its own, and
+ * to the blocks of its children, of 512 bytes (wait_task_zombie() in kernel/exit.c). */
+static __always_inline __u64 eb_without(__u64 bytes, __u64 blocks_of_children)
+{
+	__u64 of_children = blocks_of_children << 9;
+
+	return bytes > of_children ? bytes - of_children : 0;
+}
+
 /* Adds what the dead threads of the process left behind. */
 static __always_inline void eb_add_dead(struct eb_task *row, struct signal_struct *signal)
 {
 #define X(name, own, sum) row->name += signal->sum;
 	EB_COUNTERS(X)
-	if (bpf_core_field_exists(signal->ioac.read_bytes)) {
-		EB_IO_COUNTERS(X)
-	}
 #undef X
+	if (bpf_core_field_exists(signal->ioac.read_bytes)) {
+		row->read_bytes += eb_without(signal->ioac.read_bytes, signal->cinblock);
+		row->write_bytes += eb_without(signal->ioac.write_bytes, signal->coublock);
+		row->cancelled_bytes += signal->ioac.cancelled_write_bytes;
+	}
 }
 
 /*
