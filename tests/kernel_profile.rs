@@ -138,8 +138,9 @@ fn refusals_are_one_line_that_says_why() {
 #[test]
 #[ignore = "root"]
 fn ends_with_its_process() {
+    // Longer than the command waits for unwind tables before its clock starts.
     let dir = tempfile::tempdir().unwrap();
-    let mut hot = Command::new(build(dir.path(), "hot")).arg("1").stdout(Stdio::null()).spawn().unwrap();
+    let mut hot = Command::new(build(dir.path(), "hot")).arg("5").stdout(Stdio::null()).spawn().unwrap();
     let begin = Instant::now();
     let waiter = std::thread::spawn({
         let pid = hot.id().to_string();
