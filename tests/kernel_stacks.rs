@@ -86,10 +86,13 @@ fn shares_are_true(hz: u32, seconds: f64, points: f64) {
     let seen = watch(&mut stacks, start(&program, seconds));
     let truth: Vec<f64> = seen.printed.split_whitespace().map(|n| n.parse().unwrap()).collect();
     let busy: f64 = truth[..3].iter().sum();
+    let seen_samples = seen.samples() as f64;
     for (name, ns) in ["hot_a", "hot_b", "hot_c"].iter().zip(&truth) {
         let (truth, seen) = (ns * 100.0 / busy, seen.self_pct(name));
         println!("{hz} Hz {name}: {seen:.2} % of samples, {truth:.2} % by its own clock");
-        assert!((truth - seen).abs() < points, "{name}: {seen} % of samples, {truth} % by its own clock");
+        // A share of so few throws of dice is off by three standard deviations once in 370 runs: 4.5 points at 49 Hz after 20 s.
+        let deviation = (truth * (100.0 - truth) / seen_samples).sqrt();
+        assert!((truth - seen).abs() < points.max(3.0 * deviation), "{name}: {seen} % of samples, {truth} % by its own clock");
     }
     let expected = truth[3] / 1e9 * f64::from(hz);
     let total = seen.samples() as f64;
