@@ -14,6 +14,7 @@ struct eb_walk {
 	__u32 room; /* in: rows there are */
 	__u32 cpus; /* in: CPUs whose batches of resident pages are added; 0 = none */
 	__u32 round; /* walks so far */
+	__u64 task; /* the thread whose row is being written */
 	__u64 offset[EB_MAX_CPUS]; /* where each CPU keeps its per-CPU memory */
 };
 

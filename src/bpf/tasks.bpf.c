@@ -327,17 +327,25 @@ static __always_inline bool eb_still_true(struct eb_task *row, struct task_struc
 	       row->own_ns == task->se.sum_exec_runtime;
 }
 
-/* Writes the row of a walk. Where other threads are beside a leader, it holds only for now. */
-static __always_inline void eb_write_row(struct eb_task *row, struct task_struct *task,
-					 struct eb_walk *walk, bool lasts)
+/*
+ * Writes the row of the thread that the walk is at. A global function: the verifier follows it
+ * once, not on each way through the loops around it.
+ */
+__noinline int eb_write_row(struct eb_task *row, struct eb_walk *walk)
 {
-	/* First, so that what it runs meanwhile makes the row untrue. */
-	__u64 own_ns = *(volatile __u64 *)&task->se.sum_exec_runtime;
+	struct task_struct *task;
+	__u64 own_ns;
 
-	eb_walk_row(row, eb_untrusted(task), walk);
+	if (!row || !walk)
+		return 0;
+	task = bpf_core_cast((void *)walk->task, struct task_struct);
+	/* First, so that what it runs meanwhile makes the row untrue. */
+	own_ns = *(volatile __u64 *)&task->se.sum_exec_runtime;
+	eb_walk_row(row, task, walk);
 	row->own_ns = own_ns;
 	row->changed = walk->round;
-	row->task = lasts ? (__u64)task : 0;
+	row->task = walk->task;
+	return 0;
 }
 
 /*
@@ -379,8 +387,10 @@ static __always_inline void eb_walk_threads(struct task_struct *leader, struct e
 			continue;
 		place = walk->room - ++walk->threads;
 		row = bpf_map_lookup_elem(&task_rows, &place);
-		if (row && !eb_still_true(row, thread, walk->round))
-			eb_write_row(row, thread, walk, true);
+		if (!row || eb_still_true(row, thread, walk->round))
+			continue;
+		walk->task = (__u64)thread;
+		eb_write_row(row, walk);
 	}
 }
 
@@ -410,10 +420,14 @@ int task_walk(void *ctx)
 			continue;
 		/* Nobody stands on the list beside its head. */
 		alone = leader->thread_node.next == leader->thread_node.prev;
+		walk->task = (__u64)leader;
 		if (row)
-			eb_write_row(row, leader, walk, alone);
+			eb_write_row(row, walk);
 		if (alone)
 			continue;
+		/* Where other threads are beside a leader, its row holds only for now. */
+		if (row)
+			row->task = 0;
 		/* The walk of its threads wants a leader that cannot go; one that is on its way has
 		 * no threads left. */
 		leader = bpf_task_acquire(leader);

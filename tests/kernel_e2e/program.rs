@@ -13,7 +13,7 @@ use serde_json::Value;
 pub const EBTOP: &str = env!("CARGO_BIN_EXE_ebtop");
 
 /// Longest wait for anything; the machine may be very busy, or emulated.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Runs it to its end.
 pub fn run(args: &[&str]) -> Output {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::assert_within;
-use crate::program::{list, number, run, sum, ticks_of};
+use crate::program::{PATIENCE, list, number, run, sum, ticks_of};
 use crate::workload::Workload;
 
 #[test]
@@ -16,8 +16,13 @@ fn a_recording_plays_the_numbers_that_were_true() {
     let truth = idle.usage();
     let mut busy = None;
     let recorded = std::thread::scope(|scope| {
-        let recording = scope.spawn(|| run(&["record", "-o", file, "-n", "6", "-d", "0.5"]));
-        std::thread::sleep(std::time::Duration::from_millis(1200));
+        let recording = scope.spawn(|| run(&["record", "-o", file, "-n", "8", "-d", "0.5"]));
+        // Its header is a few bytes; what happens after the first walk must be in the ticks that follow.
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while std::fs::metadata(file).map_or(0, |file| file.len()) < 1024 {
+            assert!(std::time::Instant::now() < deadline, "waited in vain for the first walk");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
         let mut load = Workload::start("tasks", &["children", "5", "0.5"]);
         busy = Some((load.pid(), load.usage()));
         load.end();
@@ -33,7 +38,7 @@ fn a_recording_plays_the_numbers_that_were_true() {
         output.stdout
     };
     let ticks = ticks_of(&play());
-    assert_eq!(ticks.len(), 5);
+    assert_eq!(ticks.len(), 7);
     for tick in &ticks {
         let row = list(tick, "processes").iter().find(|row| number(row, "pid") == u64::from(idle.pid())).unwrap();
         assert_eq!([number(row, "min_flt_total"), number(row, "maj_flt_total"), number(row, "cpu_ns")], [truth.minor, truth.major, 0]);
