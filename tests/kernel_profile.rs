@@ -109,7 +109,8 @@ fn ctrl_c_writes_what_there_is() {
     let dir = tempfile::tempdir().unwrap();
     let hot = Running(Command::new(build(dir.path(), "hot")).arg("60").stdout(Stdio::null()).spawn().unwrap());
     let files = [("a.svg", &b"<?xml"[..]), ("a.pb.gz", &[0x1f, 0x8b]), ("a.json", b"{\"$schema\""), ("a.folded", b"hot;")];
-    let start = |file| Command::new(EBTOP).args(["stacks", "--comm", "hot", "--for", "1h", "-o"]).arg(dir.path().join(file)).spawn().unwrap();
+    let start =
+        |file| Command::new(EBTOP).args(["stacks", "--comm", "hot", "--for", "1h", "-o"]).arg(dir.path().join(file)).spawn().unwrap();
     let running = files.map(|(file, _)| start(file));
     std::thread::sleep(Duration::from_secs(6));
     for ((file, begins), mut ebtop) in files.into_iter().zip(running) {
