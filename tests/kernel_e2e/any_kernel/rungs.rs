@@ -48,7 +48,8 @@ fn each_way_to_see_bytes_by_stack_is_true() {
         let pid = load.pid().to_string();
         let mut ebtop = Command::new(EBTOP);
         ebtop.env("EBTOP_FORCE", format!("net={rung}")).args(["stacks", "-p", &pid, "-w", "net", "--for", "10m", "-f"]);
-        let mut ebtop = ebtop.stdout(Stdio::piped()).spawn().unwrap();
+        // On the console of a guest it would tell how far it is, five times a second.
+        let mut ebtop = ebtop.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // It moves nothing before it is told to: that is once all programs are there, which takes its time in a guest.
         let programs = || ProgInfoIter::default().filter(|program| program.name.to_string_lossy().starts_with("watch_")).count();
         let (mut seen, mut quiet) = (0, 0);
