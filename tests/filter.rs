@@ -137,6 +137,9 @@ fn kernel_threads_and_the_exited_have_words_of_their_own() {
     assert!(reads("uid=1000").matches(&departed) && !reads("uid=0").matches(&departed), "nobody looked up the names of the exited");
     assert!(reads("exited cc1").matches(&departed) && !reads("exited").matches(&kernel));
     assert!(reads("exited cc1").matches(&RowView::exited(&model, &model.exited.groups[0])));
+    let leaving = Model::between(None, Arc::new(sample(SECOND, [Task { state: b'X', ..task(80, "nginx") }])));
+    let leaving = RowView::live(&leaving, &leaving.rows[0], None);
+    assert!(reads("exited").matches(&leaving) && !reads("!exited").matches(&leaving));
 }
 
 #[test]

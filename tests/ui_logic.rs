@@ -180,6 +180,26 @@ fn the_exited_unfold() {
 }
 
 #[test]
+fn those_on_their_way_out_stand_among_the_exited() {
+    let mut app = fresh(80, 24);
+    show(&mut app, tick(10, &[(1, 0), (2, 0), (3, 0)]));
+    let mut now = tick(11, &[(1, 100), (2, 900), (3, 500)]);
+    now.tasks[1].state = b'X';
+    now.exits = vec![exit(task(9, "cc1").born(10 * SECOND).with(Counter::CpuNs, 50_000_000), 11 * SECOND)];
+    now.tasks[2].state = b'S';
+    show(&mut app, now);
+    let is_of = |line: &String, pid: &str| line.split_whitespace().any(|word| word == pid);
+    let group = |app: &App| lines(app).into_iter().find(|l| l.contains("exited:")).unwrap_or_default();
+    for keyed in ["", "t", "tgc"] {
+        keys(&mut app, keyed);
+        assert!(!lines(&app).iter().any(|l| is_of(l, "2")), "{keyed}: {:?}", lines(&app));
+        assert!(group(&app).contains("(2)") && group(&app).contains("95.0"), "{keyed}: {}", group(&app));
+    }
+    keys(&mut app, "\x1b\\!exited\n");
+    assert!(group(&app).is_empty() && !lines(&app).iter().any(|l| is_of(l, "2")), "{:?}", lines(&app));
+}
+
+#[test]
 fn cpu_adds_up_over_rows_and_exited() {
     let app = app(120, 40);
     let cpu = |line: &String| line.chars().skip(19).take(6).collect::<String>().trim().parse::<f64>().ok();

@@ -189,7 +189,10 @@ impl App {
 
     /// Says what became of the selected process.
     pub(super) fn report_gone(&mut self, key: ProcKey) {
-        if self.model.find(key).is_some() {
+        if let Some(task) = self.model.find(key).map(|row| self.model.task(row)) {
+            if task.is_leaving() {
+                self.say(format!("{} ({}) has exited", task.comm, key.pid));
+            }
             return;
         }
         let exit = self.model.departed.iter().map(|d| &d.exit).find(|e| e.task.key == key);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Column, Value};
 use crate::app::lines::GroupLine;
 use crate::app::trends::{Trend, Trends};
-use crate::model::exited::Group;
+use crate::model::exited::{Ended, Group};
 use crate::model::growth::Growth;
 use crate::model::sockets::SocketRow;
 use crate::model::sum::Sum;
@@ -60,6 +60,14 @@ impl<'a> RowView<'a> {
     /// A process that ended.
     pub fn departed(model: &'a Model, departed: &'a Departed) -> Self {
         Self::new(model, Subject::Departed(&departed.exit), Growth::Sum(&departed.delta), None)
+    }
+
+    /// A process that ended, or is about to.
+    pub fn ended(model: &'a Model, ended: Ended<'a>) -> Self {
+        match ended {
+            Ended::Departed(departed) => RowView::departed(model, departed),
+            Ended::Leaving(row) => RowView::live(model, row, None),
+        }
     }
 
     /// Exited processes folded into one line.
@@ -151,9 +159,14 @@ impl<'a> RowView<'a> {
         }
     }
 
-    /// It ended within the tick.
+    /// It ended within the tick, or runs no more and is about to.
     pub fn is_exited(&self) -> bool {
-        matches!(self.subject, Subject::Departed(_) | Subject::Exited(_))
+        match self.subject {
+            Subject::Departed(_) | Subject::Exited(_) => true,
+            Subject::Live(task, _) => task.is_leaving(),
+            Subject::Thread(part) => part.task.is_leaving(),
+            Subject::Sum(_) | Subject::Group(_) => false,
+        }
     }
 
     /// A kernel thread.
