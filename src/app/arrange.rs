@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
                 Some((index, part)) => (Line::Leader(index), RowView::thread(self.model, part, details)),
                 None => (Line::Process(process), RowView::live(self.model, row, details)),
             };
-            Some(self.found(LineKey::Process(task.key), line, process, &view))
+            Some(self.found(LineKey::Process(task.key), line, process, &view.with_users(self.details.users())))
         })
     }
 
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
     fn threads(&self) -> impl Iterator<Item = Found<'a>> {
         let others = if self.shows_threads { &self.model.threads.others[..] } else { &[] };
         (0..).zip(others).filter(|(_, part)| !part.task.is_leaving() && !self.hides(&part.task)).map(|(index, part)| {
-            let view = RowView::thread(self.model, part, self.details_of(part.key));
+            let view = RowView::thread(self.model, part, self.details_of(part.key)).with_users(self.details.users());
             self.found(LineKey::Thread(part.key, part.tid), Line::Thread(index), part.process, &view)
         })
     }
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
             let row = &self.model.rows[found.process as usize];
             let task = self.model.task(row);
             let groups = &mut forest.groups;
-            let group = *found_groups.entry(by.group_of(task, self.details.get(task.key))).or_insert_with_key(|name| {
+            let group = *found_groups.entry(by.group_of(task, self.details)).or_insert_with_key(|name| {
                 groups.push(GroupLine { name: name.clone(), sum: Sum::default() });
                 groups.len() as u32 - 1
             });
@@ -198,9 +198,8 @@ fn exited_that_pass(model: &Model, filter: &Filter, within: Option<&Members>) ->
     let folded = Exited::fold(model, shown.iter().copied());
     let groups: FxHashSet<&str> =
         folded.groups.iter().filter(|g| filter.matches(&RowView::exited(model, g))).map(|g| g.name.as_str()).collect();
-    let passes = |ended: &Ended<'_>| {
-        groups.contains(ended.task(model).comm.to_string().as_str()) || filter.matches(&RowView::ended(model, *ended))
-    };
+    let passes =
+        |ended: &Ended<'_>| groups.contains(ended.task(model).comm.to_string().as_str()) || filter.matches(&RowView::ended(model, *ended));
     Exited::fold(model, shown.iter().copied().filter(passes))
 }
 
@@ -220,7 +219,8 @@ impl App {
         let exited = if all_pass && within.is_none() { model.exited.clone() } else { exited_that_pass(model, &self.filter, within) };
         self.lines = Lines { exited, ..Lines::default() };
         let leaving = model.ended().filter(|ended| matches!(ended, Ended::Leaving(_))).count();
-        self.unfiltered = within.map_or(model.rows.len() - leaving, |members| members.living().len()) + usize::from(model.exited.total.count > 0);
+        self.unfiltered =
+            within.map_or(model.rows.len() - leaving, |members| members.living().len()) + usize::from(model.exited.total.count > 0);
         let reader = Reader {
             model,
             details: &self.details,

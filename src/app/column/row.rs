@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{Column, Value};
 use crate::app::lines::GroupLine;
 use crate::app::trends::{Trend, Trends};
+use crate::app::user_names::UserNames;
 use crate::model::exited::{Ended, Group};
 use crate::model::growth::Growth;
 use crate::model::sockets::SocketRow;
@@ -43,6 +44,8 @@ pub struct RowView<'a> {
     pub at_ns: u64,
     /// Slow facts, where already read.
     pub details: Option<&'a Details>,
+    /// Names of users, where those are known.
+    pub users: Option<&'a UserNames>,
     /// 1: percent of one core. The number of cores: percent of the machine.
     pub cores: u32,
     /// The program is shown with the directories it was started from.
@@ -91,7 +94,8 @@ impl<'a> RowView<'a> {
     }
 
     fn new(model: &Model, subject: Subject<'a>, delta: Growth<'a>, details: Option<&'a Details>) -> Self {
-        RowView { subject, delta, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, details, cores: 1, paths: true, trends: None }
+        let (elapsed_ns, at_ns) = (model.elapsed_ns, model.sample.at_ns);
+        RowView { subject, delta, elapsed_ns, at_ns, details, users: None, cores: 1, paths: true, trends: None }
     }
 
     /// The same with CPU shown as a share of so many cores.
@@ -104,6 +108,12 @@ impl<'a> RowView<'a> {
     #[must_use]
     pub fn with_paths(self, paths: bool) -> Self {
         RowView { paths, ..self }
+    }
+
+    /// The same with names of users.
+    #[must_use]
+    pub fn with_users(self, users: &'a UserNames) -> Self {
+        RowView { users: Some(users), ..self }
     }
 
     /// The same with what went before.
@@ -209,10 +219,7 @@ impl<'a> RowView<'a> {
 
     /// Name of its user, or the number until the name is known.
     pub fn user(&self) -> Option<Cow<'a, str>> {
-        match self.details {
-            Some(details) => Some(Cow::Borrowed(&details.user)),
-            None => self.task().map(|t| Cow::Owned(t.uid.to_string())),
-        }
+        UserNames::of(self.users, self.task(), self.details)
     }
 
     /// The systemd unit that its control group belongs to.
@@ -307,6 +314,8 @@ pub struct SocketView<'a> {
     pub task: Option<&'a Task>,
     /// Slow facts of the owner, where already read.
     pub details: Option<&'a Details>,
+    /// Names of users, where those are known.
+    pub users: Option<&'a UserNames>,
     /// Length of the tick; 0 = no rates.
     pub elapsed_ns: u64,
     /// When the sample was taken.
@@ -322,7 +331,8 @@ impl<'a> SocketView<'a> {
     pub fn new(model: &'a Model, row: &'a SocketRow, details: Option<&'a Details>) -> Self {
         let socket = &model.sample.sockets[row.socket as usize];
         let task = socket.owner.and_then(|key| model.find(key)).map(|row| model.task(row));
-        SocketView { socket, row, task, details, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, paths: true, connections: None }
+        let (elapsed_ns, at_ns) = (model.elapsed_ns, model.sample.at_ns);
+        SocketView { socket, row, task, details, users: None, elapsed_ns, at_ns, paths: true, connections: None }
     }
 
     /// The same with or without the directories of the program.
@@ -338,10 +348,7 @@ impl<'a> SocketView<'a> {
 
     /// User of the owner: the name, or the number until the name is known.
     pub fn user(&self) -> Option<Cow<'a, str>> {
-        match self.details {
-            Some(details) => Some(Cow::Borrowed(&details.user)),
-            None => self.task.map(|t| Cow::Owned(t.uid.to_string())),
-        }
+        UserNames::of(self.users, self.task, self.details)
     }
 
     /// Where its owner runs: columns of processes that hold for their sockets, too.
