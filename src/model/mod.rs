@@ -75,7 +75,7 @@ pub struct Model {
     zeros: Counters,
     /// Processes that ended.
     pub departed: Vec<Departed>,
-    /// The same, folded by command.
+    /// The same and those that are leaving, folded by command.
     pub exited: exited::Exited,
     /// Where the machine's CPU time went.
     pub ledger: ledger::Ledger,
@@ -104,7 +104,7 @@ impl Model {
             rows,
             older,
             zeros: births.map_or_else(Counters::default, |b| b.zeros),
-            exited: exited::Exited::fold(&departed),
+            exited: exited::Exited::default(),
             ledger: ledger::Ledger::default(),
             machine: machine::MachineRates::between(prev.map(|p| &p.machine), &next.machine, elapsed_ns),
             threads: threads::Threads::default(),
@@ -114,6 +114,7 @@ impl Model {
             departed,
             sample: next,
         };
+        model.exited = exited::Exited::fold(&model, model.ended());
         model.ledger = ledger::Ledger::of(prev, &model);
         model.threads = threads::Threads::between(prev, &model);
         model.cgroups = cgroups::rows(prev, &model);
