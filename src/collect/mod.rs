@@ -15,6 +15,7 @@ pub mod net;
 mod proc_file;
 pub mod proc_fs;
 mod readers;
+mod rest;
 mod source;
 pub mod stacks;
 pub mod start;

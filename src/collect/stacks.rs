@@ -19,16 +19,20 @@ use rustix::event::epoll;
 use crate::sample::{self, Domain, DomainStatus, Health, ProcKey};
 use crate::unwind::{Status, Unwinder};
 use fold::{Fold, Folded};
-use load::{Loaded, load};
+
 use python::Python;
 use timers::Timers;
 
 pub use load::WalkMaps;
+use load::{Handles, load};
 
 const MAX_SAMPLE_RATE: &str = "/proc/sys/kernel/perf_event_max_sample_rate";
 /// Pages of the ring are mapped twice in a row, and so count twice in the resident size.
 const RING_BYTES_MIN: u32 = 256 << 10;
 const RING_BYTES_MAX: u32 = 2 << 20;
+/// Rate for which that is enough, and most for one that is higher.
+const RING_HZ: u32 = 49;
+const RING_BYTES_MOST: u32 = 8 << 20;
 
 /// The stack sampler.
 pub struct Stacks {
@@ -44,6 +48,13 @@ pub struct Stacks {
     unwinder: Option<Unwinder>,
     /// Names Python frames, or why there are none.
     python: Result<Python, String>,
+}
+
+/// The program in the kernel, with nobody who reads yet.
+pub(super) struct Loaded {
+    hz: u32,
+    slowed: Option<String>,
+    handles: Handles,
 }
 
 /// Memory for unwind tables where nobody says otherwise, bytes.
@@ -62,13 +73,22 @@ impl Stacks {
     /// # Errors
     /// As of [`Stacks::open`].
     pub fn with_memory(hz: u32, unwind_bytes: u64) -> Result<Stacks, String> {
+        Stacks::start(Stacks::load(hz)?, unwind_bytes)
+    }
+
+    /// Loads the program, on any thread.
+    pub(super) fn load(hz: u32) -> Result<Loaded, String> {
         if hz == 0 {
             return Err("stack sampling is turned off (--hz 0)".into());
         }
         let (hz, slowed) = allowed_rate(hz, fs::read_to_string(MAX_SAMPLE_RATE).ok().as_deref());
-        let unlisted = |e| format!("cannot list CPUs: {e}");
         let cpus = timers::cpus().map_err(unlisted)?;
-        let Loaded { program, ring: ring_map, lost, maps, python } = load(ring_bytes(cpus))?;
+        Ok(Loaded { hz, slowed, handles: load(ring_bytes(cpus, hz))? })
+    }
+
+    /// Starts to sample, for the thread that reads.
+    pub(super) fn start(loaded: Loaded, unwind_bytes: u64) -> Result<Stacks, String> {
+        let Loaded { hz, slowed, handles: Handles { program, ring: ring_map, lost, maps, python } } = loaded;
         let python = python.and_then(|map| Python::start(map).map_err(|e| format!("no thread for Python frames: {e}")));
         let unwinder = maps.tables.try_clone().ok().and_then(|tables| Unwinder::spawn(tables, unwind_bytes).ok());
         let fold = Rc::new(RefCell::new(Fold::default()));
@@ -182,6 +202,10 @@ impl Stacks {
     }
 }
 
+fn unlisted(error: impl std::fmt::Display) -> String {
+    format!("cannot list CPUs: {error}")
+}
+
 /// The reading end, and a descriptor that polls readable only after a forced wake-up (the map's own does so at any data).
 pub(super) fn open_ring(map: &MapHandle, mut sink: impl FnMut(&[u8]) + 'static) -> anyhow::Result<(RingBuffer<'static>, OwnedFd)> {
     let mut builder = RingBufferBuilder::new();
@@ -194,9 +218,11 @@ pub(super) fn open_ring(map: &MapHandle, mut sink: impl FnMut(&[u8]) + 'static) 
     Ok((builder.build()?, wake))
 }
 
-/// 64 KiB a CPU, at least 256 KiB, a power of two: at 49 Hz some seconds of samples of all CPUs.
-fn ring_bytes(cpus: u32) -> u32 {
-    cpus.saturating_mul(64 << 10).clamp(RING_BYTES_MIN, RING_BYTES_MAX).next_power_of_two()
+/// 64 KiB a CPU, at least 256 KiB, a power of two: at 49 Hz some seconds of samples of all CPUs. As much more as the rate is higher, so
+/// that it is as long until it is full.
+fn ring_bytes(cpus: u32, hz: u32) -> u32 {
+    let usual = cpus.saturating_mul(64 << 10).clamp(RING_BYTES_MIN, RING_BYTES_MAX);
+    usual.saturating_mul(hz.div_ceil(RING_HZ)).min(RING_BYTES_MOST).next_power_of_two()
 }
 
 /// The rate asked for, or the most the kernel grants, and then why.
@@ -215,10 +241,17 @@ mod tests {
 
     #[test]
     fn ring_grows_with_cpus_to_a_limit() {
-        assert_eq!(ring_bytes(2), 256 << 10);
-        assert_eq!(ring_bytes(9), 1 << 20);
-        assert_eq!(ring_bytes(32), 2 << 20);
-        assert_eq!(ring_bytes(u32::MAX), 2 << 20);
+        assert_eq!(ring_bytes(2, 49), 256 << 10);
+        assert_eq!(ring_bytes(9, 49), 1 << 20);
+        assert_eq!(ring_bytes(32, 49), 2 << 20);
+        assert_eq!(ring_bytes(u32::MAX, 1), 2 << 20);
+    }
+
+    #[test]
+    fn ring_holds_as_long_at_a_higher_rate() {
+        assert_eq!(ring_bytes(2, 99), 1 << 20);
+        assert_eq!(ring_bytes(2, 499), 4 << 20);
+        assert_eq!(ring_bytes(512, u32::MAX), 8 << 20);
     }
 
     #[test]
