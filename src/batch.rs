@@ -20,6 +20,7 @@ use crate::export::stack::NamedStack;
 use crate::export::{Report, Writer};
 use crate::interrupt::Interrupt;
 use crate::model::exited::{Ended, Exited};
+use crate::model::owners::GoneOwners;
 use crate::model::{Departed, Model, Row};
 use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants, Weight, printable};
 use crate::symbols::{self, Symbols};
@@ -112,18 +113,20 @@ impl<'a> Batch<'a> {
         }
         let mut writer = self.options.writer.clone();
         let mut outcome = Outcome::default();
-        let mut prev: Option<Arc<Sample>> = None;
+        let (mut prev, mut owners): (Option<Arc<Sample>>, _) = (None, GoneOwners::default());
         while self.options.iterations.is_none_or(|n| outcome.ticks < n) {
             let Some(sample) = self.next_sample()? else { break };
             if !self.learn_details(&sample) {
                 break;
             }
             if let Some(prev) = &prev {
-                let model = Model::between(Some(prev), Arc::clone(&sample));
+                let mut model = Model::between(Some(prev), Arc::clone(&sample));
+                model.owners.remember(&owners);
                 match self.write(&model, &mut writer, out) {
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
                     result => result?,
                 }
+                owners = model.owners;
                 outcome.ticks += 1;
                 outcome.partial |=
                     is_partial(prev, &sample, &self.options.domains()) || self.options.wants.cgroups && lacks_cgroups(&sample);

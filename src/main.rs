@@ -295,8 +295,7 @@ fn any_of(terms: &[String]) -> Option<String> {
 
 /// Number of a user given by name or number.
 fn uid_of(user: &str) -> anyhow::Result<u32> {
-    let known = user.parse().ok().or_else(|| users::uid_of(user));
-    known.ok_or_else(|| Failure::Usage(format!("there is no user `{user}`: give a name or a number")).into())
+    user.parse().or_else(|_| users::uid_in_time(user)).map_err(|error| Failure::Usage(format!("--user: {error}")).into())
 }
 
 /// Who runs ebtop, for the header.

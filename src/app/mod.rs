@@ -346,8 +346,9 @@ impl App {
 
     fn show(&mut self, sample: Arc<Sample>) {
         // The old rows go first: with very many processes, both at once would show in the resident size.
-        self.model = Model::default();
+        let owners = std::mem::take(&mut self.model).owners;
         self.model = Model::between(self.base.as_deref(), Arc::clone(&sample));
+        self.model.owners.remember(&owners);
         self.trends.push(&self.model);
         self.details.tick(&sample);
         self.cgroups.look(&sample);

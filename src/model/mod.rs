@@ -6,6 +6,7 @@ pub mod exited;
 pub mod growth;
 pub mod ledger;
 pub mod machine;
+pub mod owners;
 pub mod remotes;
 pub mod sockets;
 pub mod stacks;
@@ -83,6 +84,8 @@ pub struct Model {
     pub machine: machine::MachineRates,
     /// Threads one by one, where the sample tells of them.
     pub threads: threads::Threads,
+    /// Owners of sockets that are gone.
+    pub owners: owners::GoneOwners,
     /// One for each of `sample.sockets`, same order.
     pub sockets: Vec<sockets::SocketRow>,
     /// What each of `sample.machine.interfaces` gained, same order; `None` where its start is not known.
@@ -108,6 +111,7 @@ impl Model {
             ledger: ledger::Ledger::default(),
             machine: machine::MachineRates::between(prev.map(|p| &p.machine), &next.machine, elapsed_ns),
             threads: threads::Threads::default(),
+            owners: owners::GoneOwners::between(prev, &next),
             sockets: sockets::rows(prev, &next),
             interfaces: interfaces::growth(prev, &next),
             cgroups: Vec::new(),
@@ -135,6 +139,11 @@ impl Model {
             Since::Birth => Growth::Birth(&self.zeros, now),
             Since::Unknown => Growth::Unknown,
         }
+    }
+
+    /// A process: as it lives, or the last that is known of it where it is gone and owns a socket of the sample.
+    pub fn owner(&self, key: ProcKey) -> Option<&Task> {
+        self.find(key).map(|row| self.task(row)).or_else(|| self.owners.get(key))
     }
 
     /// The row of a process, if it lives.

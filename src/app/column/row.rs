@@ -310,7 +310,7 @@ pub struct SocketView<'a> {
     pub socket: &'a Socket,
     /// Its growth over the tick.
     pub row: &'a SocketRow,
-    /// Its owner, if it lives.
+    /// Its owner; the last that is known of one that is gone.
     pub task: Option<&'a Task>,
     /// Slow facts of the owner, where already read.
     pub details: Option<&'a Details>,
@@ -330,7 +330,7 @@ impl<'a> SocketView<'a> {
     /// A socket of the model.
     pub fn new(model: &'a Model, row: &'a SocketRow, details: Option<&'a Details>) -> Self {
         let socket = &model.sample.sockets[row.socket as usize];
-        let task = socket.owner.and_then(|key| model.find(key)).map(|row| model.task(row));
+        let task = socket.owner.and_then(|key| model.owner(key));
         let (elapsed_ns, at_ns) = (model.elapsed_ns, model.sample.at_ns);
         SocketView { socket, row, task, details, users: None, elapsed_ns, at_ns, paths: true, connections: None }
     }
