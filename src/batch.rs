@@ -19,7 +19,7 @@ use crate::collect::Collector;
 use crate::export::stack::NamedStack;
 use crate::export::{Report, Writer};
 use crate::interrupt::Interrupt;
-use crate::model::exited::Exited;
+use crate::model::exited::{Ended, Exited};
 use crate::model::{Departed, Model, Row};
 use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants, Weight, printable};
 use crate::symbols::{self, Symbols};
@@ -199,7 +199,7 @@ impl<'a> Batch<'a> {
     /// Writes a tick in one go, so that a reader sees whole ticks.
     fn write(&mut self, model: &Model, writer: &mut Writer, out: &mut impl Write) -> io::Result<()> {
         let departed: Vec<_> = model.departed.iter().copied().filter(|d| self.options.filter.matches(&self.departed(model, d))).collect();
-        let exited = Exited::fold(&departed);
+        let exited = Exited::fold(model, model.ended().filter(|ended| self.options.filter.matches(&self.ended(model, *ended))));
         let stacks = self.stacks(model);
         let report = Report { stacks, ..self.report(model, &departed, &exited) };
         let mut out = BufWriter::with_capacity(1 << 16, out);
@@ -212,7 +212,7 @@ impl<'a> Batch<'a> {
         let mut report = Report::empty(model);
         report.live = model.rows.iter().map(|row| self.live(model, row)).filter(|row| self.options.filter.matches(row)).collect();
         report.exited = departed.iter().map(|d| self.departed(model, d)).collect();
-        report.mixed = report.live.clone();
+        report.mixed = report.live.iter().filter(|row| !row.is_exited()).copied().collect();
         report.mixed.extend(exited.groups.iter().map(|group| RowView::exited(model, group)));
         for rows in [&mut report.live, &mut report.exited, &mut report.mixed] {
             column::sort(rows, by, descending);
@@ -248,6 +248,10 @@ impl<'a> Batch<'a> {
 
     fn live<'m>(&'m self, model: &'m Model, row: &'m Row) -> RowView<'m> {
         RowView::live(model, row, self.details_of(model.task(row).key))
+    }
+
+    fn ended<'m>(&'m self, model: &'m Model, ended: Ended<'m>) -> RowView<'m> {
+        RowView::ended(model, ended).with_details(self.details_of(ended.task(model).key))
     }
 
     fn departed<'m>(&'m self, model: &'m Model, departed: &'m Departed) -> RowView<'m> {

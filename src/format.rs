@@ -4,7 +4,7 @@
 mod cut;
 
 use crate::app::look::Units;
-pub use cut::{cut, cut_front};
+pub use cut::{cells, cut, cut_front, is_plain};
 
 /// Shown for exactly nothing.
 pub const NOTHING: &str = "·";

@@ -21,6 +21,11 @@ pub fn name_soon(uid: u32) -> Option<String> {
     known.or_else(|| soon(move || name_of(uid)))
 }
 
+/// The users of /etc/passwd, in order, fit for a terminal.
+pub fn local() -> Vec<(u32, String)> {
+    passwd::users(&passwd::read()).map(|user| (user.uid, printable(user.name.as_bytes()))).collect()
+}
+
 /// The home directory of a user, by /etc/passwd or else by what the directory says within a moment.
 pub fn home_soon(uid: u32) -> Option<PathBuf> {
     let known = passwd::users(&passwd::read()).find(|user| user.uid == uid).map(|user| user.home.into());

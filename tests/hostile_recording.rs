@@ -204,6 +204,7 @@ fn replayed(samples: &[Sample], path: &std::path::Path) -> Replay {
             cmdline: EVIL.into(),
             exe: words(),
             user: EVIL.into(),
+            uid: None,
             cgroup: words(),
             container: Some(container.into()),
             inner_pid: Some(1),

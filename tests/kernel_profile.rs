@@ -108,13 +108,15 @@ fn time_off_the_cpu_is_that_of_its_own_clock() {
 fn ctrl_c_writes_what_there_is() {
     let dir = tempfile::tempdir().unwrap();
     let hot = Running(Command::new(build(dir.path(), "hot")).arg("60").stdout(Stdio::null()).spawn().unwrap());
-    for (file, begins) in [("a.svg", &b"<?xml"[..]), ("a.pb.gz", &[0x1f, 0x8b]), ("a.json", b"{\"$schema\""), ("a.folded", b"hot;")] {
-        let path = dir.path().join(file);
-        let mut ebtop = Command::new(EBTOP).args(["stacks", "--comm", "hot", "--for", "1h", "-o"]).arg(&path).spawn().unwrap();
-        std::thread::sleep(Duration::from_secs(3));
+    let files = [("a.svg", &b"<?xml"[..]), ("a.pb.gz", &[0x1f, 0x8b]), ("a.json", b"{\"$schema\""), ("a.folded", b"hot;")];
+    let start =
+        |file| Command::new(EBTOP).args(["stacks", "--comm", "hot", "--for", "1h", "-o"]).arg(dir.path().join(file)).spawn().unwrap();
+    let running = files.map(|(file, _)| start(file));
+    std::thread::sleep(Duration::from_secs(6));
+    for ((file, begins), mut ebtop) in files.into_iter().zip(running) {
         kill_process(Pid::from_child(&ebtop), Signal::INT).unwrap();
         assert!(ebtop.wait().unwrap().success());
-        assert!(std::fs::read(&path).unwrap().starts_with(begins), "{file}");
+        assert!(std::fs::read(dir.path().join(file)).unwrap().starts_with(begins), "{file}");
     }
     drop(hot);
 }

@@ -1,10 +1,12 @@
 //! What typing into a prompt does, letter by letter.
 
+use std::path::Path;
+
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::filter::{self, Filter, FilterError, FilterOf};
 use super::keys::{Action, Key};
-use super::prompt::{Mistake, Purpose, Typed};
+use super::prompt::{Mistake, Prompt, Purpose, Typed};
 use super::view::View;
 use super::{App, Effect, Writing};
 use crate::delay;
@@ -86,6 +88,11 @@ impl App {
                 }
             }
         }
+    }
+
+    /// A file could not be written: its name is asked for again, so that what somebody types on does not become keys of the screen.
+    pub(super) fn ask_again(&mut self, path: &Path, error: String) {
+        self.prompt = Some(Prompt::new(Purpose::Export, &path.to_string_lossy()).with_error(error));
     }
 
     fn cancel(&mut self) {

@@ -82,7 +82,7 @@ impl DetailsReader {
         let exe = rustix::fs::readlinkat(&process, "exe", Vec::new()).ok().map(|path| printable(path.to_bytes()));
         let user = self.users.name(uid).unwrap_or_else(|| uid.to_string());
         let container = cgroup.as_deref().and_then(|path| self.containers.of(path));
-        Some(Details { cmdline, exe, user, cgroup, container, inner_pid: status.inner_pid })
+        Some(Details { cmdline, exe, user, uid: Some(uid), cgroup, container, inner_pid: status.inner_pid })
     }
 }
 

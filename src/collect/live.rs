@@ -1,7 +1,6 @@
 //! The source over the kernel: one collector per domain, each live, degraded or off by itself, merged into one [`Sample`].
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use rustix::event::epoll;
@@ -13,6 +12,7 @@ use super::machine::MachineReader;
 use super::mem::Mem;
 use super::net::{Net, NetReading};
 use super::proc_fs::ProcFs;
+use super::rest::{Loading, Rest};
 use super::stacks::Stacks;
 use super::stacks::fold::Folded;
 use super::tasks::{TaskReading, Tasks};
@@ -31,10 +31,10 @@ pub struct Live {
     net: Result<Net, String>,
     stacks: Result<Stacks, String>,
     mem: Result<Mem, String>,
-    /// What is still to be loaded in the place of `net`, `stacks` and `mem`.
-    rest: Option<Rest>,
-    /// A sample was taken.
-    began: bool,
+    /// What comes in the place of `net`, `stacks` and `mem`.
+    rest: Beside,
+    /// When it wants to be asked again, from now; told once.
+    soon: Option<Duration>,
     watcher: Watcher,
     machine: MachineReader,
     cgroups: CgroupReader,
@@ -49,24 +49,23 @@ pub struct Live {
     rings: OwnedFd,
 }
 
-/// Domains beside the task list, as they were asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Rest {
-    /// Stack samples a second on each CPU; 0 = none.
-    pub hz: u32,
-    /// Most memory for unwind tables, bytes.
-    pub unwind_bytes: u64,
-    /// Which domains, by which hooks.
-    pub choice: Choice,
+/// How far the domains beside the task list are.
+enum Beside {
+    /// They wait for the first sample.
+    Asked(Rest),
+    Loading(Box<Loading>),
+    Here,
 }
 
-/// In haste, from the first sample to loading the rest: the screen draws, and asks for command lines, which should not wait.
-const PAUSE: Duration = Duration::from_millis(10);
+/// In haste, from the first sample to the second, which has the first rates: the screen draws meanwhile, and the rest is being loaded.
+const FIRST_RATES: Duration = Duration::from_millis(60);
+/// From the end of loading to a sample that shows what is new: its rates need a time that they hold for.
+const NEW_DOMAINS: Duration = Duration::from_millis(20);
 
 impl Live {
-    /// Loads and attaches every domain that was asked for; in `haste` the task list alone, and the others after the first sample. Once
-    /// all is there, the calling thread has no more rights than it needs. Where no domain works, the error is that of the task list, in
-    /// one line with the fix.
+    /// Loads and attaches every domain that was asked for; in `haste` the task list alone, and the others in the background of the first
+    /// samples. Once all is there, the calling thread has no more rights than it needs. Where no domain works, the error is that of the
+    /// task list, in one line with the fix.
     pub fn open(rest: Rest, haste: bool) -> Result<Live, String> {
         words::listen(false);
         memory::before_loading();
@@ -84,8 +83,8 @@ impl Live {
             net: Err(String::new()),
             stacks: Err(String::new()),
             mem: Err(String::new()),
-            rest: Some(rest),
-            began: false,
+            rest: Beside::Asked(rest),
+            soon: None,
             watcher: Watcher::new(rest.choice),
             machine: MachineReader::open(),
             cgroups: CgroupReader::default(),
@@ -96,40 +95,45 @@ impl Live {
             rings,
         };
         if !haste || refused.is_some() {
-            live.load_rest();
+            live.complete();
         }
         match refused {
             Some(reason) if live.net.is_err() && live.stacks.is_err() && live.mem.is_err() => Err(reason),
-            _ => {
-                if live.rest.is_none() {
-                    give_up_rights();
-                }
-                Ok(live)
-            }
+            _ => Ok(live),
         }
     }
 
-    /// Loads what was put off, and ends what it took the rights for.
+    /// Begins to load what was put off.
+    fn begin_rest(&mut self) {
+        let Beside::Asked(rest) = self.rest else { return };
+        let loading = rest.load();
+        // A descriptor that cannot be added is looked at with each sample.
+        let _ = loading.wake_fd().map(|fd| watch(&self.rings, fd));
+        self.rest = Beside::Loading(Box::new(loading));
+        self.soon = Some(FIRST_RATES);
+    }
+
+    /// Takes over what was loaded, if it is there by now.
+    fn take_rest(&mut self) {
+        let Beside::Loading(loading) = &mut self.rest else { return };
+        if loading.is_done() {
+            self.complete();
+            self.soon = Some(NEW_DOMAINS);
+        }
+    }
+
+    /// Waits for what is being loaded, takes it over, and gives up the rights it took.
     fn complete(&mut self) {
-        if self.rest.is_some() {
-            self.load_rest();
-            give_up_rights();
-        }
-    }
-
-    /// Loads what is still to be loaded.
-    fn load_rest(&mut self) {
-        let Some(Rest { hz, unwind_bytes, choice }) = self.rest.take() else { return };
-        // Most of opening is libbpf reading the kernel's types anew for each object: side by side, all is there sooner.
-        let stacks;
-        (stacks, self.net, self.mem) = std::thread::scope(|scope| {
-            let net = scope.spawn(|| open_net(choice));
-            let mem = scope.spawn(|| open_mem(choice));
-            (open_stacks(hz, unwind_bytes, choice), joined(net), joined(mem))
-        });
-        self.stacks = stacks.and_then(|stacks| watch(&self.rings, stacks.wake_fd()).map(|()| stacks));
+        self.begin_rest();
+        let Beside::Loading(loading) = std::mem::replace(&mut self.rest, Beside::Here) else { return };
+        let domains = loading.join();
+        (self.net, self.mem) = (domains.net, domains.mem);
+        self.stacks = domains.stacks.and_then(|stacks| watch(&self.rings, stacks.wake_fd()).map(|()| stacks));
+        self.soon = None;
         memory::after_loading();
         self.want(self.wants);
+        // The thread that asked for a source gives up its own rights, meets the same refusal and says so.
+        let _ = narrow(Work::Collect);
     }
 
     fn status(&self) -> Vec<DomainStatus> {
@@ -141,7 +145,7 @@ impl Live {
             self.watcher.status(),
         ];
         status[0].lost += self.untold_lost;
-        if self.rest.is_some() {
+        if !matches!(self.rest, Beside::Here) {
             let loading = [Domain::Net, Domain::Stacks, Domain::Mem];
             let waiting = status.iter_mut().filter(|status| loading.contains(&status.domain));
             waiting.for_each(|status| status.health = Health::Loading);
@@ -217,10 +221,7 @@ impl Live {
 
 impl Source for Live {
     fn sample(&mut self) -> Result<Sample, SourceError> {
-        if self.began {
-            self.complete();
-        }
-        self.began = true;
+        self.take_rest();
         let mut reading = self.read_tasks()?;
         let cgroups = self.cgroups.read(self.wants);
         let sockets = self.merge_counters(&mut reading);
@@ -248,11 +249,12 @@ impl Source for Live {
             own_cpu_ns: clock::own_cpu_ns(),
         };
         self.tasks.name_alike(&mut sample);
+        self.begin_rest();
         Ok(sample)
     }
 
-    fn soon(&self) -> Option<Duration> {
-        self.rest.is_some().then_some(PAUSE)
+    fn soon(&mut self) -> Option<Duration> {
+        self.soon.take()
     }
 
     fn want(&mut self, wants: Wants) {
@@ -286,6 +288,7 @@ impl Source for Live {
     }
 
     fn drain(&mut self) {
+        self.take_rest();
         self.tasks.drain();
         if let Ok(stacks) = &mut self.stacks {
             stacks.drain();
@@ -300,36 +303,9 @@ fn open_tasks(choice: Choice) -> Result<Tasks, String> {
     choice.tasks.map_or_else(Tasks::open, |rung| Tasks::open_with(&[rung]))
 }
 
-fn open_net(choice: Choice) -> Result<Net, String> {
-    choice.wants(Domain::Net)?;
-    choice.net.map_or_else(Net::open, |rung| Net::open_with(&[rung]))
-}
-
-fn open_mem(choice: Choice) -> Result<Mem, String> {
-    choice.wants(Domain::Mem)?;
-    choice.mem.map_or_else(Mem::open, |rung| Mem::open_with(&[rung]))
-}
-
 fn list_from_proc(reason: String) -> Result<Lister, String> {
     let proc = ProcFs::open(String::new()).map_err(|error| format!("{error:#}"))?;
     Ok(Lister::Proc { proc: Box::new(proc), reason, failed: 0 })
-}
-
-fn open_stacks(hz: u32, unwind_bytes: u64, choice: Choice) -> Result<Stacks, String> {
-    choice.wants(Domain::Stacks)?;
-    match hz {
-        0 => Err("sampling is off: start without --hz 0".to_owned()),
-        hz => Stacks::with_memory(hz, unwind_bytes),
-    }
-}
-
-/// The thread that asked for a source gives up its own rights, meets the same refusal and says so.
-fn give_up_rights() {
-    let _ = narrow(Work::Collect);
-}
-
-fn joined<T>(opening: ScopedJoinHandle<'_, Result<T, String>>) -> Result<T, String> {
-    opening.join().unwrap_or_else(|_| Err("it failed to start; please report this".to_owned()))
 }
 
 /// Has `rings` be readable when `ring` is.

@@ -14,6 +14,7 @@ pub mod mem;
 pub mod net;
 mod proc_file;
 pub mod proc_fs;
+mod rest;
 mod source;
 pub mod stacks;
 pub mod start;

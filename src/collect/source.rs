@@ -44,8 +44,8 @@ pub trait Source {
     /// Reads everything once.
     fn sample(&mut self) -> Result<Sample, SourceError>;
 
-    /// After this time it would like to be asked again, whatever the clock says. Asked after each sample.
-    fn soon(&self) -> Option<Duration> {
+    /// After this time it would like to be asked again, whatever the clock says. Asked before each wait.
+    fn soon(&mut self) -> Option<Duration> {
         None
     }
 
@@ -87,7 +87,7 @@ impl<S: Source + ?Sized> Source for Box<S> {
         (**self).sample()
     }
 
-    fn soon(&self) -> Option<Duration> {
+    fn soon(&mut self) -> Option<Duration> {
         (**self).soon()
     }
 

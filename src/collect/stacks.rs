@@ -19,11 +19,12 @@ use rustix::event::epoll;
 use crate::sample::{self, Domain, DomainStatus, Health, ProcKey};
 use crate::unwind::{Status, Unwinder};
 use fold::{Fold, Folded};
-use load::{Loaded, load};
+
 use python::Python;
 use timers::Timers;
 
 pub use load::WalkMaps;
+use load::{Handles, load};
 
 const MAX_SAMPLE_RATE: &str = "/proc/sys/kernel/perf_event_max_sample_rate";
 /// Pages of the ring are mapped twice in a row, and so count twice in the resident size.
@@ -49,6 +50,13 @@ pub struct Stacks {
     python: Result<Python, String>,
 }
 
+/// The program in the kernel, with nobody who reads yet.
+pub(super) struct Loaded {
+    hz: u32,
+    slowed: Option<String>,
+    handles: Handles,
+}
+
 /// Memory for unwind tables where nobody says otherwise, bytes.
 pub const UNWIND_BYTES: u64 = 64 << 20;
 
@@ -65,13 +73,22 @@ impl Stacks {
     /// # Errors
     /// As of [`Stacks::open`].
     pub fn with_memory(hz: u32, unwind_bytes: u64) -> Result<Stacks, String> {
+        Stacks::start(Stacks::load(hz)?, unwind_bytes)
+    }
+
+    /// Loads the program, on any thread.
+    pub(super) fn load(hz: u32) -> Result<Loaded, String> {
         if hz == 0 {
             return Err("stack sampling is turned off (--hz 0)".into());
         }
         let (hz, slowed) = allowed_rate(hz, fs::read_to_string(MAX_SAMPLE_RATE).ok().as_deref());
-        let unlisted = |e| format!("cannot list CPUs: {e}");
         let cpus = timers::cpus().map_err(unlisted)?;
-        let Loaded { program, ring: ring_map, lost, maps, python } = load(ring_bytes(cpus, hz))?;
+        Ok(Loaded { hz, slowed, handles: load(ring_bytes(cpus, hz))? })
+    }
+
+    /// Starts to sample, for the thread that reads.
+    pub(super) fn start(loaded: Loaded, unwind_bytes: u64) -> Result<Stacks, String> {
+        let Loaded { hz, slowed, handles: Handles { program, ring: ring_map, lost, maps, python } } = loaded;
         let python = python.and_then(|map| Python::start(map).map_err(|e| format!("no thread for Python frames: {e}")));
         let unwinder = maps.tables.try_clone().ok().and_then(|tables| Unwinder::spawn(tables, unwind_bytes).ok());
         let fold = Rc::new(RefCell::new(Fold::default()));
@@ -183,6 +200,10 @@ impl Stacks {
         let by_cpu = self.lost.lookup_percpu(&0u32.to_ne_bytes(), MapFlags::ANY).ok().flatten().unwrap_or_default();
         by_cpu.iter().filter_map(|bytes| Some(u64::from_ne_bytes(*bytes.first_chunk()?))).sum()
     }
+}
+
+fn unlisted(error: impl std::fmt::Display) -> String {
+    format!("cannot list CPUs: {error}")
 }
 
 /// The reading end, and a descriptor that polls readable only after a forced wake-up (the map's own does so at any data).

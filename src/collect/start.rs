@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::check::{gather, why_no_bpf};
 use super::choice::Choice;
-use super::live::{Live, Rest};
+use super::live::Live;
 use super::proc_fs::ProcFs;
+use super::rest::Rest;
 use super::{Collector, Source};
 use crate::rights::{Work, narrow};
 

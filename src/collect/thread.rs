@@ -132,8 +132,8 @@ impl<S: Source> Loop<S> {
             if let Some(at) = next.filter(|&at| is_extra || at <= now) {
                 let on_the_clock = |at| if at <= now { next_tick(at, interval, Instant::now()) } else { at };
                 next = self.tick().then(|| on_the_clock(at));
-                self.source.soon().into_iter().for_each(|after| self.sample_in(after));
             }
+            self.source.soon().into_iter().for_each(|after| self.sample_in(after));
             self.wait(next.map(|at| self.extra.map_or(at, |extra| extra.min(at))));
             loop {
                 match self.inbox.try_recv() {

@@ -4,6 +4,16 @@ use std::borrow::Cow;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+/// Whether each byte is a letter of one cell, as in nearly every text.
+pub fn is_plain(text: &str) -> bool {
+    text.bytes().all(|b| (b' '..=b'~').contains(&b))
+}
+
+/// Cells that `text` takes.
+pub fn cells(text: &str) -> usize {
+    if is_plain(text) { text.len() } else { text.width() }
+}
+
 /// The start of `text`, as far as it fits `width` cells.
 pub fn cut(text: &str, width: usize) -> Cow<'_, str> {
     shorten(text, width, |room| text.chars().take_while(fits(room)).chain(['…']).collect())
@@ -20,7 +30,7 @@ pub fn cut_front(text: &str, width: usize) -> Cow<'_, str> {
 /// `text` where it fits; else what `shorten` makes of it for the cells that the sign of the cut leaves.
 fn shorten(text: &str, width: usize, shorten: impl FnOnce(usize) -> String) -> Cow<'_, str> {
     match width {
-        _ if text.width() <= width => text.into(),
+        _ if cells(text) <= width => text.into(),
         0 => "".into(),
         _ => shorten(width - 1).into(),
     }

@@ -151,6 +151,7 @@ mod tests {
             cmdline: evil(),
             exe: Some(evil()),
             user: evil(),
+            uid: None,
             cgroup: Some(evil()),
             container: Some(Arc::new(container)),
             inner_pid: None,

@@ -3,11 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use unicode_width::UnicodeWidthStr;
 
 use super::theme::{Role, Theme};
 use crate::app::help::wrap;
-use crate::format::cut;
+use crate::format::{cells, cut, is_plain};
 
 /// Writes in the colours of a theme.
 #[derive(Clone, Copy, Debug)]
@@ -24,19 +23,23 @@ impl Pen {
 
     /// Writes from `x` on, at most `width` cells; returns where it ended. What is cut ends in `…`.
     pub fn put(self, buffer: &mut Buffer, (x, y): (u16, u16), text: &str, width: u16, role: Role) -> u16 {
-        let style = self.theme.style(role);
-        if text.len() <= usize::from(width) && text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-            return put_ascii(buffer, (x, y), text, style);
+        let (style, room) = (self.theme.style(role), usize::from(width));
+        if !is_plain(text) {
+            return buffer.set_stringn(x, y, cut(text, room), room, style).0;
         }
-        if text.width() <= usize::from(width) {
-            return buffer.set_stringn(x, y, text, usize::from(width), style).0;
+        match (text.len() <= room, room.checked_sub(1).and_then(|start| text.get(..start))) {
+            (false, None) => x,
+            (false, Some(start)) => {
+                let end = put_plain(buffer, (x, y), start, style);
+                buffer.set_stringn(end, y, "…", 1, style).0
+            }
+            (true, _) => put_plain(buffer, (x, y), text, style),
         }
-        buffer.set_stringn(x, y, cut(text, usize::from(width)), usize::from(width), style).0
     }
 
     /// Writes so that the text ends at the right edge of its room.
     pub fn put_right(self, buffer: &mut Buffer, (x, y): (u16, u16), text: &str, width: u16, role: Role) {
-        let used = (text.width() as u16).min(width);
+        let used = (cells(text) as u16).min(width);
         self.put(buffer, (x + width - used, y), text, used, role);
     }
 
@@ -50,8 +53,8 @@ impl Pen {
     }
 }
 
-/// What nearly every text is: a cell for each letter, without a search for where characters end.
-fn put_ascii(buffer: &mut Buffer, (x, y): (u16, u16), text: &str, style: Style) -> u16 {
+/// A cell for each letter, without a search for where characters end.
+fn put_plain(buffer: &mut Buffer, (x, y): (u16, u16), text: &str, style: Style) -> u16 {
     let end = buffer.area.right().min(x.saturating_add(text.len() as u16));
     if !buffer.area.contains((x, y).into()) {
         return x;
@@ -64,7 +67,7 @@ fn put_ascii(buffer: &mut Buffer, (x, y): (u16, u16), text: &str, style: Style) 
 
 /// Cells that pieces take together.
 pub fn width_of(pieces: &[(Role, String)]) -> u16 {
-    pieces.iter().map(|(_, text)| text.width() as u16).sum()
+    pieces.iter().map(|(_, text)| cells(text) as u16).sum()
 }
 
 /// Paragraphs in the middle of an area: the first says what is, the others why and what to do.
@@ -77,7 +80,7 @@ pub fn centre(buffer: &mut Buffer, area: Rect, paragraphs: &[String], pen: Pen) 
         .collect();
     let top = area.y + area.height.saturating_sub(lines.len() as u16) / 2;
     for (i, (role, line)) in lines.iter().take(usize::from(area.height)).enumerate() {
-        let used = (line.width() as u16).min(area.width);
+        let used = (cells(line) as u16).min(area.width);
         pen.put(buffer, (area.x + (area.width - used) / 2, top + i as u16), line, used, *role);
     }
 }

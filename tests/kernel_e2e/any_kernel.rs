@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::objects::{self, left_since};
-use crate::program::{Batch, list, number, rows, sum};
+use crate::program::{Batch, PATIENCE, list, number, rows, sum};
 use crate::workload::Workload;
 
 const CHUNK: usize = 7000;
@@ -93,6 +93,9 @@ pub fn assert_socket_bytes(ebtop: &mut Batch) {
         let to = receiver.local_addr().unwrap();
         receiver.set_nonblocking(true).unwrap();
         assert!(receiver.recv(&mut [0; 9]).is_err(), "there is nothing yet");
+        // Where ksoftirqd was woken, what is sent arrives only when it had the CPU.
+        receiver.set_nonblocking(false).unwrap();
+        receiver.set_read_timeout(Some(PATIENCE)).unwrap();
         for _ in 0..CHUNKS {
             client.write_all(&[7; CHUNK]).unwrap();
             server.peek(&mut [0; 100]).unwrap();

@@ -20,7 +20,7 @@ pub struct WalkMaps {
 }
 
 /// Handles that outlive the skeleton.
-pub(super) struct Loaded {
+pub(super) struct Handles {
     pub(super) program: ProgramHandle,
     pub(super) ring: MapHandle,
     pub(super) lost: MapHandle,
@@ -30,16 +30,16 @@ pub(super) struct Loaded {
 }
 
 /// Loads the program, without its Python part where the kernel refuses that.
-pub(super) fn load(ring_bytes: u32) -> Result<Loaded, String> {
+pub(super) fn load(ring_bytes: u32) -> Result<Handles, String> {
     let whole = load_part(ring_bytes, true);
     whole.or_else(|why| {
         let loaded = load_part(ring_bytes, false).map_err(|e| refused(&e))?;
         let maps = WalkMaps { python: None, ..loaded.maps };
-        Ok(Loaded { maps, python: Err(format!("no Python frames: the kernel refused to read them: {why}")), ..loaded })
+        Ok(Handles { maps, python: Err(format!("no Python frames: the kernel refused to read them: {why}")), ..loaded })
     })
 }
 
-fn load_part(ring_bytes: u32, with_python: bool) -> libbpf_rs::Result<Loaded> {
+fn load_part(ring_bytes: u32, with_python: bool) -> libbpf_rs::Result<Handles> {
     let mut storage = MaybeUninit::uninit();
     let mut open = builder::<StacksSkelBuilder>().open(&mut storage)?;
     open.maps.stacks_ring.set_max_entries(ring_bytes)?;
@@ -49,7 +49,7 @@ fn load_part(ring_bytes: u32, with_python: bool) -> libbpf_rs::Result<Loaded> {
     }
     let skel = open.load()?;
     let maps = &skel.maps;
-    Ok(Loaded {
+    Ok(Handles {
         program: ProgramHandle::try_from(&skel.progs.stacks_tick)?,
         ring: MapHandle::try_from(&maps.stacks_ring)?,
         lost: MapHandle::try_from(&maps.stacks_lost)?,

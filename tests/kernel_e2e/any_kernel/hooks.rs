@@ -26,13 +26,17 @@ pub fn work(check: &Value, prefix: &str) -> bool {
     hooks.iter().all(|hook| hook["verdict"] == "works")
 }
 
-/// Names the programs that came with ebtop: those it holds open, and of those since `before` what perf events hold for it.
+/// Names the programs that came with ebtop: those it holds open, and of those since `before` what perf events hold for it. Tasks are
+/// walked by the open-coded iterator wherever the kernel has one (6.7).
 pub fn print_used(pid: u32, before: &Objects) {
     let open = objects::of(pid);
     let programs =
         ProgInfoIter::default().filter(|program| open.contains(&("prog", program.id)) || !before.contains(&("prog", program.id)));
     let names: BTreeSet<_> = programs.map(|program| program.name.to_string_lossy().into_owned()).collect();
     assert!(["task_", "net_", "stacks_", "mem_"].iter().all(|domain| names.iter().any(|name| name.starts_with(domain))), "{names:?}");
+    let types = std::fs::read("/sys/kernel/btf/vmlinux").unwrap();
+    let has_iterator = types.windows(19).any(|name| name == b"\0bpf_iter_task_new\0");
+    assert_eq!(names.contains("task_walk"), has_iterator, "{names:?}");
     names.iter().for_each(|name| println!("TABLE used {name}"));
 }
 

@@ -48,7 +48,8 @@ fn each_way_to_see_bytes_by_stack_is_true() {
         let pid = load.pid().to_string();
         let mut ebtop = Command::new(EBTOP);
         ebtop.env("EBTOP_FORCE", format!("net={rung}")).args(["stacks", "-p", &pid, "-w", "net", "--for", "10m", "-f"]);
-        let mut ebtop = ebtop.stdout(Stdio::piped()).spawn().unwrap();
+        // On the console of a guest it would tell how far it is, five times a second.
+        let mut ebtop = ebtop.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // It moves nothing before it is told to: that is once all programs are there, which takes its time in a guest.
         let programs = || ProgInfoIter::default().filter(|program| program.name.to_string_lossy().starts_with("watch_")).count();
         let (mut seen, mut quiet) = (0, 0);
@@ -81,11 +82,18 @@ fn page_allocs(ebtop: &Batch) -> u64 {
     ebtop.ticks.iter().flat_map(rows).filter(|row| own(row)).filter_map(|row| row["page_allocs"].as_u64()).sum()
 }
 
-/// Touches so many pages for the first time.
+/// Touches so many pages for the first time: those of an allocator may be what a test before gave back to it.
 fn touch(pages: usize) {
-    let mut memory = vec![0u8; pages * 4096];
-    memory.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
-    std::hint::black_box(memory);
+    let (bytes, access) = (pages * 4096, libc::PROT_READ | libc::PROT_WRITE);
+    // SAFETY: a mapping of its own, wherever the kernel has room, that nothing else knows.
+    let memory = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) };
+    assert_ne!(memory, libc::MAP_FAILED);
+    for page in 0..pages {
+        // SAFETY: within the mapping, which is writable.
+        unsafe { memory.cast::<u8>().add(page * 4096).write_volatile(1) };
+    }
+    // SAFETY: the whole mapping, which nobody has a pointer to any more.
+    unsafe { libc::munmap(memory, bytes) };
 }
 
 #[test]
