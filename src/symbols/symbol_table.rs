@@ -206,7 +206,8 @@ mod tests {
         fn any_table_is_safe(table: Vec<u8>, names: Vec<u8>, address: u64, start: u64, bytes: u64, end: u64, name in 0u32..20) {
             let table = [symbol(name, 2, 1, start, bytes), table].concat();
             let symbols = SymbolTable::parse(&table, names, |section| Some((section.into(), end)));
-            (symbols.find(address), symbols.find_sizeless(address));
+            symbols.find(address);
+            symbols.find_sizeless(address);
             prop_assert!(symbols.sizeless.iter().all(|(start, end, _)| start < end));
             prop_assert!(symbols.find(start).is_none_or(|name| !name.is_empty()));
         }
