@@ -19,7 +19,8 @@ use crate::collect::Collector;
 use crate::export::stack::NamedStack;
 use crate::export::{Report, Writer};
 use crate::interrupt::Interrupt;
-use crate::model::exited::Exited;
+use crate::model::exited::{Ended, Exited};
+use crate::model::owners::GoneOwners;
 use crate::model::{Departed, Model, Row};
 use crate::sample::{Command, Details, Domain, Health, ProcKey, Sample, Task, Update, Wants, Weight, printable};
 use crate::symbols::{self, Symbols};
@@ -112,18 +113,20 @@ impl<'a> Batch<'a> {
         }
         let mut writer = self.options.writer.clone();
         let mut outcome = Outcome::default();
-        let mut prev: Option<Arc<Sample>> = None;
+        let (mut prev, mut owners): (Option<Arc<Sample>>, _) = (None, GoneOwners::default());
         while self.options.iterations.is_none_or(|n| outcome.ticks < n) {
             let Some(sample) = self.next_sample()? else { break };
             if !self.learn_details(&sample) {
                 break;
             }
             if let Some(prev) = &prev {
-                let model = Model::between(Some(prev), Arc::clone(&sample));
+                let mut model = Model::between(Some(prev), Arc::clone(&sample));
+                model.owners.remember(&owners);
                 match self.write(&model, &mut writer, out) {
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
                     result => result?,
                 }
+                owners = model.owners;
                 outcome.ticks += 1;
                 outcome.partial |=
                     is_partial(prev, &sample, &self.options.domains()) || self.options.wants.cgroups && lacks_cgroups(&sample);
@@ -199,7 +202,7 @@ impl<'a> Batch<'a> {
     /// Writes a tick in one go, so that a reader sees whole ticks.
     fn write(&mut self, model: &Model, writer: &mut Writer, out: &mut impl Write) -> io::Result<()> {
         let departed: Vec<_> = model.departed.iter().copied().filter(|d| self.options.filter.matches(&self.departed(model, d))).collect();
-        let exited = Exited::fold(&departed);
+        let exited = Exited::fold(model, model.ended().filter(|ended| self.options.filter.matches(&self.ended(model, *ended))));
         let stacks = self.stacks(model);
         let report = Report { stacks, ..self.report(model, &departed, &exited) };
         let mut out = BufWriter::with_capacity(1 << 16, out);
@@ -212,7 +215,7 @@ impl<'a> Batch<'a> {
         let mut report = Report::empty(model);
         report.live = model.rows.iter().map(|row| self.live(model, row)).filter(|row| self.options.filter.matches(row)).collect();
         report.exited = departed.iter().map(|d| self.departed(model, d)).collect();
-        report.mixed = report.live.clone();
+        report.mixed = report.live.iter().filter(|row| !row.is_exited()).copied().collect();
         report.mixed.extend(exited.groups.iter().map(|group| RowView::exited(model, group)));
         for rows in [&mut report.live, &mut report.exited, &mut report.mixed] {
             column::sort(rows, by, descending);
@@ -248,6 +251,10 @@ impl<'a> Batch<'a> {
 
     fn live<'m>(&'m self, model: &'m Model, row: &'m Row) -> RowView<'m> {
         RowView::live(model, row, self.details_of(model.task(row).key))
+    }
+
+    fn ended<'m>(&'m self, model: &'m Model, ended: Ended<'m>) -> RowView<'m> {
+        RowView::ended(model, ended).with_details(self.details_of(ended.task(model).key))
     }
 
     fn departed<'m>(&'m self, model: &'m Model, departed: &'m Departed) -> RowView<'m> {

@@ -12,6 +12,7 @@ use ebtop::app::Start;
 use ebtop::app::filter::{Filter, FilterError, parse};
 use ebtop::app::keymap::{KeyMap, Preset};
 use ebtop::app::look::{Header, Look, Palette, Units};
+use ebtop::app::user_names::UserNames;
 use ebtop::batch::{self, BatchOptions};
 use ebtop::bpf::{self, trial::Trial};
 use ebtop::cli::{Cli, Collect, Commands, Pace, Show, Stacks, StacksWeight};
@@ -223,6 +224,8 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
         readonly,
         look: look(options, &loaded.config),
         keys: KeyMap::new(options.keys.as_deref().and_then(Preset::named).unwrap_or(loaded.config.preset), &loaded.config.keys),
+        // A recording has the names of its own machine.
+        users: if source.is_empty() { UserNames::new(users::local()) } else { UserNames::default() },
         notice: notice(&loaded.warnings),
     };
     if source.is_empty() {
@@ -292,8 +295,7 @@ fn any_of(terms: &[String]) -> Option<String> {
 
 /// Number of a user given by name or number.
 fn uid_of(user: &str) -> anyhow::Result<u32> {
-    let known = user.parse().ok().or_else(|| users::uid_of(user));
-    known.ok_or_else(|| Failure::Usage(format!("there is no user `{user}`: give a name or a number")).into())
+    user.parse().or_else(|_| users::uid_in_time(user)).map_err(|error| Failure::Usage(format!("--user: {error}")).into())
 }
 
 /// Who runs ebtop, for the header.

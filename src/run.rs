@@ -144,7 +144,8 @@ where
                     Effect::Save(look) => effects.extend(app.update(Event::Saved(save(options.config.as_deref(), &look)))),
                     Effect::Write(writing) => {
                         let Writing { path, profile } = *writing;
-                        effects.extend(app.update(Event::Written(profile::save(&path, &profile))));
+                        let written = profile::save(&path, &profile).map_err(|error| (path, error));
+                        effects.extend(app.update(Event::Written(written)));
                     }
                     Effect::Errand(errand) => effects.extend(app.update(Event::Outcome(control::run(errand)))),
                     Effect::Redraw => redraw(terminal, &mut app)?,

@@ -137,6 +137,9 @@ fn kernel_threads_and_the_exited_have_words_of_their_own() {
     assert!(reads("uid=1000").matches(&departed) && !reads("uid=0").matches(&departed), "nobody looked up the names of the exited");
     assert!(reads("exited cc1").matches(&departed) && !reads("exited").matches(&kernel));
     assert!(reads("exited cc1").matches(&RowView::exited(&model, &model.exited.groups[0])));
+    let leaving = Model::between(None, Arc::new(sample(SECOND, [Task { state: b'X', ..task(80, "nginx") }])));
+    let leaving = RowView::live(&leaving, &leaving.rows[0], None);
+    assert!(reads("exited").matches(&leaving) && !reads("!exited").matches(&leaving));
 }
 
 #[test]
@@ -222,7 +225,10 @@ fn errors_point_at_the_place() {
     for (text, at, part) in [
         ("cpu>", 4, "a value"),
         ("cpu>abc", 4, "not a number"),
-        ("nginx bogus>5", 6, "no column is called `bogus`"),
+        ("nginx bogus>5", 6, "no column `bogus`"),
+        ("foo=1", 0, "no column `foo`"),
+        ("nginx useer=root", 6, "user=…"),
+        ("comand!=sh", 0, "command!=…"),
         ("(nginx", 6, "expected `)`"),
         ("nginx)", 5, "unexpected `)`"),
         ("user>5", 5, "holds words"),
@@ -239,6 +245,9 @@ fn errors_point_at_the_place() {
         let error = parse(text).expect_err(text);
         assert_eq!(error.at, at, "{text}: {}", error.message);
         assert!(error.message.contains(part), "{text}: {}", error.message);
+    }
+    for text in ["app:web", "--foo=1", "\"foo=1\"", "kworker/0:1", "cmd:nginx", "a_b"] {
+        assert!(parse(text).is_ok(), "{text}");
     }
     assert!(parse(&"(".repeat(100_000)).is_err(), "deep nesting is refused, not a stack overflow");
     assert!(parse(&"!".repeat(100_000)).is_err());

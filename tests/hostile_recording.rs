@@ -3,7 +3,7 @@
 mod ui_world;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use ebtop::app::Event;
@@ -82,19 +82,32 @@ prop_compose! {
     }
 }
 
+const WEIGHTS: [Weight; 9] = {
+    use Weight::*;
+    [OnCpu, Sleeping, Blocked, Runnable, MinorFault, MajorFault, Alloc, Sent, Received]
+};
+
 prop_compose! {
-    fn any_stack()(pid in 0u32..6, count in small(), kernel in prop::collection::vec(number(), 0..4), user in prop::collection::vec(number(), 0..4)) -> StackCount {
+    fn any_stack()(
+        pid in 0u32..6,
+        count in small(),
+        value in number(),
+        weight in prop::sample::select(WEIGHTS.to_vec()),
+        quality in prop::sample::select(StackQuality::ALL.to_vec()),
+        kernel in prop::collection::vec(number(), 0..4),
+        user in prop::collection::vec(prop_oneof![number(), INTERPRETED..INTERPRETED + 4], 0..4),
+    ) -> StackCount {
         StackCount {
             key: ProcKey { pid, start_ns: 1 },
             tid: count,
             comm: Comm(*b"\x1b]0;evil\x07\xff\xff\xff\xff\xff\xff\0"),
-            weight: Weight::OnCpu,
+            weight,
             count,
-            value: count.into(),
-            kernel: Arc::from(kernel),
-            user: Arc::from(user),
-            quality: StackQuality::Complete,
-            waker: Some(Arc::new(Waker { tid: count, ..Waker::default() })),
+            value,
+            waker: Some(Arc::new(Waker { key: ProcKey { pid: 1, start_ns: value }, tid: count, kernel: kernel.clone().into(), user: user.clone().into(), ..Waker::default() })),
+            kernel: kernel.into(),
+            user: user.into(),
+            quality,
         }
     }
 }
@@ -186,12 +199,16 @@ prop_compose! {
             threads: Vec::new(),
             exits: exits.into_iter().map(exit).collect(),
             sockets,
-            stacks: Stacks { hz, counts, interpreted: Vec::new() },
+            stacks: Stacks { hz, counts, interpreted: (0..3).map(|n| (INTERPRETED + n, evil_line(n))).collect() },
             machine,
             status: Domain::ALL.map(status).into(),
             own_cpu_ns: lost,
         }
     }
+}
+
+fn evil_line(n: u64) -> InterpretedFrame {
+    InterpretedFrame { function: format!("{EVIL}{n}").into(), file: EVIL.into(), line: u32::MAX }
 }
 
 /// The samples as a replay gives them, their details too.
@@ -204,6 +221,7 @@ fn replayed(samples: &[Sample], path: &std::path::Path) -> Replay {
             cmdline: EVIL.into(),
             exe: words(),
             user: EVIL.into(),
+            uid: None,
             cgroup: words(),
             container: Some(container.into()),
             inner_pid: Some(1),
@@ -218,21 +236,42 @@ fn is_plain(text: &str) -> bool {
     text.chars().all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}'))
 }
 
-fn check_screen(mut replay: Replay) {
-    for (width, height) in [(60, 15), (120, 40)] {
-        let mut app = fresh(width, height);
-        while let Ok(sample) = replay.sample() {
-            let keys: Vec<_> = sample.tasks.iter().map(|task| task.key).collect();
-            show(&mut app, sample);
-            let found = keys.into_iter().filter_map(|key| Some((key, replay.details(key)?))).collect();
-            app.update(Event::Update(Update::Details(found)));
+/// Plays a recording on a screen of that size, and walks through all views.
+fn check_screen(mut replay: Replay, (width, height): (u16, u16), walks: &[&str]) {
+    let mut app = fresh(width, height);
+    let mut played = 0;
+    while let Ok(sample) = replay.sample() {
+        let keys: Vec<_> = sample.tasks.iter().map(|task| task.key).collect();
+        show(&mut app, sample);
+        let found = keys.into_iter().filter_map(|key| Some((key, replay.details(key)?))).collect();
+        app.update(Event::Update(Update::Details(found)));
+        played += 1;
+    }
+    assert!(played > 0);
+    for walk in walks {
+        for key in walk.chars() {
+            keys(&mut app, key.encode_utf8(&mut [0; 4]));
+            assert!(is_plain(&screen(&app)), "{key:?} of {walk:?} at {width}×{height}");
         }
-        for view in ["1", "2", "3", "4", "4s", "4l", "4r", "4w", "5", "6", "7", "e"] {
-            keys(&mut app, view);
-            assert!(is_plain(&screen(&app)), "view {view}");
-        }
+        keys(&mut app, "\x1b\x1b\x1b\x1b");
     }
 }
+
+/// Keys in each view, one after the other; from one walk to the next Esc leads out of everything.
+const WALKS: [&str; 12] = [
+    "1ee",
+    "1t*+H*tHKKg\n*g\x1b",
+    "1 cUFi/a\n\x1b\x1bi",
+    "1k\x1bu\x1b>\x1b?\x1b:\x1bS\x1b",
+    "2\x1b3\x1b5\x1b6t*",
+    "4s/1\n\x1bl\n\x1br\n\x1bw",
+    "7ffc\x1bwwWHp\n\x1b",
+    "7fyoofffo",
+    "7oyffy",
+    "7afaffa",
+    "7BfffbmbE\x1b",
+    "1\\cpu>1 or comm:a\n7/a\n\x1b",
+];
 
 fn check_batch(path: &std::path::Path) {
     let all = Shown::value_variants().iter().filter(|shown| shown.view != View::Stacks);
@@ -246,13 +285,92 @@ fn check_batch(path: &std::path::Path) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn nothing_in_a_recording_harms(samples in prop::collection::vec(any_sample(), 1..4)) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("recording");
-        check_screen(replayed(&samples, &path));
+        for size in [(60, 15), (80, 24), (120, 40)] {
+            check_screen(replayed(&samples, &path), size, &WALKS);
+        }
         check_batch(&path);
+    }
+}
+
+/// Each view once.
+const SHORT_WALKS: [&str; 5] = ["1eet*H", "2356", "4s\x1blrw", "7ffyo", "7afBf"];
+
+/// Many of one thing; all else is as in a good recording.
+fn many(what: &str, later: bool) -> Sample {
+    const MANY: usize = 100_000;
+    let mut sample = with_sockets(server(later), later);
+    let turn = |at: usize| if later { MANY - at } else { at };
+    let name = |at: usize| format!("{:09}", turn(at));
+    let frame = |at: usize| (at as u64) << 20;
+    match what {
+        "cpus" => {
+            sample.machine.cpus = (0..MANY).map(|at| (turn(at) as u32, CpuTimes { user_ns: at as u64, ..CpuTimes::default() })).collect()
+        }
+        "interfaces" => {
+            sample.machine.interfaces = (0..MANY).map(|at| Interface { name: name(at), ..Interface::default() }).collect();
+        }
+        "disks" => sample.machine.disks = (0..MANY).map(|at| Disk { name: name(at), reads: 1, ..Disk::default() }).collect(),
+        "status" => {
+            let status = DomainStatus { domain: Domain::Net, health: Health::Degraded { reason: "a ".repeat(20) }, lost: 1, cost: None };
+            sample.status = vec![status; MANY];
+        }
+        "sockets" => {
+            let one = sample.sockets[0];
+            sample.sockets = (0..MANY).map(|at| Socket { cookie: turn(at) as u64, ..one }).collect();
+        }
+        "exits" => {
+            let one = Exit { task: Task { key: ProcKey { pid: 1, start_ns: 1 }, ..Task::default() }, ..Exit::default() };
+            sample.exits = vec![one; MANY / 4];
+        }
+        "chain of processes" => {
+            let below =
+                |pid: usize| Task { key: ProcKey { pid: pid as u32, start_ns: 1 }, ppid: pid as u32 - 1, state: b'S', ..Task::default() };
+            sample.tasks = (1..MANY / 10).map(below).collect();
+        }
+        "deep stack" => {
+            let deep: Arc<[u64]> = (1..MANY).map(frame).collect();
+            let waker = Waker { kernel: Arc::clone(&deep), user: Arc::clone(&deep), ..Waker::default() };
+            let stack = |weight| StackCount {
+                count: 1,
+                value: 1,
+                weight,
+                kernel: Arc::clone(&deep),
+                user: Arc::clone(&deep),
+                waker: Some(waker.clone().into()),
+                ..StackCount::default()
+            };
+            sample.stacks.counts = WEIGHTS.map(stack).into();
+        }
+        "stacks" => {
+            let stack = |at| StackCount { count: 1, value: 1, user: [frame(at), 1].into(), ..StackCount::default() };
+            sample.stacks.counts = (0..MANY / 10).map(stack).collect();
+        }
+        "long texts" => {
+            let long = "é\u{202e}".repeat(MANY * 10);
+            sample.machine.host.clone_from(&long);
+            sample.machine.interfaces = vec![Interface { name: long.clone(), state: long.clone(), ..Interface::default() }];
+            sample.machine.disks = vec![Disk { name: long.clone(), reads: 1, ..Disk::default() }];
+            let health = Health::Off { reason: long };
+            sample.status = vec![DomainStatus { domain: Domain::Net, health, lost: 1, cost: None }];
+        }
+        _ => unreachable!("{what}"),
+    }
+    sample
+}
+
+/// What takes as long as the square of these numbers takes hours.
+#[test]
+fn nothing_is_too_long_for_the_screen() {
+    let dir = tempfile::tempdir().unwrap();
+    for what in ["cpus", "interfaces", "disks", "status", "sockets", "exits", "chain of processes", "deep stack", "stacks", "long texts"] {
+        let start = Instant::now();
+        check_screen(replayed(&[many(what, false), many(what, true)], &dir.path().join("recording")), (80, 24), &SHORT_WALKS);
+        assert!(start.elapsed() < Duration::from_secs(60), "{what}: {:?}", start.elapsed());
     }
 }

@@ -156,6 +156,30 @@ fn sockets_match_by_cookie_and_owner() {
 }
 
 #[test]
+fn sockets_of_processes_that_are_gone_have_their_names() {
+    let [a, b, c, stranger] = [1, 2, 3, 4].map(|pid| task(pid, ["", "a", "b", "c", "d"][pid as usize]));
+    let of = |owner: Task, closed| Socket { closed, ..socket(u64::from(owner.key.pid), Some(owner.key), "10.0.0.1:80", "10.0.0.2:4000") };
+    let first = sample(10 * SECOND, [a, b]);
+    let mut second = sample(11 * SECOND, [task(5, "e")]);
+    second.sockets = vec![of(a, true), of(b, false), of(c, true), of(stranger, false)];
+    // One was born and ended within the tick; of the other the last words are still to come.
+    second.exits = vec![exit(Task { comm: Comm::new(b"a2"), ..a }, 11 * SECOND), exit(c, 11 * SECOND)];
+    let names = |model: &Model| [a, b, c, stranger].map(|t| model.owner(t.key).map(|t| t.comm.to_string()));
+    let known = [Some("a2".into()), Some("b".into()), Some("c".into()), None];
+    let model = between(&first, second.clone());
+    assert_eq!(names(&model), known);
+    assert_eq!(model.find(b.key).map(|row| row.task), None);
+
+    // TCP still has the other's socket long after.
+    let mut third = sample(12 * SECOND, [task(5, "e")]);
+    third.sockets = vec![of(b, false)];
+    let mut later = between(&second, third);
+    assert_eq!(names(&later), [const { None }; 4]);
+    later.owners.remember(&model.owners);
+    assert_eq!(names(&later), [None, Some("b".into()), None, None]);
+}
+
+#[test]
 fn a_sample_that_is_not_newer_gives_no_rates() {
     let prev = sample(10 * SECOND, [task(1, "a")]);
     let model = between(&prev, sample(10 * SECOND, [task(1, "a").with(CpuNs, 5)]));

@@ -160,8 +160,8 @@ fn why_stacks_are_cut_is_counted_in_the_unit_of_the_measure() {
     let mut history = StackHistory::default();
     history.push(&world.sample(1));
     let by_quality = |measure| history.window(&Scope::Machine, measure, S).by_quality;
-    assert_eq!(by_quality(Measure::OnCpu), [0, 0, 0, 49, 0, 0]);
-    assert_eq!(by_quality(Measure::OffCpu), [903_000_000, 0, 7_000_000, 0, 0, 0]);
+    assert_eq!(by_quality(Measure::OnCpu), [0, 0, 0, 49, 0, 0, 0]);
+    assert_eq!(by_quality(Measure::OffCpu), [903_000_000, 0, 7_000_000, 0, 0, 0, 0]);
 }
 
 #[test]
@@ -185,6 +185,8 @@ fn sleepers() -> World {
     let waits = [
         ("main;poll;K:do_poll;K:schedule_hrtimeout_range_clock;K:schedule;K:__schedule", 600),
         ("main;nap;K:do_nanosleep;K:schedule;K:__schedule.isra.0", 300),
+        ("main;spin;K:asm_sysvec_apic_timer_interrupt;K:irqentry_exit_to_user_mode;K:exit_to_user_mode_loop;K:schedule;K:__schedule", 90),
+        ("main;K:entry_SYSCALL_64_after_hwframe;K:do_syscall_64;K:syscall_exit_to_user_mode;K:schedule;K:__schedule", 80),
         ("K:schedule;K:__schedule", 100),
     ];
     for (stack, value) in waits {
@@ -204,8 +206,9 @@ fn a_wait_is_that_of_the_function_that_called_the_scheduler() {
     let own = |view: &StacksView| -> Vec<(String, u64)> {
         view.functions().iter().filter(|f| f.own > 0).map(|f| (f.label.name.clone(), f.own)).collect()
     };
-    let expected = [("do_poll", 600), ("do_nanosleep", 300), ("__schedule", 100)].map(|(name, own)| (name.to_string(), own));
-    assert_eq!(own(&view), expected, "with nobody above it, it is the scheduler's");
+    let expected = [("do_poll", 600), ("do_nanosleep", 300), ("__schedule", 100), ("spin", 90), ("main", 80)]
+        .map(|(name, own)| (name.to_string(), own));
+    assert_eq!(own(&view), expected, "with nobody above it, it is the scheduler's; who was made to wait is who ran");
     assert!(lines(view.tree()).iter().any(|line| line.trim_start().starts_with("__schedule.isra.0 300")), "the graph keeps the frames");
     view.set_measure(Measure::OnCpu);
     refresh(&mut view, &history, &mut names, &sleepers());

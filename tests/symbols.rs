@@ -86,6 +86,7 @@ fn names_of_every_kind() {
     let (frames, reason) = name(&names);
     assert_eq!(functions(&frames["f"]), [Some("f")]);
     assert_eq!(frames["f"][0].module, "names");
+    assert_eq!(functions(&frames["bare"]), [Some("within")], "with debug information local labels are names, too");
     assert_eq!(functions(&frames["inlined"]), [Some("inner"), Some("outer")], "innermost first");
     let (file, line) = frames["inlined"][0].source.clone().unwrap();
     let text = include_str!("workloads/hot_names.c").lines().nth(line as usize - 1).unwrap();
@@ -110,6 +111,7 @@ fn symbols_without_debug_information() {
     for flags in [&["-g0"][..], &["-g0", "-no-pie"], &["-g0", "-static"]] {
         let (frames, _) = name(&Names::start(&build(dir.path(), flags), false));
         assert_eq!(functions(&frames["f"]), [Some("f")], "{flags:?}");
+        assert_eq!(functions(&frames["bare"]), [Some("bare")], "{flags:?}");
         assert_eq!(functions(&frames["inlined"]), [Some("outer")], "{flags:?}");
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ebtop::app::keys::BINDINGS;
+use ebtop::app::user_names::UserNames;
 use ebtop::app::view::View;
-use ebtop::app::{App, Effect, Event};
+use ebtop::app::{App, Effect, Event, Start};
 use ebtop::sample::*;
 use ui_world::common::{SECOND, With, exit, sample, task};
 use ui_world::*;
@@ -177,6 +178,47 @@ fn the_exited_unfold() {
     keys(&mut app, "\n");
     assert!(!lines(&app)[folded + 1].contains("(5)"));
     assert!(selected(&app).contains("exited"));
+}
+
+#[test]
+fn those_on_their_way_out_stand_among_the_exited() {
+    let mut app = fresh(80, 24);
+    show(&mut app, tick(10, &[(1, 0), (2, 0), (3, 0)]));
+    let mut now = tick(11, &[(1, 100), (2, 900), (3, 500)]);
+    now.tasks[1].state = b'X';
+    now.exits = vec![exit(task(9, "cc1").born(10 * SECOND).with(Counter::CpuNs, 50_000_000), 11 * SECOND)];
+    now.tasks[2].state = b'S';
+    show(&mut app, now);
+    let is_of = |line: &String, pid: &str| line.split_whitespace().any(|word| word == pid);
+    let group = |app: &App| lines(app).into_iter().find(|l| l.contains("exited:")).unwrap_or_default();
+    for keyed in ["", "t", "tgc"] {
+        keys(&mut app, keyed);
+        assert!(!lines(&app).iter().any(|l| is_of(l, "2")), "{keyed}: {:?}", lines(&app));
+        assert!(group(&app).contains("(2)") && group(&app).contains("95.0"), "{keyed}: {}", group(&app));
+    }
+    keys(&mut app, "\x1b\\!exited\n");
+    assert!(group(&app).is_empty() && !lines(&app).iter().any(|l| is_of(l, "2")), "{:?}", lines(&app));
+}
+
+#[test]
+fn a_user_who_is_known_has_a_name_from_the_first_screen() {
+    let users = UserNames::new([(1000, "web".into())]);
+    let mut app = App::new(Start { users, ..Start::default() }, (80, 24));
+    let unanswered = |app: &mut App, sample| drop(app.update(Event::Update(Update::Sample(Arc::new(sample)))));
+    unanswered(&mut app, tick(10, &[(1, 0), (2, 0)]));
+    let words = |app: &App, pid: &str| {
+        let line = lines(app).into_iter().find(|l| l.split_whitespace().next() == Some(pid)).unwrap_or_default();
+        line.split_whitespace().nth(1).unwrap_or_default().to_string()
+    };
+    assert_eq!([words(&app, "1"), words(&app, "2")], ["web", "web"]);
+    let mut now = tick(11, &[(1, 0), (2, 0), (3, 0)]);
+    now.tasks[1].uid = 7;
+    now.tasks[2].uid = 7;
+    unanswered(&mut app, now);
+    assert_eq!(words(&app, "3"), "7", "nobody said so far");
+    let details = Details { uid: Some(7), user: "build".into(), ..Details::default() };
+    app.update(Event::Update(Update::Details(vec![(app.model().sample.tasks[1].key, details)])));
+    assert_eq!([words(&app, "2"), words(&app, "3")], ["build", "build"], "one answer names all of them");
 }
 
 #[test]
@@ -398,4 +440,29 @@ fn a_key_right_after_escape_is_both() {
     app.update(Event::Key(joined));
     assert!(app.prompt().is_none());
     assert_eq!(app.view(), View::Network);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_asked_for_again() {
+    let mut app = app(80, 24);
+    keys(&mut app, "7E");
+    let refused = |why: &str| Event::Written(Err(("flame.png".into(), why.into())));
+    app.update(refused("end it in .svg .folded .pb.gz .json .txt"));
+    assert!(footer(&app).contains("Write to: flame.png") && footer(&app).contains("× end it in .svg"), "{}", footer(&app));
+    keys(&mut app, "q1.svg");
+    assert_eq!(app.view(), View::Stacks, "keys are text");
+    assert!(footer(&app).contains("Write to: flame.pngq1.svg") && !footer(&app).contains("end it"), "{}", footer(&app));
+    app.update(refused("cannot write to flame.png: permission denied; choose one that is yours"));
+    let shown = screen(&app);
+    assert!(shown.lines().rev().nth(1).unwrap().contains("is yours"), "what is long stands above, whole: {shown}");
+}
+
+#[test]
+fn an_unknown_column_is_pointed_at_with_what_was_meant() {
+    let mut app = app(80, 24);
+    keys(&mut app, "\\nginx useer=x");
+    let shown = screen(&app);
+    let above = shown.lines().rev().nth(1).unwrap();
+    let (caret, place) = (above.find('▾').map(|at| above[..at].chars().count()), footer(&app).find("useer"));
+    assert!(caret == place && above.contains("user=…"), "{shown}");
 }

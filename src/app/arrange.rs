@@ -14,10 +14,10 @@ use super::order::Entry;
 use super::shape::{Grouping, Shape, group_id};
 use super::{App, ProcessTable};
 use crate::model::cgroups::Members;
-use crate::model::exited::Exited;
+use crate::model::exited::{Ended, Exited};
 use crate::model::sum::Sum;
 use crate::model::threads::Part;
-use crate::model::{Departed, Model, Row};
+use crate::model::{Model, Row};
 use crate::sample::{Comm, Details, ProcKey, Task};
 
 /// Reads the processes of a model for a table.
@@ -51,14 +51,15 @@ impl<'a> Found<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Every process; where threads are shown, its leader. Kernel threads are left out where they are hidden.
+    /// Every process; where threads are shown, its leader. Kernel threads are left out where they are hidden, and those that are leaving:
+    /// they stand among the exited.
     fn processes(&self) -> impl Iterator<Item = Found<'a>> {
         let leaders = if self.shows_threads { &self.model.threads.leaders[..] } else { &[] };
         let mut leaders = (0..).zip(leaders).peekable();
         (0..).zip(&self.model.rows).filter_map(move |(process, row)| {
             let leader = leaders.next_if(|(_, part)| part.process == process);
             let task = self.model.task(row);
-            if self.hides(task) {
+            if task.is_leaving() || self.hides(task) {
                 return None;
             }
             let details = self.details_of(task.key);
@@ -66,15 +67,15 @@ impl<'a> Reader<'a> {
                 Some((index, part)) => (Line::Leader(index), RowView::thread(self.model, part, details)),
                 None => (Line::Process(process), RowView::live(self.model, row, details)),
             };
-            Some(self.found(LineKey::Process(task.key), line, process, &view))
+            Some(self.found(LineKey::Process(task.key), line, process, &view.with_users(self.details.users())))
         })
     }
 
     /// Every thread that is not a leader, where threads are shown.
     fn threads(&self) -> impl Iterator<Item = Found<'a>> {
         let others = if self.shows_threads { &self.model.threads.others[..] } else { &[] };
-        (0..).zip(others).filter(|(_, part)| !self.hides(&part.task)).map(|(index, part)| {
-            let view = RowView::thread(self.model, part, self.details_of(part.key));
+        (0..).zip(others).filter(|(_, part)| !part.task.is_leaving() && !self.hides(&part.task)).map(|(index, part)| {
+            let view = RowView::thread(self.model, part, self.details_of(part.key)).with_users(self.details.users());
             self.found(LineKey::Thread(part.key, part.tid), Line::Thread(index), part.process, &view)
         })
     }
@@ -130,7 +131,7 @@ impl<'a> Reader<'a> {
             let row = &self.model.rows[found.process as usize];
             let task = self.model.task(row);
             let groups = &mut forest.groups;
-            let group = *found_groups.entry(by.group_of(task, self.details.get(task.key))).or_insert_with_key(|name| {
+            let group = *found_groups.entry(by.group_of(task, self.details)).or_insert_with_key(|name| {
                 groups.push(GroupLine { name: name.clone(), sum: Sum::default() });
                 groups.len() as u32 - 1
             });
@@ -193,12 +194,13 @@ impl<'a> Forest<'a> {
 
 /// The exited that pass a filter by themselves, or whose command does as a whole: many small ones make a large one.
 fn exited_that_pass(model: &Model, filter: &Filter, within: Option<&Members>) -> Exited {
-    let shown: Vec<Departed> = model.departed.iter().filter(|d| is_shown(within, &d.exit.task)).copied().collect();
-    let folded = Exited::fold(&shown);
+    let shown: Vec<Ended<'_>> = model.ended().filter(|ended| is_shown(within, ended.task(model))).collect();
+    let folded = Exited::fold(model, shown.iter().copied());
     let groups: FxHashSet<&str> =
         folded.groups.iter().filter(|g| filter.matches(&RowView::exited(model, g))).map(|g| g.name.as_str()).collect();
-    let passes = |d: &&Departed| groups.contains(d.exit.task.comm.to_string().as_str()) || filter.matches(&RowView::departed(model, d));
-    Exited::fold(&shown.iter().filter(passes).copied().collect::<Vec<_>>())
+    let passes =
+        |ended: &Ended<'_>| groups.contains(ended.task(model).comm.to_string().as_str()) || filter.matches(&RowView::ended(model, *ended));
+    Exited::fold(model, shown.iter().copied().filter(passes))
 }
 
 /// The commands of the exited, each as a line.
@@ -216,7 +218,9 @@ impl App {
         let within = self.cgroups.members();
         let exited = if all_pass && within.is_none() { model.exited.clone() } else { exited_that_pass(model, &self.filter, within) };
         self.lines = Lines { exited, ..Lines::default() };
-        self.unfiltered = within.map_or(model.rows.len(), |members| members.living().len()) + usize::from(!model.departed.is_empty());
+        let leaving = model.ended().filter(|ended| matches!(ended, Ended::Leaving(_))).count();
+        self.unfiltered =
+            within.map_or(model.rows.len() - leaving, |members| members.living().len()) + usize::from(model.exited.total.count > 0);
         let reader = Reader {
             model,
             details: &self.details,

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::user_names::UserNames;
 use crate::sample::{Details, ProcKey, Sample, Task};
 
 /// Processes asked about at once, so that an answer never takes long.
@@ -35,9 +36,20 @@ struct Entry {
 pub struct DetailsBook {
     entries: FxHashMap<ProcKey, Entry>,
     ticks: u32,
+    users: UserNames,
 }
 
 impl DetailsBook {
+    /// Nothing but names of users.
+    pub fn new(users: UserNames) -> DetailsBook {
+        DetailsBook { users, ..DetailsBook::default() }
+    }
+
+    /// Names of users, those that the details told included.
+    pub fn users(&self) -> &UserNames {
+        &self.users
+    }
+
     /// What is known of a process.
     pub fn get(&self, key: ProcKey) -> Option<&Details> {
         self.entries.get(&key)?.details.as_ref()
@@ -46,6 +58,7 @@ impl DetailsBook {
     /// Takes an answer.
     pub fn learn(&mut self, answer: Vec<(ProcKey, Details)>) {
         for (key, details) in answer {
+            self.users.learn(&details);
             self.entries.entry(key).or_default().details = Some(details);
         }
     }

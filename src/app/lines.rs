@@ -88,21 +88,22 @@ pub struct SocketKey {
 
 /// What a line shows. `None` for one that this model does not have.
 pub(super) fn view_of<'a>(model: &'a Model, lines: &'a Lines, details: &'a DetailsBook, line: Line) -> Option<RowView<'a>> {
-    match line {
+    let view = match line {
         Line::Process(row) => {
             let row = model.rows.get(row as usize)?;
-            Some(RowView::live(model, row, details.get(model.task(row).key)))
+            RowView::live(model, row, details.get(model.task(row).key))
         }
-        Line::Leader(index) => Some(thread_of(model, details, model.threads.leaders.get(index as usize)?)),
-        Line::Thread(index) => Some(thread_of(model, details, model.threads.others.get(index as usize)?)),
-        Line::Exited => Some(RowView::exited(model, &lines.exited.total)),
-        Line::Command(group) => Some(RowView::exited(model, lines.exited.groups.get(group as usize)?)),
+        Line::Leader(index) => thread_of(model, details, model.threads.leaders.get(index as usize)?),
+        Line::Thread(index) => thread_of(model, details, model.threads.others.get(index as usize)?),
+        Line::Exited => RowView::exited(model, &lines.exited.total),
+        Line::Command(group) => RowView::exited(model, lines.exited.groups.get(group as usize)?),
         Line::Sum(index) => {
             let sum = lines.sums.get(index as usize)?;
-            Some(RowView::sum(model, sum, details.get(sum.task.key)))
+            RowView::sum(model, sum, details.get(sum.task.key))
         }
-        Line::Group(index) => Some(RowView::group(model, lines.groups.get(index as usize)?)),
-    }
+        Line::Group(index) => RowView::group(model, lines.groups.get(index as usize)?),
+    };
+    Some(view.with_users(details.users()))
 }
 
 fn thread_of<'a>(model: &'a Model, details: &'a DetailsBook, part: &'a Part) -> RowView<'a> {
@@ -189,7 +190,10 @@ impl App {
 
     /// Says what became of the selected process.
     pub(super) fn report_gone(&mut self, key: ProcKey) {
-        if self.model.find(key).is_some() {
+        if let Some(task) = self.model.find(key).map(|row| self.model.task(row)) {
+            if task.is_leaving() {
+                self.say(format!("{} ({}) has exited", task.comm, key.pid));
+            }
             return;
         }
         let exit = self.model.departed.iter().map(|d| &d.exit).find(|e| e.task.key == key);

@@ -172,6 +172,8 @@ impl Menu {
             (KeyCode::Home, _) => self.cursor = 0,
             (KeyCode::End, _) => self.move_by(isize::MAX),
             (KeyCode::Char(' '), KeyModifiers::NONE) if self.is_checklist => return self.toggle(),
+            // No label begins with one: it is meant for the line, as in a list of boxes.
+            (KeyCode::Char(' '), KeyModifiers::NONE) if self.typed.is_empty() => {}
             (KeyCode::Char('<'), KeyModifiers::NONE) if self.is_orderable => self.reorder(-1),
             (KeyCode::Char('>'), KeyModifiers::NONE) if self.is_orderable => self.reorder(1),
             (KeyCode::Char(c), KeyModifiers::NONE) if !c.is_control() => self.narrow(Some(c)),

@@ -23,6 +23,7 @@ pub mod stacks;
 pub mod status;
 pub mod table;
 pub mod trends;
+pub mod user_names;
 pub mod view;
 
 mod act;
@@ -74,6 +75,7 @@ use shape::Shape;
 use stacks::StacksView;
 use table::{List, Table};
 use trends::Trends;
+use user_names::UserNames;
 use view::View;
 
 /// How soon a look at what was not read so far follows the wish.
@@ -102,8 +104,8 @@ pub enum Event {
     Outcome(Outcome),
     /// Choices were saved, or not, in words.
     Saved(String),
-    /// What came of a file that was to be written, in one line.
-    Written(String),
+    /// What came of a file that was to be written, in one line; if it was not, its name comes first.
+    Written(Result<String, (PathBuf, String)>),
     /// Somebody asked for the job to be stopped.
     Suspend,
     /// Somebody asked for an end.
@@ -165,6 +167,8 @@ pub struct Start {
     pub look: Look,
     /// The keys.
     pub keys: KeyMap,
+    /// Users whose names are known at once.
+    pub users: UserNames,
     /// Said at first.
     pub notice: Option<String>,
 }
@@ -282,7 +286,7 @@ impl App {
             inspected: None,
             menu: None,
             message: start.notice.map(|text| Message { text, ticks: 0 }),
-            details: DetailsBook::default(),
+            details: DetailsBook::new(start.users),
             trends: Trends::default(),
             wants: Wants::default(),
             watch: None,
@@ -315,7 +319,8 @@ impl App {
             Event::Update(Update::End(error)) => self.end = Some(error),
             Event::Saved(words) => self.say(words),
             Event::Outcome(outcome) => self.hear(outcome),
-            Event::Written(text) => self.say(text),
+            Event::Written(Ok(text)) => self.say(text),
+            Event::Written(Err((path, error))) => self.ask_again(&path, error),
             Event::Names(answer) => self.names.answer(answer),
             Event::NamesNotSent(request) => {
                 self.names.not_sent(&request);
@@ -341,8 +346,9 @@ impl App {
 
     fn show(&mut self, sample: Arc<Sample>) {
         // The old rows go first: with very many processes, both at once would show in the resident size.
-        self.model = Model::default();
+        let owners = std::mem::take(&mut self.model).owners;
         self.model = Model::between(self.base.as_deref(), Arc::clone(&sample));
+        self.model.owners.remember(&owners);
         self.trends.push(&self.model);
         self.details.tick(&sample);
         self.cgroups.look(&sample);

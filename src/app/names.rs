@@ -191,6 +191,8 @@ impl Names {
                 open.remove(&key);
             }
         }
+        // The first question about the kernel takes long: names of programs do not wait behind it.
+        requests.sort_by_key(|request| !request.kernel.is_empty());
         requests
     }
 

@@ -196,7 +196,8 @@ impl App {
         let socket = self.model.sample.sockets.get(row.socket as usize)?;
         let details = socket.owner.and_then(|key| self.details.get(key));
         let connections = is_listener(socket).then(|| self.net.connections.get(&(socket.netns, socket.local.port())).copied().unwrap_or(0));
-        Some(SocketView { connections, ..SocketView::new(&self.model, row, details).with_paths(self.program_paths) })
+        let users = Some(self.details.users());
+        Some(SocketView { connections, users, ..SocketView::new(&self.model, row, details).with_paths(self.program_paths) })
     }
 
     /// What a line of the table of remotes shows.

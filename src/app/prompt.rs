@@ -4,7 +4,10 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
 use unicode_width::UnicodeWidthStr;
 
-use super::filter::{Completion, FilterOf, complete};
+use super::filter::{Completion, FilterError, FilterOf, complete};
+
+/// Letters of a text: more is no question or name a person types, and all of it is read anew at each letter.
+pub const TEXT_MAX: usize = 4096;
 
 /// What the text is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +59,12 @@ impl From<String> for Mistake {
     }
 }
 
+impl From<FilterError> for Mistake {
+    fn from(error: FilterError) -> Mistake {
+        Mistake { at: Some(error.at), text: error.message }
+    }
+}
+
 /// The text, and what stood there before.
 #[derive(Clone, Debug)]
 pub struct Prompt {
@@ -76,7 +85,7 @@ impl Prompt {
 
     /// The same, with something wrong.
     #[must_use]
-    pub fn with_error(self, error: String) -> Prompt {
+    pub fn with_error(self, error: impl Into<Mistake>) -> Prompt {
         Prompt { error: Some(error.into()), ..self }
     }
 
@@ -109,8 +118,8 @@ impl Prompt {
         while self.input.cursor() > self.text()[..found.start].chars().count() {
             self.input.handle(InputRequest::DeletePrevChar);
         }
-        self.paste(found.common());
-        Typed::Changed
+        let is_whole = self.paste(found.common());
+        if is_whole { Typed::Changed } else { Typed::Nothing }
     }
 
     /// Takes a key.
@@ -121,6 +130,7 @@ impl Prompt {
             (KeyCode::Esc, _) => return Typed::Cancelled,
             (KeyCode::Char('c'), KeyModifiers::CONTROL) => return Typed::Cancelled,
             (KeyCode::Backspace, _) if self.text().is_empty() => return Typed::Cancelled,
+            (KeyCode::Char(_), KeyModifiers::NONE) if self.room() == 0 => return Typed::Nothing,
             (KeyCode::Char(c), KeyModifiers::NONE) => InsertChar(c),
             (KeyCode::Backspace, KeyModifiers::NONE) | (KeyCode::Char('h'), KeyModifiers::CONTROL) => DeletePrevChar,
             (KeyCode::Delete, _) => DeleteNextChar,
@@ -139,11 +149,23 @@ impl Prompt {
         }
     }
 
-    /// Inserts pasted text; control characters are dropped.
-    pub fn paste(&mut self, text: &str) {
-        for c in text.chars().filter(|c| !c.is_control()) {
-            self.input.handle(InputRequest::InsertChar(c));
+    fn room(&self) -> usize {
+        TEXT_MAX.saturating_sub(self.text().chars().count())
+    }
+
+    /// Inserts pasted text without its control characters; false where there is no room for all of it, and so for none.
+    #[must_use]
+    pub fn paste(&mut self, text: &str) -> bool {
+        let room = self.room();
+        let pasted: String = text.chars().filter(|c| !c.is_control()).take(room + 1).collect();
+        let (letters, cursor) = (pasted.chars().count(), self.input.cursor());
+        if letters <= room {
+            let mut whole = self.text().to_owned();
+            let at = whole.char_indices().nth(cursor).map_or(whole.len(), |(at, _)| at);
+            whole.insert_str(at, &pasted);
+            self.input = Input::new(whole).with_cursor(cursor + letters);
         }
+        letters <= room
     }
 }
 
@@ -182,7 +204,19 @@ mod tests {
     #[test]
     fn pasted_controls_are_dropped() {
         let mut prompt = Prompt::new(Purpose::Filter, "x");
-        prompt.paste("a\x1b[31m\nb");
+        assert!(prompt.paste("a\x1b[31m\nb"));
         assert_eq!(prompt.text(), "xa[31mb");
+    }
+
+    #[test]
+    fn pasted_text_goes_to_the_cursor_at_once_or_not_at_all() {
+        let mut prompt = Prompt::new(Purpose::Search, "é!");
+        press(&mut prompt, KeyCode::Left);
+        assert!(prompt.paste("日本"));
+        press(&mut prompt, KeyCode::Char('x'));
+        assert_eq!(prompt.text(), "é日本x!");
+        assert!(!prompt.paste(&"y".repeat(TEXT_MAX - 4)) && prompt.text() == "é日本x!");
+        assert!(prompt.paste(&"y".repeat(TEXT_MAX - 5)));
+        assert_eq!((press(&mut prompt, KeyCode::Char('x')), prompt.text().chars().count()), (Typed::Nothing, TEXT_MAX));
     }
 }

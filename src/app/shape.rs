@@ -5,6 +5,8 @@ use std::hash::Hasher;
 
 use rustc_hash::FxHasher;
 
+use super::details::DetailsBook;
+use super::user_names::UserNames;
 use crate::sample::{Container, Details, Task, cgroup_path};
 
 /// How lines stand together.
@@ -69,23 +71,16 @@ impl Grouping {
     }
 
     /// The group of a process, fit for a terminal.
-    pub fn group_of(self, task: &Task, details: Option<&Details>) -> String {
-        let Some(details) = details.filter(|_| self.needs_details()) else {
-            return match self {
-                Grouping::Command => task.comm.to_string(),
-                Grouping::User => task.uid.to_string(),
-                _ => "…".to_string(),
-            };
-        };
-        let cgroup = details.cgroup.as_deref();
-        let container = details.container.as_deref();
+    pub fn group_of(self, task: &Task, book: &DetailsBook) -> String {
+        let details = || book.get(task.key);
+        let read = |of: fn(&Details) -> Cow<'_, str>| details().map_or(Cow::Borrowed("…"), of).into_owned();
         match self {
             Grouping::Command => task.comm.to_string(),
-            Grouping::User => details.user.clone(),
-            Grouping::Cgroup => cgroup.unwrap_or("no cgroup").to_string(),
-            Grouping::Unit => cgroup.and_then(cgroup_path::unit).unwrap_or("no unit").to_string(),
-            Grouping::Container => container.map_or(Cow::Borrowed("no container"), Container::full_title).into_owned(),
-            Grouping::Pod => container.and_then(Container::pod_title).unwrap_or(Cow::Borrowed("no pod")).into_owned(),
+            Grouping::User => UserNames::of(Some(book.users()), Some(task), details()).unwrap_or_default().into_owned(),
+            Grouping::Cgroup => read(|d| d.cgroup.as_deref().unwrap_or("no cgroup").into()),
+            Grouping::Unit => read(|d| d.cgroup.as_deref().and_then(cgroup_path::unit).unwrap_or("no unit").into()),
+            Grouping::Container => read(|d| d.container.as_deref().map_or("no container".into(), Container::full_title)),
+            Grouping::Pod => read(|d| d.container.as_deref().and_then(Container::pod_title).unwrap_or("no pod".into())),
         }
     }
 }
@@ -109,7 +104,11 @@ mod tests {
             container: container.map(Into::into),
             ..Details::default()
         };
-        let of = |by: Grouping, details: Option<&Details>| by.group_of(&Task { uid: 7, ..Task::default() }, details);
+        let of = |by: Grouping, details: Option<&Details>| {
+            let (task, mut book) = (Task { uid: 7, ..Task::default() }, DetailsBook::default());
+            book.learn(details.map(|details| (task.key, details.clone())).into_iter().collect());
+            by.group_of(&task, &book)
+        };
         let in_pod = details(Some(named("web-0")));
         assert_eq!(of(Grouping::Container, Some(&in_pod)), "web-0/app");
         assert_eq!((of(Grouping::Pod, Some(&in_pod)), of(Grouping::Unit, Some(&in_pod))), ("web-0".into(), "ssh.service".into()));

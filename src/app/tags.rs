@@ -41,7 +41,7 @@ impl App {
             let task = self.model.task(row);
             let hidden = self.hides_kernel_threads && task.kernel_thread || self.is_outside(task.key);
             !hidden
-                && by.group_of(task, self.details.get(task.key)) == group.name
+                && by.group_of(task, &self.details) == group.name
                 && self.row(Line::Process(*index as u32)).is_some_and(|view| self.filter.matches(&view))
         };
         rows.filter(is_member).map(|(_, row)| self.model.task(row).key).collect()

@@ -73,13 +73,16 @@ impl RowTick {
         let seconds = model.elapsed_ns as f64 / 1e9;
         for row in &model.rows {
             let growth = model.growth(row);
-            // Who used no CPU moved no bytes, and one of 10,000 rows is soon told.
-            let Some(cpu_ns @ 1..) = growth.get(Counter::CpuNs) else { continue };
             let sum = |a, b| growth.get(a).unwrap_or(0).saturating_add(growth.get(b).unwrap_or(0)) as f64;
+            let (cpu_ns, io_bytes) = (growth.get(Counter::CpuNs).unwrap_or(0), sum(Counter::ReadBytes, Counter::WriteBytes));
+            // Of 10,000 rows the idle ones should soon be told. Without BPF, CPU time comes in steps of 10 ms, and bytes without any.
+            if cpu_ns == 0 && io_bytes == 0.0 {
+                continue;
+            }
             let values = [
                 cpu_ns as f64 / 1e7 / seconds,
                 sum(Counter::TxBytes, Counter::RxBytes) / seconds,
-                sum(Counter::ReadBytes, Counter::WriteBytes) / seconds,
+                io_bytes / seconds,
                 growth.of_memory(Memory::rss_bytes).unwrap_or(0) as f64,
             ];
             let pid = model.task(row).key.pid;
@@ -239,6 +242,18 @@ mod tests {
         let trends = after(&[(1.0, 9), (1.0, 9), (1.0, 9), (1.0, 9), (0.25, 9)]);
         assert_eq!(spark(&trends, Trend::Cpu, 9), [0, 0, 0, 0, 0, 0, 0, 0, 8, 2]);
         assert_eq!(spark(&trends, Trend::Net, 9)[8..], [8, 2], "its own most is a full cell");
+    }
+
+    #[test]
+    fn bytes_without_cpu_time_are_shown() {
+        let sample = |at: u64, read: u64| {
+            let counters = Counters::default().with(Counter::CpuNs, 5).with(Counter::ReadBytes, read).with(Counter::WriteBytes, 0);
+            let task = Task { key: ProcKey { pid: 7, start_ns: 5 }, counters, ..Task::default() };
+            Sample { at_ns: at * SECOND, tasks: vec![task].into(), ..Sample::default() }
+        };
+        let mut trends = Trends::default();
+        trends.push(&Model::between(Some(&sample(1, 0)), Arc::new(sample(2, 4096))));
+        assert_eq!((spark(&trends, Trend::Io, 0)[9], spark(&trends, Trend::Cpu, 0)[9]), (8, 0));
     }
 
     #[test]

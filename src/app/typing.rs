@@ -1,10 +1,12 @@
 //! What typing into a prompt does, letter by letter.
 
+use std::path::Path;
+
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::filter::{self, Filter, FilterError, FilterOf};
 use super::keys::{Action, Key};
-use super::prompt::{Mistake, Purpose, Typed};
+use super::prompt::{Mistake, Prompt, Purpose, TEXT_MAX, Typed};
 use super::view::View;
 use super::{App, Effect, Writing};
 use crate::delay;
@@ -45,8 +47,10 @@ impl App {
     /// Pasted text goes where text is typed, and nowhere else.
     pub(super) fn paste(&mut self, text: &str) {
         if let Some(prompt) = &mut self.prompt {
-            prompt.paste(text);
-            self.prompt_changed();
+            match prompt.paste(text) {
+                true => self.prompt_changed(),
+                false => prompt.error = Some(format!("too long to paste: {TEXT_MAX} letters at most").into()),
+            }
         }
     }
 
@@ -55,7 +59,7 @@ impl App {
         let (purpose, text) = (prompt.purpose, prompt.text().to_string());
         let error = match purpose {
             Purpose::Search => self.search_for(&text).err().map(Mistake::from),
-            Purpose::Filter => self.filter_by(&text).err().map(|error| Mistake { at: Some(error.at), text: error.message }),
+            Purpose::Filter => self.filter_by(&text).err().map(Mistake::from),
             Purpose::Delay | Purpose::Export => None,
         };
         if let Some(prompt) = &mut self.prompt {
@@ -68,8 +72,11 @@ impl App {
         match prompt.purpose {
             Purpose::Search if prompt.text().is_empty() => self.search = None,
             Purpose::Search => {}
-            Purpose::Filter if prompt.error.is_some() => self.prompt = Some(prompt),
-            Purpose::Filter => {}
+            Purpose::Filter => {
+                if let Err(error) = self.filter_by(prompt.text()) {
+                    self.prompt = Some(prompt.with_error(error));
+                }
+            }
             Purpose::Delay => match delay::parse(prompt.text()) {
                 Ok(interval) => {
                     self.interval = interval;
@@ -86,6 +93,11 @@ impl App {
                 }
             }
         }
+    }
+
+    /// A file could not be written: its name is asked for again, so that what somebody types on does not become keys of the screen.
+    pub(super) fn ask_again(&mut self, path: &Path, error: String) {
+        self.prompt = Some(Prompt::new(Purpose::Export, &path.to_string_lossy()).with_error(error));
     }
 
     fn cancel(&mut self) {

@@ -10,7 +10,7 @@
 #ifndef EB_PYTHON_BPF_H
 #define EB_PYTHON_BPF_H
 
-#include "sample.bpf.h"
+#include "unwind.bpf.h"
 
 /* Threads of a process looked at before its thread state counts as not there. */
 #define EB_PY_THREADS 256
@@ -48,10 +48,15 @@ struct eb_py_proc {
 };
 _Static_assert(sizeof(struct eb_py_proc) == 40, "no padding: user space writes it as bytes");
 
-/* State of a walk, in memory of a map: the verifier forgets what it knew of it at each step. */
+/*
+ * A walk. It is memory of a map, and each step is a function of its own that finds it there: the
+ * verifier looks at the step once, not at each of hundreds.
+ */
 struct eb_py_walk {
+	struct eb_py_proc proc;
 	__u64 interp, thread, frame;
-	__u32 count, pad;
+	__u32 first; /* where the first frame goes in the sample */
+	__u32 count;
 	__u64 bytes[EB_PY_FRAME_BYTES / sizeof(__u64)];
 };
 
@@ -113,42 +118,50 @@ static __always_inline __u64 eb_py_innermost(const struct eb_py_proc *proc, __u6
 	return frame;
 }
 
-/* Goes through the threads of all interpreters. */
-static __always_inline void eb_py_find(const struct eb_py_proc *proc,
-				       volatile struct eb_py_walk *walk)
+/* Looks at a thread, or goes to the next interpreter; not 0 once there is nothing more to look for.
+ */
+__noinline int eb_py_seek(__u32 slot)
 {
-	walk->interp = eb_py_load(proc->interpreters);
-	walk->thread = eb_py_load(walk->interp + proc->interp_threads);
-#pragma clang loop unroll(disable)
-	for (int i = 0; i < EB_PY_THREADS; i++) {
-		if (!walk->interp)
-			return;
-		if (!walk->thread) {
-			walk->interp = eb_py_load(walk->interp + proc->interp_next);
-			walk->thread = eb_py_load(walk->interp + proc->interp_threads);
-			continue;
-		}
-		walk->frame = eb_py_innermost(proc, walk->thread);
-		if (walk->frame)
-			return;
-		walk->thread = eb_py_load(walk->thread + proc->thread_next);
+	struct eb_py_walk *walk = bpf_map_lookup_elem(&stacks_pywalk, &slot);
+
+	if (!walk || !walk->interp)
+		return 1;
+	if (!walk->thread) {
+		walk->interp = eb_py_load(walk->interp + walk->proc.interp_next);
+		walk->thread = eb_py_load(walk->interp + walk->proc.interp_threads);
+		return 0;
 	}
+	walk->frame = eb_py_innermost(&walk->proc, walk->thread);
+	if (walk->frame)
+		return 1;
+	walk->thread = eb_py_load(walk->thread + walk->proc.thread_next);
+	return 0;
+}
+
+/* Goes through the threads of all interpreters. */
+static __always_inline void eb_py_find(struct eb_py_walk *walk, __u32 slot)
+{
+	walk->interp = eb_py_load(walk->proc.interpreters);
+	walk->thread = eb_py_load(walk->interp + walk->proc.interp_threads);
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < EB_PY_THREADS; i++)
+		if (eb_py_seek(slot))
+			return;
 }
 
 /* Sets the innermost frame of the current thread; false where it runs no Python. */
-static __always_inline bool eb_py_start(const struct eb_py_proc *proc, __u32 tid,
-					volatile struct eb_py_walk *walk)
+static __always_inline bool eb_py_start(struct eb_py_walk *walk, __u32 tid, __u32 slot)
 {
 	__u64 *known = bpf_map_lookup_elem(&stacks_pythread, &tid);
 	__u64 found;
 
 	walk->frame = 0;
 	if (known) {
-		walk->frame = eb_py_innermost(proc, *known);
+		walk->frame = eb_py_innermost(&walk->proc, *known);
 		if (walk->frame)
 			return true;
 	}
-	eb_py_find(proc, walk);
+	eb_py_find(walk, slot);
 	if (!walk->frame)
 		return false;
 	found = walk->thread;
@@ -157,24 +170,24 @@ static __always_inline bool eb_py_start(const struct eb_py_proc *proc, __u32 tid
 }
 
 /* A word of the frame that was read. */
-static __always_inline __u64 eb_py_word(const volatile struct eb_py_walk *walk, __u32 at)
+static __always_inline __u64 eb_py_word(const struct eb_py_walk *walk, __u32 at)
 {
 	return walk->bytes[(at / sizeof(__u64)) & (EB_PY_FRAME_BYTES / sizeof(__u64) - 1)];
 }
 
-static __always_inline __u8 eb_py_byte(const volatile struct eb_py_walk *walk, __u32 at)
+static __always_inline __u8 eb_py_byte(const struct eb_py_walk *walk, __u32 at)
 {
 	return eb_py_word(walk, at) >> (8 * (at & 7));
 }
 
 /* The frame that was read becomes one of the sample. */
-static __always_inline void eb_py_add(const struct eb_py_proc *proc,
-				      const volatile struct eb_py_walk *walk,
-				      struct eb_stack_sample *sample, __u32 at)
+static __always_inline void eb_py_add(struct eb_py_walk *walk, struct eb_stack_sample *sample)
 {
+	const struct eb_py_proc *proc = &walk->proc;
 	/* References are tagged in the low bits from 3.14 on. */
 	__u64 code = eb_py_word(walk, proc->frame_code) & ~(EB_PY_ENTRY | 7);
 	__u64 instruction = eb_py_word(walk, proc->frame_at);
+	__u32 at = walk->first + 2 * walk->count;
 
 	if (proc->at_bytes == 4)
 		instruction = (__u32)instruction;
@@ -183,6 +196,30 @@ static __always_inline void eb_py_add(const struct eb_py_proc *proc,
 		code |= EB_PY_ENTRY;
 	sample->frames[at & (EB_SAMPLE_WORDS - 1)] = code;
 	sample->frames[(at + 1) & (EB_SAMPLE_WORDS - 1)] = instruction;
+	walk->count++;
+}
+
+/* Takes a frame and goes to its caller; not 0 at the end. */
+__noinline int eb_py_step(__u32 slot)
+{
+	struct eb_py_walk *walk = bpf_map_lookup_elem(&stacks_pywalk, &slot);
+	struct eb_walk *native = eb_walk(slot);
+	__u32 bytes, last;
+
+	if (!walk || !native || !walk->frame || walk->count >= EB_PY_FRAMES)
+		return 1;
+	bytes = walk->proc.frame_bytes & (EB_PY_FRAME_BYTES - 1);
+	if (bpf_probe_read_user(walk->bytes, bytes, (void *)walk->frame))
+		return 1;
+	if (walk->proc.entry != EB_PY_OWNER ||
+	    eb_py_byte(walk, walk->proc.frame_entry) < walk->proc.owner_min) {
+		eb_py_add(walk, &native->sample);
+	} else if (walk->count) {
+		last = walk->first + 2 * walk->count - 2;
+		native->sample.frames[last & (EB_SAMPLE_WORDS - 1)] |= EB_PY_ENTRY;
+	}
+	walk->frame = eb_py_word(walk, walk->proc.frame_back);
+	return 0;
 }
 
 /*
@@ -192,34 +229,23 @@ static __always_inline void eb_py_add(const struct eb_py_proc *proc,
  */
 static __always_inline void eb_walk_python(struct eb_stack_sample *sample, __u32 slot)
 {
-	__u32 first = sample->kernel_frames + sample->user_frames, tgid = sample->tgid;
-	const struct eb_py_proc *proc = bpf_map_lookup_elem(&stacks_python, &tgid);
-	struct eb_py_walk *scratch = bpf_map_lookup_elem(&stacks_pywalk, &slot);
-	volatile struct eb_py_walk *walk = scratch;
+	struct eb_py_walk *walk = bpf_map_lookup_elem(&stacks_pywalk, &slot);
+	const struct eb_py_proc *proc;
+	__u32 tgid = sample->tgid;
 
-	if (!proc || !scratch || proc->start_ns != sample->start_ns ||
-	    !eb_py_start(proc, sample->tid, walk))
+	proc = bpf_map_lookup_elem(&stacks_python, &tgid);
+	if (!proc || !walk || proc->start_ns != sample->start_ns)
 		return;
+	walk->proc = *proc;
+	walk->first = sample->kernel_frames + sample->user_frames;
 	walk->count = 0;
-	/* Each function may have a frame that is none behind it. */
+	if (!eb_py_start(walk, sample->tid, slot))
+		return;
+		/* Each function may have a frame that is none behind it. */
 #pragma clang loop unroll(disable)
-	for (int i = 0; i < 2 * EB_PY_FRAMES; i++) {
-		__u32 bytes = proc->frame_bytes & (EB_PY_FRAME_BYTES - 1);
-		__u32 at = first + 2 * walk->count;
-
-		if (!walk->frame || walk->count >= EB_PY_FRAMES)
+	for (int i = 0; i < 2 * EB_PY_FRAMES; i++)
+		if (eb_py_step(slot))
 			break;
-		if (bpf_probe_read_user(scratch->bytes, bytes, (void *)walk->frame))
-			break;
-		if (proc->entry != EB_PY_OWNER ||
-		    eb_py_byte(walk, proc->frame_entry) < proc->owner_min) {
-			eb_py_add(proc, walk, sample, at);
-			walk->count++;
-		} else if (walk->count) {
-			sample->frames[(at - 2) & (EB_SAMPLE_WORDS - 1)] |= EB_PY_ENTRY;
-		}
-		walk->frame = eb_py_word(walk, proc->frame_back);
-	}
 	sample->python_frames = walk->count;
 }
 

@@ -5,7 +5,6 @@
 
 mod cgroup;
 mod containers;
-mod readers;
 mod runtimes;
 mod state_file;
 mod users;
@@ -17,11 +16,11 @@ use rustix::fs::{Mode, OFlags};
 
 use super::proc_file::read_once;
 use super::proc_fs::stat;
+use super::readers::Readers;
 use crate::clock::tick_ns;
 use crate::rights::{Work, narrow};
 use crate::sample::{Details, ProcKey, Update, printable};
 use containers::Containers;
-use readers::Readers;
 pub(super) use users::Users;
 
 /// Longer command lines are cut.
@@ -37,15 +36,15 @@ pub(super) type Question = Vec<ProcKey>;
 pub(super) fn spawn(answers: Sender<Update>) -> Sender<Question> {
     let new_reader = || {
         let mut reader = DetailsReader::default();
-        move |key| reader.read(key)
+        move |key, ()| reader.read(key)
     };
-    answer_with(Readers::new(new_reader), answers)
+    answer_with(Readers::new("details", new_reader), answers)
 }
 
 /// A thread that cannot be started shows as questions that are never taken.
-fn answer_with<R, N>(mut readers: Readers<N>, answers: Sender<Update>) -> Sender<Question>
+fn answer_with<R, N>(mut readers: Readers<(), Option<Details>, N>, answers: Sender<Update>) -> Sender<Question>
 where
-    R: FnMut(ProcKey) -> Option<Details> + Send + 'static,
+    R: FnMut(ProcKey, ()) -> Option<Details> + Send + 'static,
     N: Fn() -> R + Send + 'static,
 {
     let (questions, inbox): (Sender<Question>, Receiver<Question>) = crossbeam_channel::bounded(QUESTIONS_WAITING);
@@ -53,7 +52,9 @@ where
         // It may be started while all rights are still there; the readers are started here and have no more.
         let _ = narrow(Work::Name);
         for question in inbox {
-            if answers.send(Update::Details(readers.read(question))).is_err() {
+            let read = readers.read(question.into_iter().map(|key| (key, ())).collect());
+            let found = read.into_iter().filter_map(|(key, details)| Some((key, details?))).collect();
+            if answers.send(Update::Details(found)).is_err() {
                 return;
             }
         }
@@ -82,7 +83,7 @@ impl DetailsReader {
         let exe = rustix::fs::readlinkat(&process, "exe", Vec::new()).ok().map(|path| printable(path.to_bytes()));
         let user = self.users.name(uid).unwrap_or_else(|| uid.to_string());
         let container = cgroup.as_deref().and_then(|path| self.containers.of(path));
-        Some(Details { cmdline, exe, user, cgroup, container, inner_pid: status.inner_pid })
+        Some(Details { cmdline, exe, user, uid: Some(uid), cgroup, container, inner_pid: status.inner_pid })
     }
 }
 

@@ -30,6 +30,9 @@ const MAX_SAMPLE_RATE: &str = "/proc/sys/kernel/perf_event_max_sample_rate";
 /// Pages of the ring are mapped twice in a row, and so count twice in the resident size.
 const RING_BYTES_MIN: u32 = 256 << 10;
 const RING_BYTES_MAX: u32 = 2 << 20;
+/// Rate for which that is enough, and most for one that is higher.
+const RING_HZ: u32 = 49;
+const RING_BYTES_MOST: u32 = 8 << 20;
 
 /// The stack sampler.
 pub struct Stacks {
@@ -80,7 +83,7 @@ impl Stacks {
         }
         let (hz, slowed) = allowed_rate(hz, fs::read_to_string(MAX_SAMPLE_RATE).ok().as_deref());
         let cpus = timers::cpus().map_err(unlisted)?;
-        Ok(Loaded { hz, slowed, handles: load(ring_bytes(cpus))? })
+        Ok(Loaded { hz, slowed, handles: load(ring_bytes(cpus, hz))? })
     }
 
     /// Starts to sample, for the thread that reads.
@@ -215,9 +218,11 @@ pub(super) fn open_ring(map: &MapHandle, mut sink: impl FnMut(&[u8]) + 'static) 
     Ok((builder.build()?, wake))
 }
 
-/// 64 KiB a CPU, at least 256 KiB, a power of two: at 49 Hz some seconds of samples of all CPUs.
-fn ring_bytes(cpus: u32) -> u32 {
-    cpus.saturating_mul(64 << 10).clamp(RING_BYTES_MIN, RING_BYTES_MAX).next_power_of_two()
+/// 64 KiB a CPU, at least 256 KiB, a power of two: at 49 Hz some seconds of samples of all CPUs. As much more as the rate is higher, so
+/// that it is as long until it is full.
+fn ring_bytes(cpus: u32, hz: u32) -> u32 {
+    let usual = cpus.saturating_mul(64 << 10).clamp(RING_BYTES_MIN, RING_BYTES_MAX);
+    usual.saturating_mul(hz.div_ceil(RING_HZ)).min(RING_BYTES_MOST).next_power_of_two()
 }
 
 /// The rate asked for, or the most the kernel grants, and then why.
@@ -236,10 +241,17 @@ mod tests {
 
     #[test]
     fn ring_grows_with_cpus_to_a_limit() {
-        assert_eq!(ring_bytes(2), 256 << 10);
-        assert_eq!(ring_bytes(9), 1 << 20);
-        assert_eq!(ring_bytes(32), 2 << 20);
-        assert_eq!(ring_bytes(u32::MAX), 2 << 20);
+        assert_eq!(ring_bytes(2, 49), 256 << 10);
+        assert_eq!(ring_bytes(9, 49), 1 << 20);
+        assert_eq!(ring_bytes(32, 49), 2 << 20);
+        assert_eq!(ring_bytes(u32::MAX, 1), 2 << 20);
+    }
+
+    #[test]
+    fn ring_holds_as_long_at_a_higher_rate() {
+        assert_eq!(ring_bytes(2, 99), 1 << 20);
+        assert_eq!(ring_bytes(2, 499), 4 << 20);
+        assert_eq!(ring_bytes(512, u32::MAX), 8 << 20);
     }
 
     #[test]

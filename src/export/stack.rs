@@ -54,6 +54,7 @@ impl NamedStack {
             StackQuality::NoTable => "no-table",
             StackQuality::Unreadable => "unreadable",
             StackQuality::Jit => "jit",
+            StackQuality::Awaited => "awaited",
         }
     }
 

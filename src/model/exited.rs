@@ -2,8 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use super::Departed;
-use crate::sample::{Comm, Counter, Counters};
+use super::{Departed, Model, Row};
+use crate::sample::{Comm, Counter, Counters, Task};
+
+/// A process that runs no more.
+#[derive(Clone, Copy, Debug)]
+pub enum Ended<'a> {
+    /// Its last words came.
+    Departed(&'a Departed),
+    /// It is on its way out, see [`Task::is_leaving`]; it ends within the next tick.
+    Leaving(&'a Row),
+}
+
+impl<'a> Ended<'a> {
+    /// Who it was.
+    pub fn task(self, model: &'a Model) -> &'a Task {
+        match self {
+            Ended::Departed(departed) => &departed.exit.task,
+            Ended::Leaving(row) => model.task(row),
+        }
+    }
+}
+
+impl Model {
+    /// Those that run no more, in no order.
+    pub fn ended(&self) -> impl Iterator<Item = Ended<'_>> {
+        let leaving = self.rows.iter().filter(|row| self.task(row).is_leaving());
+        self.departed.iter().map(Ended::Departed).chain(leaving.map(Ended::Leaving))
+    }
+}
 
 /// Several processes as one row.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,14 +46,19 @@ pub struct Group {
 }
 
 impl Group {
-    fn add(&mut self, departed: &Departed) {
+    fn add(&mut self, model: &Model, ended: Ended<'_>) {
         self.count += 1;
-        self.delta.add(&departed.delta);
-        self.peak_rss_bytes = self.peak_rss_bytes.max(departed.exit.peak_rss_bytes);
+        match ended {
+            Ended::Departed(departed) => {
+                self.delta.add(&departed.delta);
+                self.peak_rss_bytes = self.peak_rss_bytes.max(departed.exit.peak_rss_bytes);
+            }
+            Ended::Leaving(row) => self.delta.add(&model.growth(row).work_out().counters),
+        }
     }
 }
 
-/// The exited of one tick.
+/// The exited of one tick. One that ends as the sample is taken is among those of two ticks, each time with what it gained in that one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exited {
     /// One for each command, most CPU first, then most members.
@@ -40,12 +72,12 @@ impl Exited {
     const NAMED: usize = 3;
 
     /// Folds by the name of the leader thread.
-    pub fn fold(departed: &[Departed]) -> Exited {
+    pub fn fold<'a>(model: &'a Model, ended: impl Iterator<Item = Ended<'a>>) -> Exited {
         let mut by_comm: BTreeMap<Comm, Group> = BTreeMap::new();
         let mut total = Group::default();
-        for one in departed {
-            by_comm.entry(one.exit.task.comm).or_default().add(one);
-            total.add(one);
+        for one in ended {
+            by_comm.entry(one.task(model).comm).or_default().add(model, one);
+            total.add(model, one);
         }
         let mut groups: Vec<_> = by_comm.into_iter().map(|(comm, group)| Group { name: comm.to_string(), ..group }).collect();
         groups.sort_by_key(|g| std::cmp::Reverse((g.delta.get(Counter::CpuNs), g.count)));

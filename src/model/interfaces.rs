@@ -1,16 +1,21 @@
 //! Growth of each network interface between two samples.
 
+use std::cell::LazyCell;
+
+use rustc_hash::FxHashMap;
+
 use crate::sample::{Interface, InterfaceCounters, Sample};
 
 /// What each interface gained, in the order of the newer sample; `None` for one that was not there before, or was made anew.
 pub(super) fn growth(prev: Option<&Sample>, next: &Sample) -> Vec<Option<InterfaceCounters>> {
     let older = prev.map_or(&[][..], |p| &p.machine.interfaces);
-    next.machine.interfaces.iter().enumerate().map(|(at, now)| gained(find(older, at, &now.name)?, now)).collect()
-}
-
-/// Interfaces seldom come or go: most stand where they stood.
-fn find<'a>(older: &'a [Interface], at: usize, name: &str) -> Option<&'a Interface> {
-    older.get(at).filter(|interface| interface.name == name).or_else(|| older.iter().find(|interface| interface.name == name))
+    // Interfaces seldom come or go: most stand where they stood. Where one went, thousands behind it may have moved.
+    let by_name = LazyCell::new(|| older.iter().map(|before| (before.name.as_str(), before)).collect::<FxHashMap<_, _>>());
+    let growth = |(at, now): (usize, &Interface)| {
+        let before = older.get(at).filter(|before| before.name == now.name);
+        gained(before.or_else(|| by_name.get(now.name.as_str()).copied())?, now)
+    };
+    next.machine.interfaces.iter().enumerate().map(growth).collect()
 }
 
 fn gained(before: &Interface, now: &Interface) -> Option<InterfaceCounters> {

@@ -69,8 +69,9 @@ impl MachineRates {
             Some(read(next).saturating_sub(read(prev)) as f64 * 1e9 / elapsed_ns as f64)
         };
         let cpu = |number: u32, now: &CpuTimes| {
-            let before = prev?.cpus.iter().find(|(n, _)| *n == number)?;
-            CpuUse::between(&before.1, now)
+            let before = &prev?.cpus;
+            let at = before.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+            CpuUse::between(&before[at].1, now)
         };
         MachineRates {
             cpus: next.cpus.iter().map(|(number, now)| (*number, cpu(*number, now))).collect(),

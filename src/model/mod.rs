@@ -6,6 +6,7 @@ pub mod exited;
 pub mod growth;
 pub mod ledger;
 pub mod machine;
+pub mod owners;
 pub mod remotes;
 pub mod sockets;
 pub mod stacks;
@@ -16,7 +17,7 @@ mod interfaces;
 
 use std::sync::Arc;
 
-use crate::sample::{Counter, Counters, Domain, Exit, Health, InterfaceCounters, ProcKey, Sample, Task, TaskList};
+use crate::sample::{Counter, Counters, Domain, Exit, Health, InterfaceCounters, ProcKey, Sample, Task};
 use growth::Growth;
 
 /// A process absent from the older sample though born this little before its end: the walk had already passed its pid, or
@@ -34,7 +35,9 @@ pub struct Row {
 /// From where growth counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Since {
-    /// Index of the process in the older sample.
+    /// It is as it was.
+    Same,
+    /// Index among those of the older sample that changed.
     Older(u32),
     /// First seen, and born within the tick.
     Birth,
@@ -67,13 +70,13 @@ pub struct Model {
     pub elapsed_ns: u64,
     /// One for each task, same order.
     pub rows: Vec<Row>,
-    /// The processes of the older sample.
-    older: TaskList,
+    /// The processes of the older sample that changed since: of 10,000 nearly all idle, and a list of them all is megabytes.
+    older: Vec<Task>,
     /// Zeros of the counters that those born within the tick began with.
     zeros: Counters,
     /// Processes that ended.
     pub departed: Vec<Departed>,
-    /// The same, folded by command.
+    /// The same and those that are leaving, folded by command.
     pub exited: exited::Exited,
     /// Where the machine's CPU time went.
     pub ledger: ledger::Ledger,
@@ -81,6 +84,8 @@ pub struct Model {
     pub machine: machine::MachineRates,
     /// Threads one by one, where the sample tells of them.
     pub threads: threads::Threads,
+    /// Owners of sockets that are gone.
+    pub owners: owners::GoneOwners,
     /// One for each of `sample.sockets`, same order.
     pub sockets: Vec<sockets::SocketRow>,
     /// What each of `sample.machine.interfaces` gained, same order; `None` where its start is not known.
@@ -95,22 +100,25 @@ impl Model {
         let prev = prev.filter(|p| p.at_ns < next.at_ns);
         let elapsed_ns = prev.map_or(0, |p| next.at_ns - p.at_ns);
         let births = prev.map(Births::after);
+        let (rows, older) = rows(prev, births.as_ref(), &next.tasks);
         let departed: Vec<_> = next.exits.iter().map(|exit| depart(prev, births.as_ref(), exit)).collect();
         let mut model = Model {
             elapsed_ns,
-            rows: rows(prev, births.as_ref(), &next.tasks),
-            older: prev.map_or_else(TaskList::default, |p| p.tasks.clone()),
+            rows,
+            older,
             zeros: births.map_or_else(Counters::default, |b| b.zeros),
-            exited: exited::Exited::fold(&departed),
+            exited: exited::Exited::default(),
             ledger: ledger::Ledger::default(),
             machine: machine::MachineRates::between(prev.map(|p| &p.machine), &next.machine, elapsed_ns),
             threads: threads::Threads::default(),
+            owners: owners::GoneOwners::between(prev, &next),
             sockets: sockets::rows(prev, &next),
             interfaces: interfaces::growth(prev, &next),
             cgroups: Vec::new(),
             departed,
             sample: next,
         };
+        model.exited = exited::Exited::fold(&model, model.ended());
         model.ledger = ledger::Ledger::of(prev, &model);
         model.threads = threads::Threads::between(prev, &model);
         model.cgroups = cgroups::rows(prev, &model);
@@ -126,10 +134,16 @@ impl Model {
     pub fn growth(&self, row: &Row) -> Growth<'_> {
         let now = self.task(row);
         match row.since {
+            Since::Same => Growth::Since(now, now),
             Since::Older(index) => Growth::Since(&self.older[index as usize], now),
             Since::Birth => Growth::Birth(&self.zeros, now),
             Since::Unknown => Growth::Unknown,
         }
+    }
+
+    /// A process: as it lives, or the last that is known of it where it is gone and owns a socket of the sample.
+    pub fn owner(&self, key: ProcKey) -> Option<&Task> {
+        self.find(key).map(|row| self.task(row)).or_else(|| self.owners.get(key))
     }
 
     /// The row of a process, if it lives.
@@ -138,20 +152,26 @@ impl Model {
     }
 }
 
-/// Merges two task lists, both ascending by key.
-fn rows(prev: Option<&Sample>, births: Option<&Births>, tasks: &[Task]) -> Vec<Row> {
+/// Merges two task lists, both ascending by key; with the rows come the older states that they count from.
+fn rows(prev: Option<&Sample>, births: Option<&Births>, tasks: &[Task]) -> (Vec<Row>, Vec<Task>) {
     let older = prev.map_or(&[][..], |p| &p.tasks);
     let mut at = 0;
+    let mut changed = Vec::new();
     let row = |(index, task): (usize, &Task)| {
         at += older[at..].iter().take_while(|o| o.key < task.key).count();
         let since = match older.get(at) {
-            Some(before) if before.key == task.key => Since::Older(at as u32),
+            Some(before) if before.key == task.key && before.counters == task.counters && before.memory == task.memory => Since::Same,
+            Some(before) if before.key == task.key => {
+                changed.push(*before);
+                Since::Older(changed.len() as u32 - 1)
+            }
             _ if births.is_some_and(|b| b.include(task)) => Since::Birth,
             _ => Since::Unknown,
         };
         Row { task: index as u32, since }
     };
-    tasks.iter().enumerate().map(row).collect()
+    let rows = tasks.iter().enumerate().map(row).collect();
+    (rows, changed)
 }
 
 fn depart(prev: Option<&Sample>, births: Option<&Births>, exit: &Exit) -> Departed {

@@ -5,6 +5,7 @@
 mod callers;
 mod compare;
 mod frames;
+mod grow;
 mod history;
 mod hottest;
 mod label;

@@ -149,11 +149,18 @@ impl Output {
     }
 }
 
-/// Writes a profile to a file whose name says its form; gives what came of it, in one line.
-pub fn save(path: &Path, profile: &Profile) -> String {
+/// Writes a profile to a file whose name says its form, and says so in one line.
+///
+/// # Errors
+/// One line, fit for a terminal: the name says no form, or what [`Output::open`] and [`Output::write`] say.
+pub fn save(path: &Path, profile: &Profile) -> Result<String, String> {
+    // Also `-`: standard output is the screen's.
+    if Form::of(path).is_none() {
+        return Err("end it in .svg .folded .pb.gz .json .txt".into());
+    }
     match Output::open(Some(path), None).and_then(|output| output.write(profile)) {
-        Ok(_) => format!("Written: {}", printable(path.display().to_string().as_bytes())),
-        Err(error) => printable(error.to_string().as_bytes()),
+        Ok(_) => Ok(format!("Written: {}", printable(path.display().to_string().as_bytes()))),
+        Err(error) => Err(printable(error.to_string().as_bytes())),
     }
 }
 
@@ -197,7 +204,10 @@ mod tests {
         std::fs::write(&notes, "x".repeat(100_000)).unwrap();
         let error = Output::open(Some(&notes), None).unwrap_err();
         assert!(matches!(error, ProfileError::NotOurs(_)) && error.to_string().contains("notes.txt"), "{error}");
-        assert!(save(&notes, &Profile::default()).contains("another name"));
+        assert!(save(&notes, &Profile::default()).unwrap_err().contains("another name"));
+        for formless in ["-", "", "a.gz", "/"] {
+            assert!(save(Path::new(formless), &Profile::default()).unwrap_err().contains(".pb.gz"), "{formless:?}");
+        }
         assert_eq!(std::fs::metadata(&notes).unwrap().len(), 100_000);
     }
 

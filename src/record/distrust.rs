@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::bound::{cut_lists, cut_name, cut_text};
 use super::codec::Frame;
 use crate::sample::{
     Counter, CpuTimes, Disk, DomainStatus, Exit, Health, Interface, InterfaceCounters, Machine, MachineMemory, Memory, Socket, Task,
@@ -14,6 +15,7 @@ const MOST: u64 = 1 << 60;
 
 /// Restores every promise that [`Sample`](crate::sample::Sample) makes.
 pub(super) fn clean(frame: &mut Frame) {
+    cut_lists(frame);
     let sample = &mut frame.sample;
     cap([&mut sample.at_ns, &mut sample.unix_ms, &mut sample.own_cpu_ns]);
     sample.tasks.iter_mut().for_each(clean_task);
@@ -27,18 +29,21 @@ pub(super) fn clean(frame: &mut Frame) {
         cap([&mut count.value]);
     }
     for (_, frame) in &mut sample.stacks.interpreted {
-        frame.function = printable(frame.function.as_bytes()).into();
-        frame.file = printable(frame.file.as_bytes()).into();
+        for text in [&mut frame.function, &mut frame.file] {
+            let mut clean = text.to_string();
+            clean_text(&mut clean);
+            *text = clean.into();
+        }
     }
     clean_machine(&mut sample.machine);
     sample.status.iter_mut().for_each(clean_status);
     for (_, details) in &mut frame.details {
         clean_text(&mut details.cmdline);
-        clean_text(&mut details.user);
+        clean_name(&mut details.user);
         details.exe.iter_mut().chain(&mut details.cgroup).for_each(clean_text);
         if let Some(container) = details.container.as_mut().map(Arc::make_mut) {
-            clean_text(&mut container.id);
-            container.name.iter_mut().chain(&mut container.pod).chain(&mut container.namespace).for_each(clean_text);
+            clean_name(&mut container.id);
+            container.name.iter_mut().chain(&mut container.pod).chain(&mut container.namespace).for_each(clean_name);
         }
     }
 }
@@ -59,8 +64,8 @@ fn clean_status(status: &mut DomainStatus) {
 }
 
 fn clean_machine(machine: &mut Machine) {
-    clean_text(&mut machine.host);
-    clean_text(&mut machine.kernel);
+    clean_name(&mut machine.host);
+    clean_name(&mut machine.kernel);
     clean_times(&mut machine.total);
     machine.cpus.iter_mut().for_each(|(_, times)| clean_times(times));
     let MachineMemory { total_bytes, free_bytes, available_bytes, buffers_bytes, cache_bytes, shared_bytes, .. } = &mut machine.memory;
@@ -69,13 +74,13 @@ fn clean_machine(machine: &mut Machine) {
     let Machine { wire_rx_bytes, wire_tx_bytes, disk_read_bytes, disk_write_bytes, .. } = machine;
     cap([wire_rx_bytes, wire_tx_bytes, disk_read_bytes, disk_write_bytes]);
     for Interface { name, state, counters, .. } in &mut machine.interfaces {
-        clean_text(name);
-        clean_text(state);
+        clean_name(name);
+        clean_name(state);
         let InterfaceCounters { rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped } = counters;
         cap([rx_bytes, rx_packets, rx_errors, rx_dropped, tx_bytes, tx_packets, tx_errors, tx_dropped]);
     }
     for Disk { name, reads, writes, read_bytes, write_bytes, .. } in &mut machine.disks {
-        clean_text(name);
+        clean_name(name);
         cap([reads, writes, read_bytes, write_bytes]);
     }
     for load in machine.load.iter_mut().filter(|load| !load.is_finite()) {
@@ -118,7 +123,13 @@ fn clean_socket(socket: &mut Socket) {
     }
 }
 
+fn clean_name(name: &mut String) {
+    cut_name(name);
+    clean_text(name);
+}
+
 fn clean_text(text: &mut String) {
+    cut_text(text);
     let clean = printable(text.as_bytes());
     if clean != *text {
         *text = clean;
@@ -151,6 +162,7 @@ mod tests {
             cmdline: evil(),
             exe: Some(evil()),
             user: evil(),
+            uid: None,
             cgroup: Some(evil()),
             container: Some(Arc::new(container)),
             inner_pid: None,

@@ -5,6 +5,7 @@
 //! frame before. A writer that died leaves a torn last frame; everything before it plays.
 
 mod boot;
+mod bound;
 mod codec;
 mod distrust;
 mod keep;

@@ -17,6 +17,9 @@ pub struct Details {
     pub exe: Option<String>,
     /// Name of the user, or the number where there is none.
     pub user: String,
+    /// The number that `user` was looked up for; recordings do not carry it.
+    #[serde(skip)]
+    pub uid: Option<u32>,
     /// Path of its cgroup (default hierarchy, else the named systemd one, else that of a controller); `None` where refused.
     pub cgroup: Option<String>,
     /// The container that its cgroup is in.

@@ -67,6 +67,13 @@ pub struct Task {
     pub memory: Option<Memory>,
 }
 
+impl Task {
+    /// It left the task list, and its last words are still to come: nothing can be done to it any more.
+    pub fn is_leaving(&self) -> bool {
+        self.state == b'X'
+    }
+}
+
 /// A thread that is not the leader of its process. What it counted is in the process's counters too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Thread {

@@ -33,6 +33,13 @@ pub(super) struct Place {
     pub(super) source: Option<(String, u32)>,
 }
 
+impl Place {
+    /// A function without a line, by the name that a file has it by.
+    fn named(name: &str) -> Place {
+        Place { function: demangle(name), source: None }
+    }
+}
+
 /// Open files, least recently used first out.
 #[derive(Default)]
 pub(super) struct ElfFiles {
@@ -105,8 +112,8 @@ impl ElfFiles {
 impl Held {
     fn at(&self, offset: u64) -> Vec<Place> {
         let Some(address) = self.addresses.as_ref().and_then(|elf| elf.address_of(offset)) else { return Vec::new() };
-        let mut named = self.names.iter().map(|names| names.at(address));
-        named.find(|places| !places.is_empty()).unwrap_or_default()
+        let covering = self.names.iter().map(|names| names.at(address)).find(|places| !places.is_empty());
+        covering.unwrap_or_else(|| self.names.iter().find_map(|names| names.sizeless_at(address)).into_iter().collect())
     }
 }
 
@@ -123,11 +130,14 @@ impl Names {
     fn at(&self, address: u64) -> Vec<Place> {
         match self {
             Names::Full { resolver, .. } => in_resolver(resolver, address),
-            Names::Symbols(symbols) => {
-                let name = symbols.find(address).map(|name| demangle(&name));
-                name.map(|function| Place { function, source: None }).into_iter().collect()
-            }
+            Names::Symbols(symbols) => symbols.find(address).map(|name| Place::named(&name)).into_iter().collect(),
         }
+    }
+
+    /// (The library lets functions without a size reach to the next one by itself.)
+    fn sizeless_at(&self, address: u64) -> Option<Place> {
+        let Names::Symbols(symbols) = self else { return None };
+        symbols.find_sizeless(address).map(|name| Place::named(&name))
     }
 }
 

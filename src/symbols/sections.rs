@@ -96,6 +96,13 @@ impl<'f> Sections<'f> {
         read(self.file, self.bytes, section.sh_offset(LittleEndian), bytes).ok().filter(|content| !content.is_empty())
     }
 
+    /// Where a section with code lies, as the file counts addresses; `None` of other sections, and of numbers that stand for none.
+    pub(super) fn code_range(&self, section: u16) -> Option<(u64, u64)> {
+        let header = self.headers.get(usize::from(section)).filter(|s| s.sh_flags(LittleEndian).contains(elf::SHF_EXECINSTR))?;
+        let start = header.sh_addr(LittleEndian);
+        Some((start, start.saturating_add(header.sh_size(LittleEndian))))
+    }
+
     /// What tells this build of the program from all others.
     pub(super) fn build_id(&self) -> Option<Vec<u8>> {
         build_id(&self.content(b".note.gnu.build-id", NOTE_MAX)?)

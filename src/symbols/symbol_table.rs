@@ -6,7 +6,7 @@
 use std::fs::File;
 
 use object::LittleEndian;
-use object::elf::{STT_FUNC, STT_GNU_IFUNC, Sym64};
+use object::elf::{STB_LOCAL, STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE, Sym64};
 use object::pod::slice_from_bytes;
 use object::read::elf::Sym;
 
@@ -26,6 +26,8 @@ const TABLES: [(&[u8], &[u8]); 2] = [(b".symtab", b".strtab"), (b".dynsym", b".d
 pub(super) struct SymbolTable {
     /// Start, end, and where in `names` the name begins; ascending.
     functions: Vec<(u64, u64, u32)>,
+    /// Likewise, those that do not tell their size, as assembly leaves it out: up to the next function of their section.
+    sizeless: Vec<(u64, u64, u32)>,
     names: Vec<u8>,
 }
 
@@ -33,17 +35,23 @@ impl SymbolTable {
     /// Reads the first table that has functions; empty where there is none.
     pub(super) fn read(file: &File) -> SymbolTable {
         let Ok(sections) = Sections::read(file) else { return SymbolTable::default() };
-        let tables = TABLES.iter().filter_map(|table| content(&sections, table));
-        tables.map(|(symbols, names)| SymbolTable::parse(&symbols, names)).find(|t| !t.functions.is_empty()).unwrap_or_default()
+        let read = |table: &(&[u8], &[u8])| {
+            let (symbols, names) = content(&sections, table)?;
+            // What is exported does not tell where the next function begins: most have no symbol there.
+            let ends = |section| sections.code_range(section).filter(|_| table.0 == b".symtab");
+            Some(SymbolTable::parse(&symbols, names, ends))
+        };
+        TABLES.iter().filter_map(read).find(|t| !t.functions.is_empty()).unwrap_or_default()
     }
 
-    fn parse(symbols: &[u8], names: Vec<u8>) -> SymbolTable {
+    fn parse(symbols: &[u8], names: Vec<u8>, code: impl Fn(u16) -> Option<(u64, u64)>) -> SymbolTable {
         let is_function = |s: &&Sym64<LittleEndian>| matches!(s.st_type(), STT_FUNC | STT_GNU_IFUNC);
         let mut functions: Vec<_> =
             defined(symbols).filter(is_function).map(|s| (range(s).0, range(s).1, s.st_name(LittleEndian))).collect();
         functions.sort_unstable();
         functions.shrink_to_fit();
-        SymbolTable { functions, names }
+        let sizeless = sizeless(symbols, code, &functions);
+        SymbolTable { functions, sizeless, names }
     }
 
     /// The function at an address, as the file counts them.
@@ -51,9 +59,50 @@ impl SymbolTable {
         let after = self.functions.partition_point(|(start, ..)| *start <= address);
         let nearest = &self.functions[after.saturating_sub(LOOK_BACK)..after];
         let (.., at) = nearest.iter().rev().find(|(_, end, _)| address < *end)?;
-        let name = name_at(&self.names, *at).filter(|name| !name.is_empty())?;
+        self.name(*at)
+    }
+
+    /// The function without a size that an address most likely belongs to, where nobody knows one that covers it.
+    pub(super) fn find_sizeless(&self, address: u64) -> Option<String> {
+        let after = self.sizeless.partition_point(|(start, ..)| *start <= address);
+        let (.., at) = self.sizeless[..after].last().filter(|(_, end, _)| address < *end)?;
+        self.name(*at)
+    }
+
+    fn name(&self, at: u32) -> Option<String> {
+        let name = name_at(&self.names, at).filter(|name| !name.is_empty())?;
         Some(String::from_utf8_lossy(name).into_owned())
     }
+}
+
+/// Functions and global labels of code without a size, each up to the next function or its section's end. (Local labels may be places
+/// within a function, and so may those that a function with a size covers.)
+fn sizeless(symbols: &[u8], code: impl Fn(u16) -> Option<(u64, u64)>, functions: &[(u64, u64, u32)]) -> Vec<(u64, u64, u32)> {
+    let is_label = |s: &Sym64<LittleEndian>| s.st_type() == STT_NOTYPE && s.st_bind() != STB_LOCAL;
+    let candidate = |s: &Sym64<LittleEndian>| {
+        let is_wanted = s.st_size(LittleEndian) == 0 && (matches!(s.st_type(), STT_FUNC | STT_GNU_IFUNC) || is_label(s));
+        let section = if is_wanted { code(s.st_shndx(LittleEndian).0)? } else { return None };
+        let start = s.st_value(LittleEndian);
+        (section.0..section.1).contains(&start).then_some((start, section.1, s.st_name(LittleEndian)))
+    };
+    let mut open: Vec<_> = defined(symbols).filter_map(candidate).collect();
+    open.sort_unstable();
+    open.dedup_by_key(|(start, ..)| *start);
+
+    let (mut sized, mut covered_to) = (functions.iter().filter(|(start, end, _)| end - start > 1).peekable(), 0);
+    let mut next_label = u64::MAX;
+    for (start, end, _) in open.iter_mut().rev() {
+        let after = functions.partition_point(|(other, ..)| other <= start);
+        let next = functions.get(after).map_or(u64::MAX, |(start, ..)| *start).min(next_label);
+        (next_label, *end) = (*start, next.min(*end));
+    }
+    open.retain(|(start, ..)| {
+        while let Some((_, end, _)) = sized.next_if(|(other, ..)| other <= start) {
+            covered_to = covered_to.max(*end);
+        }
+        covered_to <= *start
+    });
+    open
 }
 
 /// Start and end of each of these symbols, functions or data, as the file counts addresses.
@@ -103,10 +152,15 @@ mod tests {
         parts.concat()
     }
 
+    /// Section 1 holds code.
+    fn code(section: u16) -> Option<(u64, u64)> {
+        (section == 1).then_some((0x100, 0x1000))
+    }
+
     #[test]
     fn functions_but_not_data_or_imports() {
         let table = [symbol(3, 2, 1, 0x200, 0x10), symbol(1, 0x12, 1, 0x100, 0), symbol(1, 1, 1, 0x300, 8), symbol(1, 2, 0, 0x400, 8)];
-        let symbols = SymbolTable::parse(&table.concat(), b"\0f\0g\0".to_vec());
+        let symbols = SymbolTable::parse(&table.concat(), b"\0f\0g\0".to_vec(), code);
         let found = [0x100, 0x101, 0x20f, 0x210, 0x300, 0x400].map(|address| symbols.find(address));
         assert_eq!(found, [Some("f".into()), None, Some("g".into()), None, None, None]);
     }
@@ -114,8 +168,30 @@ mod tests {
     #[test]
     fn a_function_inside_another() {
         let table = [symbol(1, 2, 1, 0x100, 0x100), symbol(3, 2, 1, 0x120, 0x10)];
-        let symbols = SymbolTable::parse(&table.concat(), b"\0f\0g\0".to_vec());
+        let symbols = SymbolTable::parse(&table.concat(), b"\0f\0g\0".to_vec(), code);
         assert_eq!([0x128, 0x140].map(|address| symbols.find(address)), [Some("g".into()), Some("f".into())]);
+    }
+
+    #[test]
+    fn what_has_no_size_reaches_to_the_next_function() {
+        let (label, local_label) = (0x10, 0);
+        let table = [
+            symbol(1, 2, 1, 0x100, 0),
+            symbol(9, local_label, 1, 0x110, 0),
+            symbol(3, label, 1, 0x200, 0),
+            symbol(5, 2, 1, 0x300, 0x20),
+            symbol(9, label, 1, 0x310, 0),
+            symbol(7, 2, 1, 0xff0, 0),
+            symbol(9, label, 1, 0x1000, 0),
+            symbol(9, 2, 2, 0x2000, 0),
+        ];
+        let symbols = SymbolTable::parse(&table.concat(), b"\0f\0g\0h\0i\0x\0".to_vec(), code);
+        let found = |address| symbols.find_sizeless(address);
+        for (first, last, name) in [(0x100, 0x1ff, "f"), (0x200, 0x2ff, "g"), (0xff0, 0xfff, "i")] {
+            assert_eq!([first, last].map(found), [Some(name.into()), Some(name.into())]);
+        }
+        assert_eq!([0xff, 0x300, 0x310, 0x320, 0x1000, 0x2001].map(found), [const { None }; 6]);
+        assert_eq!([0x31f, 0x320].map(|address| symbols.find(address)), [Some("h".into()), None]);
     }
 
     #[test]
@@ -127,10 +203,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_table_is_safe(table: Vec<u8>, names: Vec<u8>, address: u64, start: u64, bytes: u64, name in 0u32..20) {
+        fn any_table_is_safe(table: Vec<u8>, names: Vec<u8>, address: u64, start: u64, bytes: u64, end: u64, name in 0u32..20) {
             let table = [symbol(name, 2, 1, start, bytes), table].concat();
-            let symbols = SymbolTable::parse(&table, names);
+            let symbols = SymbolTable::parse(&table, names, |section| Some((section.into(), end)));
             symbols.find(address);
+            symbols.find_sizeless(address);
+            prop_assert!(symbols.sizeless.iter().all(|(start, end, _)| start < end));
             prop_assert!(symbols.find(start).is_none_or(|name| !name.is_empty()));
         }
     }

@@ -29,13 +29,20 @@ pub fn draw(frame: &mut Frame, area: Rect, app: &App, pen: Pen) {
     }
 }
 
-/// Label, text with the cursor in it, on the right what is wrong with all of it, and above what is wrong with a place in it.
+/// Label, text with the cursor in it, on the right (above, where it is long) what is wrong with all of it, and above what is wrong with a
+/// place in it.
 fn draw_prompt(frame: &mut Frame, area: Rect, prompt: &Prompt, of: FilterOf, pen: Pen) {
-    let error = prompt.error.as_ref().filter(|e| e.at.is_none()).map_or(String::new(), |e| format!("× {}", e.text));
+    let label = prompt.purpose.label();
+    let mut error = prompt.error.as_ref().filter(|e| e.at.is_none()).map_or(String::new(), |e| format!("× {}", e.text));
     let half = area.width / 2;
-    let error_width = (error.width() as u16).min(half);
     let buffer = frame.buffer_mut();
-    let x = pen.put(buffer, (area.x + 1, area.y), prompt.purpose.label(), half, Role::Label);
+    if 4 + label.width() + prompt.text().width() + error.width() > usize::from(area.width) && area.y > 0 {
+        let above = Rect { y: area.y - 1, ..area };
+        Clear.render(above, buffer);
+        pen.put(buffer, (above.x + 1, above.y), &std::mem::take(&mut error), above.width.saturating_sub(2), Role::Bad);
+    }
+    let error_width = error.width() as u16;
+    let x = pen.put(buffer, (area.x + 1, area.y), label, half, Role::Label);
     let room = area.right().saturating_sub(x + error_width + 2);
     let (scroll, cursor) = prompt.visible(usize::from(room));
     pen.put(buffer, (x, area.y), skip_cells(prompt.text(), scroll), room, Role::Text);

@@ -62,7 +62,8 @@ fn frame(buffer: &mut Buffer, area: Rect, menu: &Menu, pen: Pen) {
     let keys = match (menu.typed(), menu.is_checklist) {
         ("", true) => format!(" Space check  Enter {}  Esc cancel ", menu.verb),
         ("", false) => format!(" Enter {}  Esc cancel  or type ", menu.verb),
-        (typed, _) => format!(" {typed}_ "),
+        (typed, true) => format!(" {typed}_  Space check "),
+        (typed, false) => format!(" {typed}_ "),
     };
     let width = (keys.width() as u16).min(area.width - 4);
     pen.put(buffer, (area.right() - 2 - width, area.bottom() - 1), &keys, width, Role::Label);

@@ -2,6 +2,7 @@
 
 mod compiled;
 mod cost;
+mod first;
 mod installed;
 mod large;
 mod watch;

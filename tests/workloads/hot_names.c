@@ -2,7 +2,8 @@
 /*
  * Prints one address a line, "KIND ADDRESS", of code of each kind there is to name, then waits for the end of its input:
  * f (a name that looks mangled), inlined (the last byte of an instruction of inner, inlined into outer), jit (memory written at run time, named in
- * the perf map given as argv[1], else nameless), vdso, libc (a function that only .dynsym names).
+ * the perf map given as argv[1], else nameless), bare (assembly whose symbols have neither type nor size, and a label within), vdso,
+ * libc (a function that only .dynsym names).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -15,6 +16,9 @@ void f(void)
 {
 	__asm__ volatile("");
 }
+
+void bare(void);
+__asm__(".text\n.globl bare\nbare: .zero 16\nwithin: .zero 16");
 
 static inline __attribute__((always_inline)) void *inner(void)
 {
@@ -52,6 +56,7 @@ int main(int argc, char **argv)
 	}
 	printf("f %lx\n", (long)f);
 	printf("inlined %lx\n", (long)outer() - 1);
+	printf("bare %lx\n", (long)bare + 20);
 	printf("jit %lx\n", (long)jit + 8);
 	printf("late %lx\n", (long)jit + 0x48);
 	printf("libc %lx\n", (long)dlsym(RTLD_DEFAULT, "qsort_r"));

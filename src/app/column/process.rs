@@ -159,7 +159,7 @@ columns! {
     RssTrend: num("RSS-TREND", "rsstrend", &["rss_bytes"], 10, 61),
         "RSS over the last 40 refreshes, four to a cell, the newest on the right, between the least and the most of that time; what moves by less than 2 % lies flat."
         => row.trend(Trend::Rss, bytes(row.memory().map(Memory::rss_bytes)));
-    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 255).also(&["name", "comm", "cmdline"]),
+    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 255).also(&["name", "comm", "cmdline", "cmd"]),
         "Command line with its arguments; the name of the leader thread until it has been read."
         => Text(row.shown_command());
 }

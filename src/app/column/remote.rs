@@ -20,7 +20,7 @@ pub struct RemoteView<'a> {
 impl<'a> RemoteView<'a> {
     /// A remote of the model.
     pub fn new(model: &'a Model, remote: Remote) -> Self {
-        let task = remote.owner.and_then(|key| model.find(key)).map(|row| model.task(row));
+        let task = remote.owner.and_then(|key| model.owner(key));
         RemoteView { remote, task, elapsed_ns: model.elapsed_ns }
     }
 

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use super::{Column, Value};
 use crate::app::lines::GroupLine;
 use crate::app::trends::{Trend, Trends};
-use crate::model::exited::Group;
+use crate::app::user_names::UserNames;
+use crate::model::exited::{Ended, Group};
 use crate::model::growth::Growth;
 use crate::model::sockets::SocketRow;
 use crate::model::sum::Sum;
@@ -43,6 +44,8 @@ pub struct RowView<'a> {
     pub at_ns: u64,
     /// Slow facts, where already read.
     pub details: Option<&'a Details>,
+    /// Names of users, where those are known.
+    pub users: Option<&'a UserNames>,
     /// 1: percent of one core. The number of cores: percent of the machine.
     pub cores: u32,
     /// The program is shown with the directories it was started from.
@@ -60,6 +63,14 @@ impl<'a> RowView<'a> {
     /// A process that ended.
     pub fn departed(model: &'a Model, departed: &'a Departed) -> Self {
         Self::new(model, Subject::Departed(&departed.exit), Growth::Sum(&departed.delta), None)
+    }
+
+    /// A process that ended, or is about to.
+    pub fn ended(model: &'a Model, ended: Ended<'a>) -> Self {
+        match ended {
+            Ended::Departed(departed) => RowView::departed(model, departed),
+            Ended::Leaving(row) => RowView::live(model, row, None),
+        }
     }
 
     /// Exited processes folded into one line.
@@ -83,7 +94,8 @@ impl<'a> RowView<'a> {
     }
 
     fn new(model: &Model, subject: Subject<'a>, delta: Growth<'a>, details: Option<&'a Details>) -> Self {
-        RowView { subject, delta, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, details, cores: 1, paths: true, trends: None }
+        let (elapsed_ns, at_ns) = (model.elapsed_ns, model.sample.at_ns);
+        RowView { subject, delta, elapsed_ns, at_ns, details, users: None, cores: 1, paths: true, trends: None }
     }
 
     /// The same with CPU shown as a share of so many cores.
@@ -96,6 +108,12 @@ impl<'a> RowView<'a> {
     #[must_use]
     pub fn with_paths(self, paths: bool) -> Self {
         RowView { paths, ..self }
+    }
+
+    /// The same with names of users.
+    #[must_use]
+    pub fn with_users(self, users: &'a UserNames) -> Self {
+        RowView { users: Some(users), ..self }
     }
 
     /// The same with what went before.
@@ -151,9 +169,14 @@ impl<'a> RowView<'a> {
         }
     }
 
-    /// It ended within the tick.
+    /// It ended within the tick, or runs no more and is about to.
     pub fn is_exited(&self) -> bool {
-        matches!(self.subject, Subject::Departed(_) | Subject::Exited(_))
+        match self.subject {
+            Subject::Departed(_) | Subject::Exited(_) => true,
+            Subject::Live(task, _) => task.is_leaving(),
+            Subject::Thread(part) => part.task.is_leaving(),
+            Subject::Sum(_) | Subject::Group(_) => false,
+        }
     }
 
     /// A kernel thread.
@@ -196,10 +219,7 @@ impl<'a> RowView<'a> {
 
     /// Name of its user, or the number until the name is known.
     pub fn user(&self) -> Option<Cow<'a, str>> {
-        match self.details {
-            Some(details) => Some(Cow::Borrowed(&details.user)),
-            None => self.task().map(|t| Cow::Owned(t.uid.to_string())),
-        }
+        UserNames::of(self.users, self.task(), self.details)
     }
 
     /// The systemd unit that its control group belongs to.
@@ -290,10 +310,12 @@ pub struct SocketView<'a> {
     pub socket: &'a Socket,
     /// Its growth over the tick.
     pub row: &'a SocketRow,
-    /// Its owner, if it lives.
+    /// Its owner; the last that is known of one that is gone.
     pub task: Option<&'a Task>,
     /// Slow facts of the owner, where already read.
     pub details: Option<&'a Details>,
+    /// Names of users, where those are known.
+    pub users: Option<&'a UserNames>,
     /// Length of the tick; 0 = no rates.
     pub elapsed_ns: u64,
     /// When the sample was taken.
@@ -308,8 +330,9 @@ impl<'a> SocketView<'a> {
     /// A socket of the model.
     pub fn new(model: &'a Model, row: &'a SocketRow, details: Option<&'a Details>) -> Self {
         let socket = &model.sample.sockets[row.socket as usize];
-        let task = socket.owner.and_then(|key| model.find(key)).map(|row| model.task(row));
-        SocketView { socket, row, task, details, elapsed_ns: model.elapsed_ns, at_ns: model.sample.at_ns, paths: true, connections: None }
+        let task = socket.owner.and_then(|key| model.owner(key));
+        let (elapsed_ns, at_ns) = (model.elapsed_ns, model.sample.at_ns);
+        SocketView { socket, row, task, details, users: None, elapsed_ns, at_ns, paths: true, connections: None }
     }
 
     /// The same with or without the directories of the program.
@@ -325,10 +348,7 @@ impl<'a> SocketView<'a> {
 
     /// User of the owner: the name, or the number until the name is known.
     pub fn user(&self) -> Option<Cow<'a, str>> {
-        match self.details {
-            Some(details) => Some(Cow::Borrowed(&details.user)),
-            None => self.task.map(|t| Cow::Owned(t.uid.to_string())),
-        }
+        UserNames::of(self.users, self.task, self.details)
     }
 
     /// Where its owner runs: columns of processes that hold for their sockets, too.

@@ -73,7 +73,7 @@ columns! {
     User: word("USER", "user", &["user"], 8, 60),
         "User of that process: the name of the real user id, the number until the name has been read."
         => known(row.user(), Text);
-    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 200).also(&["name", "comm", "cmdline"]),
+    Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 200).also(&["name", "comm", "cmdline", "cmd"]),
         "Command line of the owner; the name of its leader thread until it has been read."
         => row.command();
 }

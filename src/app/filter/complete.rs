@@ -71,6 +71,23 @@ pub fn complete(text: &str, cursor: usize, of: FilterOf) -> Option<Completion> {
     (!names.is_empty() && !is_whole).then_some(Completion { start, names })
 }
 
+/// What comes before the sign of a comparison and is no column, but can be compared.
+pub(super) const NO_COLUMNS: [&str; 2] = ["port", "uid"];
+/// How alike (by Jaro and Winkler, 0–1) a name must be to be what was meant.
+const ALIKE: f64 = 0.75;
+
+/// The name, of any table, that is most like a word which is none.
+pub(super) fn nearest(word: &str) -> Option<&'static str> {
+    fn of<C: Columns>() -> impl Iterator<Item = &'static str> {
+        C::all().iter().flat_map(|column| std::iter::once(&column.spec().name).chain(column.spec().aliases)).copied()
+    }
+    let word = word.to_ascii_lowercase();
+    let names = of::<Column>().chain(of::<SocketColumn>()).chain(of::<RemoteColumn>()).chain(of::<InterfaceColumn>());
+    let likeness = |name: &'static str| (strsim::jaro_winkler(name, &word), name);
+    let all = names.chain(of::<CgroupColumn>()).chain(NO_COLUMNS).map(likeness);
+    all.max_by(|(a, _), (b, _)| a.total_cmp(b)).filter(|(alike, _)| *alike >= ALIKE).map(|(_, name)| name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +114,13 @@ mod tests {
             assert_eq!(names(text, NetTable::Processes), Vec::<&str>::new(), "{text}");
         }
         assert_eq!(complete("é cp", 1, FilterOf::PROCESSES), None, "inside a character");
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_is_told_from_what_is_like_nothing() {
+        let found = ["useer", "comand", "rss_", "cpuu", "contianer", "Remot"].map(nearest);
+        assert_eq!(found, ["user", "command", "rss", "cpu", "container", "remote"].map(Some));
+        assert_eq!([nearest("zzz"), nearest("q")], [None; 2]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::complete::{NO_COLUMNS, nearest};
 use super::operand::{Likeness, Number, Order, Pattern};
 use super::term::{KEYWORDS, Key, Term};
 use super::{Expr, Filter};
@@ -168,10 +169,10 @@ impl<'a> Parser<'a> {
         let signs = ["<=", ">=", "!=", "<", ">", "=", "~", ":"];
         let Some(sign) = signs.into_iter().find(|s| after.starts_with(s)) else { return Ok(None) };
         let key = Key::named(name);
-        if key.is_none() && !["port", "uid"].iter().any(|known| name.eq_ignore_ascii_case(known)) {
-            // Names of processes hold colons and more; only a word that can be nothing but a comparison is an error.
-            let is_word = name.starts_with(|c: char| c.is_alphabetic()) && matches!(sign, "<=" | ">=" | "<" | ">" | "~");
-            return if is_word { self.fail(format!("no column is called `{name}`")) } else { Ok(None) };
+        if key.is_none() && !NO_COLUMNS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+            // Names of processes hold colons, options begin with dashes: those are text.
+            let is_word = name.starts_with(|c: char| c.is_alphabetic()) && sign != ":";
+            return if is_word { self.no_column(name, sign) } else { Ok(None) };
         }
         self.at = self.text.len() - after.len();
         self.takes(sign);
@@ -190,6 +191,13 @@ impl<'a> Parser<'a> {
         self.at = end;
         self.skip_blanks();
         Ok(Some(term))
+    }
+
+    fn no_column<T>(&self, name: &str, sign: &str) -> Parsed<T> {
+        match nearest(name) {
+            Some(near) => self.fail(format!("no column `{name}`: {near}{sign}… or, for text, \"{name}{sign}…\"")),
+            None => self.fail(format!("no column `{name}` (? lists them); for text write \"{name}{sign}…\"")),
+        }
     }
 
     fn port(&self, sign: &str, value: &str) -> Parsed<Term> {

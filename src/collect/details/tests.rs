@@ -43,12 +43,12 @@ fn questions_do_not_wait_for_a_process_that_hangs() {
     let (release, released) = crossbeam_channel::bounded::<()>(0);
     let new_reader = move || {
         let released = released.clone();
-        move |_| {
+        move |_, ()| {
             let _ = released.recv();
             Some(Details::default())
         }
     };
-    let questions = answer_with(Readers::new(new_reader), answers);
+    let questions = answer_with(Readers::new("test", new_reader), answers);
     let key = ProcKey { pid: 1, start_ns: 1 };
     let taken = (0..100).filter(|_| questions.try_send(vec![key]).is_ok()).count();
     assert!((QUESTIONS_WAITING..=QUESTIONS_WAITING + 1).contains(&taken), "{taken}");

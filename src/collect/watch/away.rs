@@ -4,7 +4,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::super::stacks::fold::Fold;
+use crate::collect::stacks::fold::Fold;
 
 /// Bytes of `struct eb_watch_back`; a stack sample is never as short.
 const BACK: usize = 32;

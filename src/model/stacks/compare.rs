@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::frames::Naming;
+use super::grow::{Trail, put_in_order};
 use super::node::NodeId;
 use super::tree::{Leaf, StackTree};
 use super::window::Baseline;
@@ -87,17 +88,24 @@ impl StackTree {
             leaves.clear();
         }
         let mut owns = Vec::with_capacity(before.stacks.len());
-        for (stack, id, value) in &before.stacks {
-            let leaf = match leaves.get(id) {
-                Some(leaf) if leaf.named || !renamed => *leaf,
+        let mut new = Vec::new();
+        for used in &before.stacks {
+            match leaves.get(&used.1) {
+                Some(leaf) if leaf.named || !renamed => owns.push((leaf.node, used.2)),
                 known => {
                     self.leaves_made += usize::from(known.is_none());
-                    self.grow(stack, *value, names)
+                    new.push(used);
                 }
-            };
+            }
+        }
+        put_in_order(&mut new, self.shape(), |used| &used.0);
+        let mut trail = Trail::default();
+        for (stack, id, value) in new {
+            let leaf = self.grow(&mut trail, stack, *value, names);
             leaves.insert(*id, leaf);
             owns.push((leaf.node, *value));
         }
+        self.leave(&mut trail, 0);
         let scale = covered_ns as f64 / before.covered_ns.max(1) as f64;
         self.compared = Compared { values: vec![(0, 0); self.nodes().len()], leaves, scale };
         owns.into_iter().for_each(|(node, value)| self.compared.add_own(node, value));

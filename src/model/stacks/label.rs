@@ -38,11 +38,13 @@ impl Label {
         Label { name, module, kind: Some(frame.kind) }
     }
 
-    /// A way into the scheduler: each wait ends there, so it does not tell one from another.
+    /// A way into the scheduler: each wait ends there, so it does not tell one from another. So does the kernel's way in and out,
+    /// where a thread that could have gone on was made to wait for a CPU.
     pub(super) fn is_scheduler(&self) -> bool {
         let name = self.name.split('.').next().unwrap_or_default();
+        let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| name.starts_with(beginning));
         self.kind == Some(FrameKind::Kernel)
-            && (SCHEDULER.contains(&name) || SCHEDULER_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)))
+            && (SCHEDULER.contains(&name) || begins(&SCHEDULER_BEGINNINGS) || ENTRY.contains(&name) || begins(&ENTRY_BEGINNINGS))
     }
 
     /// Stands for why a stack begins too late or what was waited for, not for code, a process or a thread.
@@ -59,6 +61,24 @@ const SCHEDULER: [&str; 8] =
 const SCHEDULER_BEGINNINGS: [&str; 5] =
     ["schedule_timeout", "schedule_hrtimeout", "schedule_preempt_disabled", "preempt_schedule", "io_schedule"];
 
+/// Functions of kernel/entry and arch/*/entry* that give up the CPU on the way back from an interrupt, a fault or a system call.
+const ENTRY: [&str; 8] =
+    ["do_syscall_64", "common_interrupt", "do_notify_resume", "ret_to_user", "work_pending", "el0_interrupt", "el1_interrupt", "el0_svc"];
+const ENTRY_BEGINNINGS: [&str; 12] = [
+    "exit_to_user_mode",
+    "syscall_exit_to_user_mode",
+    "irqentry_exit",
+    "raw_irqentry_exit",
+    "asm_",
+    "exc_",
+    "sysvec_",
+    "entry_SYSCALL",
+    "do_int80",
+    "el0t_",
+    "el1h_",
+    "arm64_preempt_schedule",
+];
+
 /// Why a stack does not begin at its thread's start, by [`StackQuality`].
 const CUT: [Option<&str>; StackQuality::ALL.len()] = [
     None,
@@ -67,6 +87,7 @@ const CUT: [Option<&str>; StackQuality::ALL.len()] = [
     Some("[callers unknown: no unwind table]"),
     Some("[callers unknown: stack unreadable]"),
     Some("[callers unknown: code without frame pointers]"),
+    Some("[callers unknown: unwind tables are being read]"),
 ];
 
 /// Parts of a measure that has several.

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::compare::Compared;
-use super::frames::{FrameCache, Naming};
-use super::label::{Label, Labels, remark_on_waker};
+use super::frames::{FrameCache, Frames, Naming};
+use super::grow::{Trail, put_in_order};
+use super::label::{Label, Labels};
 use super::measure::Measure;
 use super::node::{NONE, Node, NodeId};
 use super::shape::Shape;
-use super::window::{Baseline, Stack, Window};
+use super::window::{Baseline, Window};
 use crate::sample::ProcKey;
 
 /// Nodes that nothing was counted on may outnumber the others by this many before the tree is built anew.
@@ -108,23 +109,32 @@ impl StackTree {
             self.missing.clear();
         }
         self.leaves.resize(self.leaves.len().max(window.slots), None);
+        let mut new = Vec::new();
         for used in &window.stacks {
-            let slot = used.slot as usize;
-            let leaf = match self.leaves[slot].filter(|(id, _)| *id == used.id) {
-                Some((_, leaf)) if leaf.named || !renamed => leaf,
+            match self.leaves[used.slot as usize].filter(|(id, _)| *id == used.id) {
+                Some((_, leaf)) if leaf.named || !renamed => self.count(leaf, used.value),
                 known => {
                     self.leaves_made += usize::from(known.is_none());
-                    let leaf = self.grow(used.stack, used.value, names);
-                    self.leaves[slot] = Some((used.id, leaf));
-                    leaf
+                    new.push(used);
                 }
-            };
-            self.nodes[leaf.node as usize].own += used.value;
-            self.counted.push((leaf, used.value));
+            }
         }
+        put_in_order(&mut new, self.shape, |used| used.stack);
+        let mut trail = Trail::default();
+        for used in new {
+            let leaf = self.grow(&mut trail, used.stack, used.value, names);
+            self.leaves[used.slot as usize] = Some((used.id, leaf));
+            self.count(leaf, used.value);
+        }
+        self.leave(&mut trail, 0);
         self.compare(before, window.covered_ns, renamed, names);
         self.sum();
         self.order();
+    }
+
+    fn count(&mut self, leaf: Leaf, value: u64) {
+        self.nodes[leaf.node as usize].own += value;
+        self.counted.push((leaf, value));
     }
 
     /// All of the window, in the unit of its measure.
@@ -228,38 +238,28 @@ impl StackTree {
         self.leaves_made > 4 * stacks + SPARE_NODES || self.nodes.len() > 2 * self.live + SPARE_NODES
     }
 
-    /// Walks a stack from the root to its leaf, makes what is not there, and notes what has no name.
-    pub(super) fn grow(&mut self, stack: &Stack, count: u64, names: &impl Naming) -> Leaf {
-        let mut leaf = Leaf { node: Self::ROOT, source: None, named: true };
-        for text in self.shape.above(stack) {
-            let label = self.labels.id(Label::plain(&text));
-            leaf.node = self.child(leaf.node, label, false);
-        }
-        self.grow_frames(&mut leaf, Some(stack.key), &stack.user, count, names);
-        self.grow_frames(&mut leaf, None, &stack.kernel, count, names);
-        if let Some(waker) = stack.waker.as_deref().filter(|_| self.shape.wakers) {
-            let label = self.labels.id(Label::plain(&remark_on_waker(waker)));
-            leaf.node = self.child(leaf.node, label, false);
-            self.grow_frames(&mut leaf, Some(waker.key), &waker.user, count, names);
-            self.grow_frames(&mut leaf, None, &waker.kernel, count, names);
-        }
-        leaf
+    pub(super) fn shape(&self) -> Shape {
+        self.shape
     }
 
-    /// Walks on through frames of a process, or of the kernel.
-    fn grow_frames(&mut self, leaf: &mut Leaf, key: Option<ProcKey>, addresses: &[u64], count: u64, names: &impl Naming) {
-        for &address in addresses.iter().rev() {
-            let frames = self.frames.frames(key, address, names, &mut self.labels);
-            if !frames.named {
-                leaf.named = false;
-                *self.missing.entry((key, address)).or_default() += count;
-            }
-            for at in 0..self.frames.labels(frames).len() {
-                let label = self.frames.labels(frames)[at];
-                leaf.node = self.child(leaf.node, label, at > 0);
-            }
-            leaf.source = frames.source;
-        }
+    pub(super) fn label_id(&mut self, label: Label) -> u32 {
+        self.labels.id(label)
+    }
+
+    /// Frames of an address.
+    pub(super) fn frames_of(&mut self, key: Option<ProcKey>, address: u64, names: &impl Naming) -> Frames {
+        self.frames.frames(key, address, names, &mut self.labels)
+    }
+
+    /// Their labels, outermost first.
+    pub(super) fn labels_of(&self, frames: Frames) -> &[u32] {
+        self.frames.labels(frames)
+    }
+
+    /// Notes that an address has no name.
+    pub(super) fn miss(&mut self, key: Option<ProcKey>, address: u64, count: u64) {
+        let missing = self.missing.entry((key, address)).or_default();
+        *missing = missing.saturating_add(count);
     }
 
     /// The callee of that label, made where it is new. It is inlined only as long as all that was asked for is.

@@ -7,8 +7,10 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, Mous
 
 /// No sequence that means anything is longer.
 const SEQUENCE_BYTES: usize = 64;
-/// A paste whose end does not come is given out at this size.
-const PASTE_BYTES: usize = 1 << 20;
+/// Of a paste that is longer, the rest is left out: no text that is asked for is as long.
+const PASTE_BYTES: usize = 64 << 10;
+/// So often nothing may come within a paste that is left out; then its end will not come any more.
+const PASTE_PAUSES: u32 = 50;
 const PASTE_START: &[u8] = b"\x1b[200~";
 const PASTE_END: &[u8] = b"\x1b[201~";
 
@@ -16,6 +18,10 @@ const PASTE_END: &[u8] = b"\x1b[201~";
 #[derive(Default)]
 pub struct Decoder {
     waiting: Vec<u8>,
+    /// Of a paste that waits for its end, bytes that have been looked through for it.
+    searched: usize,
+    /// The rest of a paste is left out; how often nothing came meanwhile.
+    left_out: Option<u32>,
 }
 
 /// What the first bytes are.
@@ -35,11 +41,17 @@ impl Decoder {
 
     /// Whether something is not whole yet.
     pub fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.waiting.is_empty() || self.left_out.is_some()
     }
 
     /// For a while no more bytes came: what waits is all there is. A paste still waits for its end.
     pub fn nothing_came(&mut self) -> Vec<Event> {
+        if let Some(pauses) = self.left_out {
+            self.left_out = Some(pauses + 1).filter(|pauses| *pauses < PASTE_PAUSES);
+            if self.left_out.is_none() {
+                self.waiting.clear();
+            }
+        }
         self.decode(true)
     }
 
@@ -47,7 +59,13 @@ impl Decoder {
         let mut events = Vec::new();
         let mut at = 0;
         while at < self.waiting.len() {
-            match step(&self.waiting[at..], is_all) {
+            let bytes = &self.waiting[at..];
+            let next = match self.left_out {
+                Some(_) => self.leave_out(at),
+                None if bytes.starts_with(PASTE_START) => self.paste(at),
+                None => step(bytes, is_all),
+            };
+            match next {
                 Step::Took(count, event) => {
                     at += count;
                     events.extend(event);
@@ -58,6 +76,42 @@ impl Decoder {
         self.waiting.drain(..at);
         events
     }
+
+    /// The paste that begins here; the first bytes of a long one, whose rest is left out.
+    fn paste(&mut self, at: usize) -> Step {
+        let text = &self.waiting[at + PASTE_START.len()..];
+        let event = |text: &[u8]| Some(Event::Paste(String::from_utf8_lossy(text).into_owned()));
+        // The end may have begun in what was looked through.
+        let from = self.searched.saturating_sub(PASTE_END.len());
+        self.searched = 0;
+        match end_of_paste(&text[from..]) {
+            Some(end) => Step::Took(PASTE_START.len() + from + end + PASTE_END.len(), event(&text[..from + end])),
+            None if text.len() > PASTE_BYTES => {
+                self.left_out = Some(0);
+                Step::Took(PASTE_START.len() + PASTE_BYTES, event(&text[..PASTE_BYTES]))
+            }
+            None => {
+                self.searched = text.len();
+                Step::Wait
+            }
+        }
+    }
+
+    fn leave_out(&mut self, at: usize) -> Step {
+        let text = &self.waiting[at..];
+        match end_of_paste(text) {
+            Some(end) => {
+                self.left_out = None;
+                Step::Took(end + PASTE_END.len(), None)
+            }
+            None if text.len() >= PASTE_END.len() => Step::Took(text.len() + 1 - PASTE_END.len(), None),
+            None => Step::Wait,
+        }
+    }
+}
+
+fn end_of_paste(text: &[u8]) -> Option<usize> {
+    text.windows(PASTE_END.len()).position(|part| part == PASTE_END)
 }
 
 fn step(bytes: &[u8], is_all: bool) -> Step {
@@ -66,7 +120,6 @@ fn step(bytes: &[u8], is_all: bool) -> Step {
         [0x1b] => Step::Wait,
         [0x1b, 0x1b, ..] => key(1, KeyCode::Esc, KeyModifiers::NONE),
         [0x1b, b'[' | b'O'] | [0x1b, b'[', b'['] if !is_all => Step::Wait,
-        [0x1b, b'[', _, ..] if bytes.starts_with(PASTE_START) => paste(bytes),
         [0x1b, b'[', b'[', letter, ..] => Step::Took(4, console_key(letter)),
         [0x1b, b'[', _, ..] => sequence(bytes, is_all),
         [0x1b, b'O', letter, ..] => Step::Took(3, letter_key(letter).map(|code| key_event(code, KeyModifiers::NONE))),
@@ -233,16 +286,6 @@ fn mouse(numbers: &[u16], last: u8) -> Option<Event> {
     Some(Event::Mouse(MouseEvent { kind, column: column.saturating_sub(1), row: row.saturating_sub(1), modifiers }))
 }
 
-fn paste(bytes: &[u8]) -> Step {
-    let text = &bytes[PASTE_START.len()..];
-    let event = |text: &[u8]| Some(Event::Paste(String::from_utf8_lossy(text).into_owned()));
-    match text.windows(PASTE_END.len()).position(|part| part == PASTE_END) {
-        Some(end) => Step::Took(PASTE_START.len() + end + PASTE_END.len(), event(&text[..end])),
-        None if text.len() > PASTE_BYTES => Step::Took(bytes.len(), event(text)),
-        None => Step::Wait,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -330,8 +373,25 @@ mod tests {
         assert!(decoder.nothing_came().is_empty());
         assert_eq!(decoder.take(b"b\x1b[201~q"), [Event::Paste("a\x1b[Ab".into()), key_event(KeyCode::Char('q'), KeyModifiers::NONE)]);
         assert!(!decoder.is_waiting());
+    }
+
+    /// Read as keys it could send signals.
+    #[test]
+    fn the_rest_of_a_long_paste_is_left_out() {
+        let mut decoder = Decoder::default();
         decoder.take(PASTE_START);
-        assert_eq!(decoder.take(&vec![b'x'; PASTE_BYTES + 1]).len(), 1, "one without an end is not kept for ever");
+        let given: Vec<Event> = (0..20).flat_map(|_| decoder.take(&[b'k'; PASTE_BYTES / 8])).collect();
+        assert_eq!(given, [Event::Paste("k".repeat(PASTE_BYTES))]);
+        assert!(decoder.waiting.len() < PASTE_END.len() && decoder.is_waiting());
+        assert!((0..PASTE_PAUSES - 1).all(|_| decoder.nothing_came().is_empty()));
+        assert!(decoder.take(b"kk\x1b[2").is_empty());
+        assert_eq!(decoder.take(b"01~q"), [key_event(KeyCode::Char('q'), KeyModifiers::NONE)]);
+
+        decoder.take(PASTE_START);
+        assert_eq!(decoder.take(&[b'k'; PASTE_BYTES + 1]).len(), 1);
+        assert!((0..PASTE_PAUSES - 1).all(|_| decoder.nothing_came().is_empty()), "its end may still come");
+        assert!(decoder.nothing_came().is_empty() && !decoder.is_waiting());
+        assert_eq!(decoder.take(b"q").len(), 1, "it will not come any more");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn process(app: &App, pane: &Pane) -> Section {
     section.say("started", started(sample, pane.key.start_ns, found));
     if let (Some(row), Some(task)) = (row, task) {
         section.say("parent", parent(app, task));
-        let view = RowView::live(app.model(), row, app.details.get(pane.key));
+        let view = RowView::live(app.model(), row, app.details.get(pane.key)).with_users(app.details.users());
         section.say("user", user(&view, found));
         section.say("state", state(task, found));
         section.say("uses", uses(app, &view));

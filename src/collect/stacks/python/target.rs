@@ -1,6 +1,7 @@
 //! Finds the Python interpreter of a process: in which of its files it is, which version, and where in memory.
 
 use std::fs::File;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
@@ -46,10 +47,11 @@ impl Target {
     }
 }
 
-/// Looks for interpreters, and remembers what files say.
-#[derive(Default)]
+/// Looks for interpreters, and remembers what files say. A clone remembers the same: what a thread found out that took too long is
+/// there for the next one.
+#[derive(Clone, Default)]
 pub(super) struct Finder {
-    files: FxHashMap<FileId, Option<Symbols>>,
+    files: Arc<Mutex<FxHashMap<FileId, Option<Arc<Symbols>>>>>,
 }
 
 /// Virtual addresses in a file that holds an interpreter.
@@ -65,19 +67,16 @@ struct Symbols {
 
 impl Finder {
     /// The interpreter of a process; `None` where it has none that can be read, or is gone.
-    pub(super) fn find(&mut self, key: ProcKey) -> Option<Target> {
+    pub(super) fn find(&self, key: ProcKey) -> Option<Target> {
         let process = Process::find(key)?;
         let mappings = process.mappings().ok()?;
         let target = mappings.iter().filter(|m| may_hold_python(m)).find_map(|mapping| self.target(&process, mapping))?;
         process.is_alive().then_some(target)
     }
 
-    fn target(&mut self, process: &Process, mapping: &Mapping) -> Option<Target> {
+    fn target(&self, process: &Process, mapping: &Mapping) -> Option<Target> {
         let (file, id) = process.open(mapping).ok().filter(|(_, id)| id.bytes <= FILE_BYTES_MAX)?;
-        if self.files.len() >= FILES_MAX && !self.files.contains_key(&id) {
-            self.files.clear();
-        }
-        let symbols = self.files.entry(id).or_insert_with(|| Symbols::of(&file, mapping.offset)).as_ref()?;
+        let symbols = self.symbols(&file, id, mapping.offset)?;
         let (offset, address) = symbols.text;
         let bias = mapping.start.wrapping_sub(address.wrapping_add(mapping.offset).wrapping_sub(offset));
         let memory = Memory::open(process.pid()).ok()?;
@@ -96,6 +95,21 @@ impl Finder {
             interpreters: at(symbols.runtime).wrapping_add(layout.interpreters),
             code_type: at(symbols.code_type),
             evals: symbols.evals.iter().map(|&(start, end)| (at(start), at(end))).collect(),
+        })
+    }
+
+    /// What a file says; reading it may hang, and so nobody is kept waiting for it.
+    fn symbols(&self, file: &File, id: FileId, text_offset: u64) -> Option<Arc<Symbols>> {
+        let files = || self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = files().get(&id).cloned();
+        known.unwrap_or_else(|| {
+            let symbols = Symbols::of(file, text_offset).map(Arc::new);
+            let mut files = files();
+            if files.len() >= FILES_MAX {
+                files.clear();
+            }
+            files.insert(id, symbols.clone());
+            symbols
         })
     }
 }

@@ -6,50 +6,53 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rustc_hash::FxHashMap;
 
-use crate::sample::{Details, ProcKey};
+use crate::sample::ProcKey;
 
 /// A process that answers does so in microseconds; one that does not within this is left alone until it does.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Threads that hang, at most. Where there are so many nothing is read any more until one of them comes back.
 const STUCK_MAX: usize = 8;
 
-/// Reads details of processes, however many hang.
-pub(super) struct Readers<N> {
+/// Asks processes, however many hang: questions `Q`, answers `A`.
+pub(super) struct Readers<Q, A, N> {
+    name: &'static str,
     new_reader: N,
-    at_work: Option<Reader>,
+    at_work: Option<Reader<Q, A>>,
     /// Processes that hang, each with the life of the thread that hangs in it.
     stuck: FxHashMap<ProcKey, Weak<()>>,
 }
 
 /// A thread; it ends when this is dropped, or once what it hangs in lets go of it.
-struct Reader {
-    keys: Sender<ProcKey>,
-    found: Receiver<Option<Details>>,
+struct Reader<Q, A> {
+    questions: Sender<(ProcKey, Q)>,
+    answers: Receiver<A>,
     /// Lives as long as the thread.
     life: Weak<()>,
 }
 
-impl<R, N> Readers<N>
+impl<Q, A, R, N> Readers<Q, A, N>
 where
-    R: FnMut(ProcKey) -> Option<Details> + Send + 'static,
+    Q: Clone + Send + 'static,
+    A: Send + 'static,
+    R: FnMut(ProcKey, Q) -> A + Send + 'static,
     N: Fn() -> R,
 {
-    /// Each thread reads by what `new_reader` gives.
-    pub(super) fn new(new_reader: N) -> Readers<N> {
-        Readers { new_reader, at_work: None, stuck: FxHashMap::default() }
+    /// Each thread has this name, and reads by what `new_reader` gives.
+    pub(super) fn new(name: &'static str, new_reader: N) -> Self {
+        Readers { name, new_reader, at_work: None, stuck: FxHashMap::default() }
     }
 
-    /// The details of those that are there and answer.
-    pub(super) fn read(&mut self, keys: Vec<ProcKey>) -> Vec<(ProcKey, Details)> {
+    /// The answers of those that do not hang.
+    pub(super) fn read(&mut self, asked: Vec<(ProcKey, Q)>) -> Vec<(ProcKey, A)> {
         self.stuck.retain(|_, life| life.strong_count() > 0);
         let mut all = Vec::new();
-        let mut rest = keys;
-        rest.retain(|key| !self.stuck.contains_key(key));
+        let mut rest = asked;
+        rest.retain(|(key, _)| !self.stuck.contains_key(key));
         while !rest.is_empty() && self.stuck.len() < STUCK_MAX {
-            let Some(reader) = self.at_work.take().or_else(|| Reader::spawn((self.new_reader)())) else { break };
+            let Some(reader) = self.at_work.take().or_else(|| Reader::spawn(self.name, (self.new_reader)())) else { break };
             let answered = reader.read(&rest, &mut all);
             match rest.get(answered) {
-                Some(&hangs) => drop(self.stuck.insert(hangs, Weak::clone(&reader.life))),
+                Some((hangs, _)) => drop(self.stuck.insert(*hangs, Weak::clone(&reader.life))),
                 None => self.at_work = Some(reader),
             }
             rest.drain(..rest.len().min(answered + 1));
@@ -58,37 +61,37 @@ where
     }
 }
 
-impl Reader {
-    fn spawn(mut read: impl FnMut(ProcKey) -> Option<Details> + Send + 'static) -> Option<Reader> {
-        let (keys, inbox) = unbounded::<ProcKey>();
-        let (outbox, found) = unbounded();
+impl<Q: Clone + Send + 'static, A: Send + 'static> Reader<Q, A> {
+    fn spawn(name: &str, mut read: impl FnMut(ProcKey, Q) -> A + Send + 'static) -> Option<Self> {
+        let (questions, inbox) = unbounded::<(ProcKey, Q)>();
+        let (outbox, answers) = unbounded();
         let lives = Arc::new(());
         let life = Arc::downgrade(&lives);
         let work = move || {
             let _lives = lives;
-            for key in inbox {
-                if outbox.send(read(key)).is_err() {
+            for (key, question) in inbox {
+                if outbox.send(read(key, question)).is_err() {
                     return;
                 }
             }
         };
-        std::thread::Builder::new().name("details".into()).spawn(work).ok()?;
-        Some(Reader { keys, found, life })
+        std::thread::Builder::new().name(name.into()).spawn(work).ok()?;
+        Some(Reader { questions, answers, life })
     }
 
     /// How many were answered before one took too long.
-    fn read(&self, keys: &[ProcKey], all: &mut Vec<(ProcKey, Details)>) -> usize {
-        for &key in keys {
+    fn read(&self, asked: &[(ProcKey, Q)], all: &mut Vec<(ProcKey, A)>) -> usize {
+        for question in asked {
             // A thread that died answers nothing either.
-            let _ = self.keys.send(key);
+            let _ = self.questions.send(question.clone());
         }
-        for (answered, &key) in keys.iter().enumerate() {
-            match self.found.recv_timeout(PATIENCE) {
-                Ok(details) => all.extend(details.map(|details| (key, details))),
+        for (answered, (key, _)) in asked.iter().enumerate() {
+            match self.answers.recv_timeout(PATIENCE) {
+                Ok(answer) => all.push((*key, answer)),
                 Err(_) => return answered,
             }
         }
-        keys.len()
+        asked.len()
     }
 }
 
@@ -101,24 +104,28 @@ mod tests {
         ProcKey { pid, start_ns: 1 }
     }
 
-    type Read = Box<dyn FnMut(ProcKey) -> Option<Details> + Send>;
+    type Read = Box<dyn FnMut(ProcKey, ()) -> String + Send>;
 
     /// Processes from 100 on hang until `release` is dropped.
-    fn readers(released: Receiver<()>) -> Readers<impl Fn() -> Read> {
-        Readers::new(move || {
+    fn readers(released: Receiver<()>) -> Readers<(), String, impl Fn() -> Read> {
+        Readers::new("test", move || {
             let released = released.clone();
-            let read: Read = Box::new(move |key: ProcKey| {
+            let read: Read = Box::new(move |key: ProcKey, ()| {
                 if key.pid >= 100 {
                     let _ = released.recv();
                 }
-                (key.pid != 7).then(|| Details { cmdline: key.pid.to_string(), ..Details::default() })
+                key.pid.to_string()
             });
             read
         })
     }
 
-    fn pids(found: &[(ProcKey, Details)]) -> Vec<u32> {
-        assert!(found.iter().all(|(key, details)| details.cmdline == key.pid.to_string()));
+    fn asked(pids: impl IntoIterator<Item = u32>) -> Vec<(ProcKey, ())> {
+        pids.into_iter().map(|pid| (key(pid), ())).collect()
+    }
+
+    fn pids(found: &[(ProcKey, String)]) -> Vec<u32> {
+        assert!(found.iter().all(|(key, answer)| *answer == key.pid.to_string()));
         found.iter().map(|(key, _)| key.pid).collect()
     }
 
@@ -126,7 +133,7 @@ mod tests {
     fn one_that_hangs_is_left_out_and_asked_again_once_it_answers() {
         let (release, released) = unbounded::<()>();
         let mut readers = readers(released);
-        let all = vec![key(1), key(7), key(100), key(2)];
+        let all = asked([1, 100, 2]);
         assert_eq!(pids(&readers.read(all.clone())), [1, 2]);
         let start = Instant::now();
         assert_eq!(pids(&readers.read(all.clone())), [1, 2]);
@@ -143,11 +150,11 @@ mod tests {
     fn no_more_than_some_threads_hang() {
         let (release, released) = unbounded::<()>();
         let mut readers = readers(released);
-        let many: Vec<_> = (100..100 + 2 * STUCK_MAX as u32).chain([1]).map(key).collect();
-        assert_eq!(pids(&readers.read(many)), [0; 0]);
+        let many = (100..100 + 2 * STUCK_MAX as u32).chain([1]);
+        assert_eq!(pids(&readers.read(asked(many))), [0; 0]);
         assert_eq!(readers.stuck.len(), STUCK_MAX);
         let start = Instant::now();
-        assert_eq!(pids(&readers.read(vec![key(1)])), [0; 0]);
+        assert_eq!(pids(&readers.read(asked([1]))), [0; 0]);
         assert!(start.elapsed() < PATIENCE);
         drop(release);
     }
