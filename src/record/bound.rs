@@ -108,9 +108,8 @@ mod tests {
     #[test]
     fn no_list_is_longer_than_ebtop_writes_it() {
         const MANY: usize = 1 << 19;
-        let mut sample = Sample::default();
-        sample.exits = (0..MANY).map(|at| Exit { at_ns: at as u64, ..Exit::default() }).collect();
-        sample.sockets = (0..MANY as u64).map(socket).collect();
+        let exits = (0..MANY).map(|at| Exit { at_ns: at as u64, ..Exit::default() }).collect();
+        let mut sample = Sample { exits, sockets: (0..MANY as u64).map(socket).collect(), ..Sample::default() };
         sample.machine.cpus = (0..MANY as u32).rev().map(|cpu| (cpu / 2, CpuTimes::default())).collect();
         sample.machine.disks = vec![Disk::default(); MANY];
         sample.machine.interfaces = vec![Interface::default(); MANY];
