@@ -79,10 +79,11 @@ impl Batch {
         }
     }
 
-    /// Reads all that is written within `time`.
+    /// Reads what is written within `time`; what cannot be taken in as fast as it is written is left for later.
     pub fn read_for(&mut self, time: Duration) {
         let end = Instant::now() + time;
-        while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            let Ok(line) = self.lines.recv_timeout(left) else { return };
             self.ticks.push(serde_json::from_str(&line).unwrap());
         }
     }
