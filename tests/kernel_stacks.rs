@@ -132,7 +132,7 @@ fn kernel_frames_stand_above_user_frames() {
     };
     let whole: u64 = seen.counts.iter().filter(|c| !c.user.is_empty()).filter(whole).map(|c| u64::from(c.count)).sum();
     // libc's tables are read once the first samples ask for them, a part of a second later; until then stacks say that they wait.
-    let waited: u64 = seen.counts.iter().filter(|c| c.quality == StackQuality::Awaited).map(|c| u64::from(c.count)).sum();
+    let waited: u64 = seen.counts.iter().filter(|c| c.quality == StackQuality::NoTable).map(|c| u64::from(c.count)).sum();
     let all = seen.samples();
     assert!(whole as f64 > 0.95 * (all - waited) as f64 && waited < all / 3, "{whole} of {all} samples, {waited} without tables");
     for stack in &seen.counts {
@@ -150,7 +150,7 @@ fn quality_says_how_the_walk_ended() {
         let child = Command::new(&program).args(["3", &depth.to_string()]).stdout(Stdio::piped()).spawn().unwrap();
         let seen = watch(&mut stacks, child);
         // Before its tables were there, a walk was by frame pointer, and says so.
-        let deep = |c: &&StackCount| seen.names.get(&c.user[0]).is_some_and(|n| n == "bottom") && c.quality != StackQuality::Awaited;
+        let deep = |c: &&StackCount| seen.names.get(&c.user[0]).is_some_and(|n| n == "bottom") && c.quality != StackQuality::NoTable;
         let bottoms: Vec<_> = seen.counts.iter().filter(|c| !c.user.is_empty() && c.kernel.is_empty()).filter(deep).collect();
         let right = bottoms.iter().filter(|c| c.quality == quality && c.user.len() == frames).map(|c| c.count).sum::<u32>();
         let all = bottoms.iter().map(|c| c.count).sum::<u32>();

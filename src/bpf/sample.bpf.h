@@ -3,8 +3,6 @@
 #ifndef EB_SAMPLE_BPF_H
 #define EB_SAMPLE_BPF_H
 
-#include "current.bpf.h"
-
 /* Most user frames of a stack, and most kernel frames; together less than EB_FRAMES. */
 #define EB_DEPTH	128
 #define EB_KERNEL_DEPTH 127
@@ -16,10 +14,9 @@ enum eb_quality {
 	EB_COMPLETE = 0, /* at the start of the thread */
 	EB_CUT = 1, /* a caller that cannot be, or no registers */
 	EB_DEEP = 2, /* EB_DEPTH frames, and more to come */
-	EB_NO_TABLE = 3, /* code without a table, and its frame pointer leads nowhere */
+	EB_NO_TABLE = 3, /* code without a table (yet), and its frame pointer leads nowhere */
 	EB_UNREADABLE = 4, /* stack that cannot be read */
 	EB_JIT = 5, /* code written at run time whose frame pointer leads nowhere */
-	EB_AWAITED = 6, /* by frame pointer only: what it lacked is on its way from user space */
 };
 
 /* What user space should provide for the next walk. */
@@ -71,44 +68,6 @@ struct eb_stack_sample {
 };
 _Static_assert(__builtin_offsetof(struct eb_stack_sample, frames) == 56,
 	       "collect/stacks/fold.rs decodes this");
-
-#define EB_PF_KTHREAD 0x00200000
-/* io_uring workers: threads of a process that never were in user mode. */
-#define EB_PF_IO_WORKER 0x00000010
-
-/* Whether the current task ever was in user mode. */
-static __always_inline bool eb_has_user_stack(void)
-{
-	return !(EB_CURRENT(flags) & (EB_PF_KTHREAD | EB_PF_IO_WORKER));
-}
-
-/* Begins the sample of the current thread. */
-static __always_inline void eb_identify(struct eb_stack_sample *sample, __u32 weight, __u64 value)
-{
-	__u64 ids = bpf_get_current_pid_tgid();
-
-	sample->tgid = ids >> 32;
-	sample->tid = (__u32)ids;
-	sample->start_ns = eb_current_start_ns();
-	sample->weight = weight;
-	sample->value = value;
-	sample->quality = EB_COMPLETE;
-	sample->miss = EB_NO_MISS;
-	sample->kernel_frames = 0;
-	sample->user_frames = 0;
-	sample->python_frames = 0;
-	sample->interrupt = 0;
-	sample->woken_tid = 0;
-	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
-}
-
-/* Bytes of a sample with so many words of frames; 0 where there cannot be as many. */
-static __always_inline __u64 eb_sample_bytes(__u32 words)
-{
-	if (words >= EB_SAMPLE_WORDS)
-		return 0;
-	return __builtin_offsetof(struct eb_stack_sample, frames) + words * sizeof(__u64);
-}
 
 /* Whether `bytes` more in a ring of `size` wake its reader: at each further sixteenth above a
  * quarter, as one crossing may pass unseen between two CPUs. */

@@ -5,7 +5,7 @@
  * idle task makes none.
  *
  * Nothing wakes up for a record; only a ring more than a quarter full does, and now and then a
- * process not met before, or one for which it is time to provide what its walks lack.
+ * process not met before.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -15,6 +15,10 @@
 #include "python.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
+
+#define EB_PF_KTHREAD 0x00200000
+/* io_uring workers: threads of a process that never were in user mode. */
+#define EB_PF_IO_WORKER 0x00000010
 
 /* Size of the ring, set before load; the collector sets the map's to the same. */
 const volatile __u64 ring_bytes = 512 * 1024;
@@ -40,27 +44,14 @@ __u64 stacks_told_ns;
 /* Sooner it is not woken again for another. */
 #define EB_TELL_NS 50000000ULL
 
-/*
- * Whether the reader should hear of this sample at once: of a process it does not know, as until
- * then walks in that are by frame pointer; of one it knows when as many samples lacked something as
- * it said would make it worth while to provide it.
- */
+/* Whether the reader should hear of this sample at once: until it does, walks in the process are by
+ * frame pointer. */
 static __always_inline bool is_news(struct eb_stack_sample *sample)
 {
-	__u32 tgid = sample->tgid;
-	struct eb_proc *proc;
-	__u32 left;
 	__u64 now;
 
-	if (sample->miss == EB_NO_MISS)
+	if (sample->miss != EB_MISS_PROCESS)
 		return false;
-	if (sample->miss != EB_MISS_PROCESS) {
-		proc = bpf_map_lookup_elem(&unwind_procs, &tgid);
-		left = proc ? proc->patience : 0;
-		if (left)
-			proc->patience = left - 1;
-		return left == 1;
-	}
 	now = bpf_ktime_get_ns();
 	if (now - stacks_told_ns < EB_TELL_NS)
 		return false;
@@ -70,12 +61,13 @@ static __always_inline bool is_news(struct eb_stack_sample *sample)
 
 static __always_inline void put(struct eb_stack_sample *sample, __u32 words)
 {
-	__u64 bytes = eb_sample_bytes(words);
 	__u32 zero = 0;
 	__u64 *lost;
+	__u64 bytes;
 
-	if (!bytes)
+	if (words >= EB_SAMPLE_WORDS)
 		return;
+	bytes = __builtin_offsetof(struct eb_stack_sample, frames) + words * sizeof(__u64);
 	if (!bpf_ringbuf_output(&stacks_ring, sample, bytes,
 				is_news(sample) ? BPF_RB_FORCE_WAKEUP
 						: eb_wakeup(&stacks_ring, ring_bytes, bytes)))
@@ -83,6 +75,23 @@ static __always_inline void put(struct eb_stack_sample *sample, __u32 words)
 	lost = bpf_map_lookup_elem(&stacks_lost, &zero);
 	if (lost)
 		(*lost)++;
+}
+
+static __always_inline void identify(struct eb_stack_sample *sample, __u64 ids)
+{
+	sample->tgid = ids >> 32;
+	sample->tid = (__u32)ids;
+	sample->start_ns = eb_current_start_ns();
+	sample->weight = EB_ON_CPU;
+	sample->value = 1;
+	sample->quality = EB_COMPLETE;
+	sample->miss = EB_NO_MISS;
+	sample->kernel_frames = 0;
+	sample->user_frames = 0;
+	sample->python_frames = 0;
+	sample->interrupt = 0;
+	sample->woken_tid = 0;
+	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
 }
 
 static __always_inline void walk_kernel(struct bpf_perf_event_data *ctx,
@@ -97,19 +106,20 @@ static __always_inline void walk_kernel(struct bpf_perf_event_data *ctx,
 SEC("perf_event")
 int stacks_tick(struct bpf_perf_event_data *ctx)
 {
+	__u64 ids = bpf_get_current_pid_tgid();
 	bool in_kernel = (__s64)PT_REGS_IP(&ctx->regs) < 0;
 	struct eb_walk *walk;
 	__u32 slot = 0;
 
-	if (!(__u32)bpf_get_current_pid_tgid())
+	if (!(__u32)ids)
 		return 0;
 	walk = eb_walk(slot);
 	if (!walk)
 		return 0;
-	eb_identify(&walk->sample, EB_ON_CPU, 1);
+	identify(&walk->sample, ids);
 	if (in_kernel)
 		walk_kernel(ctx, &walk->sample);
-	if (eb_has_user_stack()) {
+	if (!(EB_CURRENT(flags) & (EB_PF_KTHREAD | EB_PF_IO_WORKER))) {
 		walk->sample.quality = EB_CUT;
 		/* An exiting task without mm would read through the page tables of another. */
 		if (EB_CURRENT(mm)) {

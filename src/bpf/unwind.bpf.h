@@ -25,13 +25,6 @@
 #define EB_WALKS 1
 #endif
 
-/* Why some steps of a walk are not by what holds there, but by frame pointer; bits. */
-enum eb_doubt {
-	EB_NO_DOUBT = 0,
-	EB_DOUBT_AWAITED = 1, /* mappings or a table that user space may provide yet */
-	EB_DOUBT_REFUSED = 2, /* a table that found no room */
-};
-
 /*
  * A walk. It is memory of a map, and what changes in loops is volatile, so that the verifier does
  * not tell apart the states of each iteration: kernels from 6.8 on would otherwise give up.
@@ -46,7 +39,7 @@ struct eb_walk {
 	__u8 exact; /* ip is not a return address: the first frame, or one that a signal interrupted
 		     */
 	__u8 leap; /* the last step followed a frame pointer out of the stack */
-	__u8 doubt; /* enum eb_doubt */
+	__u8 doubt; /* a step was by frame pointer for want of a table */
 	__u8 guess; /* the last step was, through compiled code */
 	__u8 pad[4];
 	__u64 saved[8];
@@ -97,7 +90,7 @@ static __always_inline void eb_walk_user(void *ctx, struct eb_walk *walk, __u32 
 			break;
 	sample->user_frames = walk->frames;
 	if (walk->doubt)
-		sample->quality = walk->doubt & EB_DOUBT_REFUSED ? EB_NO_TABLE : EB_AWAITED;
+		sample->quality = EB_NO_TABLE;
 }
 
 #endif

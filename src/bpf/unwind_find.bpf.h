@@ -45,7 +45,6 @@ enum eb_found {
 	EB_FOUND_BARE, /* code without a table, or a gap in one */
 	EB_FOUND_JIT,
 	EB_FOUND_PENDING,
-	EB_FOUND_REFUSED,
 };
 
 static __always_inline struct eb_chunk *eb_chunk_of(__u32 at)
@@ -76,7 +75,7 @@ static __always_inline void eb_walk_begin(struct eb_walk *walk)
 	walk->frames = 0;
 	walk->exact = 1;
 	walk->leap = 0;
-	walk->doubt = EB_NO_DOUBT;
+	walk->doubt = 0;
 	walk->guess = 0;
 	proc = bpf_map_lookup_elem(&unwind_procs, &tgid);
 	if (proc && proc->start_ns == walk->sample.start_ns) {
@@ -196,8 +195,6 @@ static __always_inline enum eb_found eb_find_rule(struct eb_walk *walk, __u64 pc
 		return EB_FOUND_JIT;
 	if (walk->mapping.kind == EB_MAP_PENDING)
 		return EB_FOUND_PENDING;
-	if (walk->mapping.kind == EB_MAP_REFUSED)
-		return EB_FOUND_REFUSED;
 	if (walk->mapping.kind == EB_MAP_BARE)
 		return EB_FOUND_BARE;
 	offset = pc - walk->mapping.bias;

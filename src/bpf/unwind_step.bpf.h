@@ -214,15 +214,11 @@ static __always_inline enum eb_step eb_step(struct eb_walk *walk)
 		}
 		if (walk->mappings)
 			walk->sample.miss = EB_MISS_MAPPING;
-		walk->doubt |= EB_DOUBT_AWAITED;
+		walk->doubt = 1;
 		return eb_step_without_table(walk, exact, EB_NO_TABLE);
 	case EB_FOUND_PENDING:
 		walk->sample.miss = EB_MISS_TABLE;
-		walk->doubt |= EB_DOUBT_AWAITED;
-		return eb_step_without_table(walk, exact, EB_NO_TABLE);
-	case EB_FOUND_REFUSED:
-		walk->sample.miss = EB_MISS_TABLE;
-		walk->doubt |= EB_DOUBT_REFUSED;
+		walk->doubt = 1;
 		return eb_step_without_table(walk, exact, EB_NO_TABLE);
 	default:
 		return eb_step_without_table(walk, exact, EB_NO_TABLE);

@@ -24,7 +24,6 @@ enum eb_mapping_kind {
 	EB_MAP_BARE = 1, /* a file that has none */
 	EB_MAP_JIT = 2, /* code written at run time */
 	EB_MAP_PENDING = 3, /* a file whose table is not there yet */
-	EB_MAP_REFUSED = 4, /* a file whose table found no room */
 };
 
 struct eb_mapping {
@@ -45,9 +44,6 @@ struct eb_proc {
 	__u64 mm; /* set by the first walk: after exec it is another */
 	__u32 mappings_at;
 	__u32 mappings;
-	__u32 patience; /* samples that lack something until user space wants to hear of it; 0: it
-			 * does not */
-	__u32 pad;
 };
 
 /* What the upper half of a row says: EB_ROW_RULE and the number of an eb_rule, or the most common
@@ -86,7 +82,7 @@ struct eb_rule {
 };
 
 _Static_assert(sizeof(struct eb_mapping) == 32 && sizeof(struct eb_page) == 8 &&
-		       sizeof(struct eb_proc) == 32 && sizeof(struct eb_rule) == 16,
+		       sizeof(struct eb_proc) == 24 && sizeof(struct eb_rule) == 16,
 	       "src/unwind/layout.rs writes these");
 
 #endif

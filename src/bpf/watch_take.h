@@ -3,6 +3,9 @@
 #ifndef EB_WATCH_TAKE_H
 #define EB_WATCH_TAKE_H
 
+#define EB_PF_KTHREAD	0x00200000
+#define EB_PF_IO_WORKER 0x00000010
+
 /* Set before load. ring_bytes: size of the ring. everybody: every process is watched. children: so
  * is what watched ones fork. skip: innermost kernel frames that are the hook's own. page_bytes. */
 const volatile __u64 ring_bytes = 1 << 20;
@@ -75,10 +78,32 @@ static __always_inline bool is_watched(__u32 tgid)
 
 static __always_inline bool put(struct eb_stack_sample *sample, __u32 words)
 {
-	__u64 bytes = eb_sample_bytes(words);
+	__u64 bytes;
 
-	return bytes && !bpf_ringbuf_output(&watch_ring, sample, bytes,
-					    eb_wakeup(&watch_ring, ring_bytes, bytes));
+	if (words >= EB_SAMPLE_WORDS)
+		return false;
+	bytes = __builtin_offsetof(struct eb_stack_sample, frames) + words * sizeof(__u64);
+	return !bpf_ringbuf_output(&watch_ring, sample, bytes,
+				   eb_wakeup(&watch_ring, ring_bytes, bytes));
+}
+
+static __always_inline void identify(struct eb_stack_sample *sample, __u32 weight, __u64 value)
+{
+	__u64 ids = bpf_get_current_pid_tgid();
+
+	sample->tgid = ids >> 32;
+	sample->tid = (__u32)ids;
+	sample->start_ns = eb_current_start_ns();
+	sample->weight = weight;
+	sample->value = value;
+	sample->quality = EB_COMPLETE;
+	sample->miss = EB_NO_MISS;
+	sample->kernel_frames = 0;
+	sample->user_frames = 0;
+	sample->python_frames = 0;
+	sample->interrupt = 0;
+	sample->woken_tid = 0;
+	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
 }
 
 /* `ctx` is of any program that bpf_get_stack() knows, of a perf event where `of_event`. */
@@ -95,7 +120,7 @@ static __always_inline bool send(void *ctx, const bool of_event, struct eb_walk 
 		if (bytes > 0)
 			sample->kernel_frames = bytes / sizeof(__u64);
 	}
-	if (eb_has_user_stack()) {
+	if (!(EB_CURRENT(flags) & (EB_PF_KTHREAD | EB_PF_IO_WORKER))) {
 		bool known;
 
 		sample->quality = EB_CUT;
@@ -127,7 +152,7 @@ static __always_inline bool take(void *ctx, const bool of_event, __u32 weight, _
 	if (!cpu || !walk || cpu->busy)
 		return false;
 	cpu->busy = 1;
-	eb_identify(&walk->sample, weight, value);
+	identify(&walk->sample, weight, value);
 	sent = send(ctx, of_event, walk, slot);
 	cpu->busy = 0;
 	return sent;

@@ -54,7 +54,6 @@ impl NamedStack {
             StackQuality::NoTable => "no-table",
             StackQuality::Unreadable => "unreadable",
             StackQuality::Jit => "jit",
-            StackQuality::Awaited => "awaited",
         }
     }
 

@@ -16,21 +16,19 @@ pub enum StackQuality {
     Cut,
     /// Ended at the depth limit.
     Deep,
-    /// Ended in code that has no unwind table.
+    /// Ended in code that has no unwind table, or none yet.
     NoTable,
     /// Ended where registers or stack memory could not be read.
     Unreadable,
     /// Ended in code written at run time that keeps no frame pointers.
     Jit,
-    /// Walked by frame pointers alone: the process was met only now, and its unwind tables are being read.
-    Awaited,
 }
 
 impl StackQuality {
     /// All of them, in the order of their numbers.
-    pub const ALL: [StackQuality; 7] = {
+    pub const ALL: [StackQuality; 6] = {
         use StackQuality::*;
-        [Complete, Cut, Deep, NoTable, Unreadable, Jit, Awaited]
+        [Complete, Cut, Deep, NoTable, Unreadable, Jit]
     };
 }
 

@@ -37,17 +37,11 @@ struct Known {
     table: Result<Table, NoTable>,
     used: Instant,
     tried: Instant,
-    /// Bytes of its section that the samples of all who map it were worth, while its table is left for later.
-    earned: u64,
 }
 
 impl Known {
     fn section_bytes(&self) -> u64 {
         self.elf.as_ref().and_then(|elf| elf.eh_frame).map_or(0, |section| section.bytes)
-    }
-
-    fn is_for_later(&self) -> bool {
-        matches!(self.table, Err(NoTable::Later))
     }
 }
 
@@ -58,10 +52,8 @@ pub(super) struct Site<'a, M> {
     pub(super) memory: &'a mut M,
     /// Most bytes to build one with.
     pub(super) work_bytes: u64,
-    /// Sections of more bytes are left for later, and so are those that are not worth while yet.
+    /// Sections of more bytes are left for later.
     pub(super) large_bytes: u64,
-    /// Bytes that the table of a file that was never met before is worth.
-    pub(super) worth_bytes: u64,
 }
 
 impl Files {
@@ -79,35 +71,26 @@ impl Files {
     pub(super) fn wants_table(&self, number: FileNumber, most_bytes: u64, may_have_room: impl Fn() -> bool, now: Instant) -> bool {
         self.known.get(&number).is_some_and(|known| match known.table {
             Err(NoTable::NoRoom) => now.duration_since(known.tried) > RETRY && may_have_room(),
-            Err(NoTable::Later) => known.section_bytes() <= most_bytes.min(known.earned),
+            Err(NoTable::Later) => known.section_bytes() <= most_bytes,
             Err(NoTable::Nothing) | Ok(_) => false,
         })
     }
 
-    /// Bytes of its section that no sample was worth so far, where its table is left for later.
+    /// Bytes of its section, where its table is left for later.
     pub(super) fn bytes_for_later(&self, number: FileNumber) -> Option<u64> {
-        let known = self.known.get(&number).filter(|known| known.is_for_later())?;
-        Some(known.section_bytes().saturating_sub(known.earned))
-    }
-
-    /// Makes a table that is left for later worth so many bytes more.
-    pub(super) fn earn(&mut self, number: FileNumber, bytes: u64) {
-        if let Some(known) = self.known.get_mut(&number).filter(|known| known.is_for_later()) {
-            known.earned = known.earned.saturating_add(bytes);
-        }
+        self.known.get(&number).filter(|known| matches!(known.table, Err(NoTable::Later))).map(Known::section_bytes)
     }
 
     /// Reads a file and builds its table, as good as it gets.
     pub(super) fn add<M: Words>(&mut self, file: &File, id: FileId, site: &mut Site<'_, M>) -> FileNumber {
-        let earned = self.number(id).and_then(|number| self.known.get(&number)).map_or(site.worth_bytes, |known| known.earned);
-        let (elf, table) = read_and_build(file, id, site, site.large_bytes.min(earned));
+        let (elf, table) = read_and_build(file, id, site);
         let number = self.number(id).unwrap_or_else(|| {
             self.next += 1;
             self.numbers.insert(id, FileNumber(self.next));
             FileNumber(self.next)
         });
         let now = Instant::now();
-        self.known.insert(number, Known { id, elf, table, used: now, tried: now, earned });
+        self.known.insert(number, Known { id, elf, table, used: now, tried: now });
         number
     }
 
@@ -169,8 +152,7 @@ impl Files {
         let table = match known.map(|k| &k.table) {
             Some(Ok(table)) => table,
             Some(Err(NoTable::Nothing)) => return entries.push(bare(Kind::Bare)),
-            Some(Err(NoTable::NoRoom)) => return entries.push(bare(Kind::Refused)),
-            Some(Err(NoTable::Later)) | None => return entries.push(bare(Kind::Pending)),
+            Some(Err(NoTable::NoRoom | NoTable::Later)) | None => return entries.push(bare(Kind::Pending)),
         };
         match known.and_then(|k| k.elf.as_ref()?.address_of(offset)) {
             Some(address) => pieces(table, start, end, start.wrapping_sub(address), entries),
@@ -192,13 +174,13 @@ fn pieces(table: &Table, start: u64, end: u64, shift: u64, entries: &mut Vec<Map
     }
 }
 
-fn read_and_build<M: Words>(file: &File, id: FileId, site: &mut Site<'_, M>, most_bytes: u64) -> (Option<Elf>, Result<Table, NoTable>) {
+fn read_and_build<M: Words>(file: &File, id: FileId, site: &mut Site<'_, M>) -> (Option<Elf>, Result<Table, NoTable>) {
     let Ok(Some(elf)) = Elf::read(file, id.bytes) else { return (None, Err(NoTable::Nothing)) };
     let Some(section) = elf.eh_frame.filter(|s| s.bytes > 0 && elf.arch == Arch::HERE) else { return (Some(elf), Err(NoTable::Nothing)) };
     if section.bytes > site.work_bytes {
         return (Some(elf), Err(NoTable::NoRoom));
     }
-    if section.bytes > most_bytes {
+    if section.bytes > site.large_bytes {
         return (Some(elf), Err(NoTable::Later));
     }
     let table = match elf::read(file, id.bytes, section.offset, section.bytes) {

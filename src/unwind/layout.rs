@@ -35,8 +35,6 @@ pub(super) enum Kind {
     Jit = 2,
     /// A file whose table is not there yet.
     Pending = 3,
-    /// A file whose table found no room.
-    Refused = 4,
 }
 
 /// `struct eb_mapping`: executable memory, and what is known of it.
@@ -58,12 +56,11 @@ impl MappingEntry {
 }
 
 /// `struct eb_proc`; `mm` is left for the first walk to set.
-pub(super) fn proc_bytes(start_ns: u64, mappings_at: u32, mappings: u32, patience: u32) -> [u8; 32] {
-    let mut bytes = [0; 32];
+pub(super) fn proc_bytes(start_ns: u64, mappings_at: u32, mappings: u32) -> [u8; 24] {
+    let mut bytes = [0; 24];
     bytes[..8].copy_from_slice(&start_ns.to_ne_bytes());
     bytes[16..20].copy_from_slice(&mappings_at.to_ne_bytes());
-    bytes[20..24].copy_from_slice(&mappings.to_ne_bytes());
-    bytes[24..28].copy_from_slice(&patience.to_ne_bytes());
+    bytes[20..].copy_from_slice(&mappings.to_ne_bytes());
     bytes
 }
 
@@ -153,7 +150,7 @@ mod tests {
         assert_eq!(rule.bytes(), [5, 6, 254, 255, 2, 1, 0, 0, 248, 255, 255, 255, 240, 255, 255, 255]);
         let mapping = MappingEntry { start: 1 << 40, end: (1 << 40) + 5, bias: 7, pages_at: 9, kind: Kind::Jit };
         assert_eq!(mapping.words(), [0, 256, 5, 256, 7, 0, 9, 2]);
-        assert_eq!(proc_bytes(1, 2, 3, 4)[8..], [0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(proc_bytes(1, 2, 3)[8..], [0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0]);
         assert_eq!(row(3, ROW_RULE | 4), 0x8004_0003);
     }
 }

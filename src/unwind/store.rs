@@ -9,10 +9,10 @@ use super::arena::{Arena, Run, Words};
 use super::files::{FileNumber, Files, HOT, Site};
 use super::layout::{Kind, MAPPING_WORDS, MappingEntry, PROCS_MAX, Rule, proc_bytes};
 use super::rule::Rules;
-use super::worker::{Status, WORTH_BYTES};
+use super::worker::Status;
 use crate::sample::ProcKey;
 use crate::symbols::copy_vdso;
-use crate::symbols::process::{Backing, FileId, Mapping, Process};
+use crate::symbols::process::{Backing, Mapping, Process};
 
 /// What the kernel half reads.
 pub(super) trait Kernel: Words {
@@ -37,8 +37,6 @@ pub(super) struct Store<K> {
     work_bytes: u64,
     /// Sections of more bytes are left for later, at the moment.
     large_bytes: u64,
-    /// Bytes that each table of the process that is being looked at is worth more than before.
-    worth_bytes: u64,
     /// Files of the process that is being looked at, as far as they were.
     held: Vec<FileNumber>,
     /// Tables given up to make room.
@@ -87,7 +85,6 @@ impl<K: Kernel> Store<K> {
             procs: FxHashMap::default(),
             work_bytes: table_bytes,
             large_bytes: LARGE_BYTES,
-            worth_bytes: 0,
             held: Vec::new(),
             evicted: 0,
         }
@@ -103,18 +100,10 @@ impl<K: Kernel> Store<K> {
         true
     }
 
-    /// Makes each table of a known process that is left for later worth so many bytes more.
-    pub(super) fn earn(&mut self, key: ProcKey, bytes: u64) {
-        for (_, _, file) in self.procs.get(&key).map_or(&[][..], |known| &known.files) {
-            self.files.earn(*file, bytes);
-        }
-    }
-
-    /// Reads the mappings of a process and builds the tables it lacks, each worth `worth_bytes` more than before, as far as their
-    /// sections have at most as many bytes as they are worth, and at most `most_bytes`; then tells the kernel half. Of those that take
-    /// long, one is built at a time.
-    pub(super) fn look(&mut self, key: ProcKey, worth_bytes: u64, most_bytes: u64) -> Looked {
-        (self.worth_bytes, self.large_bytes) = (worth_bytes, most_bytes);
+    /// Reads the mappings of a process, builds the tables it lacks as far as their sections have at most so many bytes, and tells the
+    /// kernel half. Of those that take long, one is built at a time.
+    pub(super) fn look(&mut self, key: ProcKey, most_bytes: u64) -> Looked {
+        self.large_bytes = most_bytes;
         let looked = self.try_look(key).unwrap_or(Looked::Failed);
         if looked == Looked::Failed {
             self.forget(key);
@@ -124,26 +113,14 @@ impl<K: Kernel> Store<K> {
         looked
     }
 
-    /// Bytes that samples must be worth until a process gets a table that it lacks; 0 where one is worth while, or all tables are there
-    /// but not all are told of; `None` where it lacks nothing.
+    /// Bytes of the smallest section of which a process lacks the table; 0 where all tables are there but not all are told of; `None`
+    /// where it lacks nothing.
     pub(super) fn lacks_bytes(&self, key: ProcKey) -> Option<u64> {
-        self.procs.get(&key).and_then(|known| self.lacking(&known.entries, &known.files))
-    }
-
-    fn lacking(&self, entries: &[MappingEntry], files: &[(u64, u64, FileNumber)]) -> Option<u64> {
-        let pending = entries.iter().any(|entry| entry.kind == Kind::Pending);
-        let left = files.iter().filter_map(|(_, _, file)| self.files.bytes_for_later(*file)).min();
-        let refused = files.iter().any(|(_, _, file)| self.files.lacks_room(*file));
+        let known = self.procs.get(&key)?;
+        let pending = known.entries.iter().any(|entry| entry.kind == Kind::Pending);
+        let left = known.files.iter().filter_map(|(_, _, file)| self.files.bytes_for_later(*file)).min();
+        let refused = known.files.iter().any(|(_, _, file)| self.files.lacks_room(*file));
         left.or((pending && !refused).then_some(0))
-    }
-
-    /// How many samples of a process that lack something are worth a word at once: as many as make its next table worth while. None
-    /// where all that it lacks has found no room.
-    fn patience(&self, entries: &[MappingEntry], files: &[(u64, u64, FileNumber)]) -> u32 {
-        match self.lacking(entries, files) {
-            Some(bytes) => u32::try_from(bytes.div_ceil(WORTH_BYTES)).unwrap_or(u32::MAX).max(1),
-            None => u32::from(entries.iter().all(|entry| entry.kind != Kind::Refused)),
-        }
     }
 
     fn try_look(&mut self, key: ProcKey) -> Option<Looked> {
@@ -191,33 +168,16 @@ impl<K: Kernel> Store<K> {
             Backing::File => {
                 let known = self.procs.get(&process.key()).map_or(&[][..], |p| &p.files);
                 let before = known.iter().find(|(start, inode, _)| (*start, *inode) == (mapping.start, mapping.inode));
-                let before = before.map(|(_, _, file)| *file).filter(|file| self.files.is_known(*file));
-                if let Some(file) = before {
-                    self.earn_once(file);
-                    if !self.wants_table(file, now) {
-                        return Some(file);
-                    }
+                let is_good = |file| self.files.is_known(file) && !self.wants_table(file, now);
+                if let Some((_, _, file)) = before.filter(|(_, _, file)| is_good(*file)) {
+                    return Some(*file);
                 }
                 let (file, id) = process.open(mapping).ok()?;
-                match self.known_file(id).filter(|&number| !self.wants_table(number, now)) {
+                match self.files.number(id).filter(|&number| !self.wants_table(number, now)) {
                     Some(number) => Some(number),
                     None => Some(self.build(&file, id)),
                 }
             }
-        }
-    }
-
-    /// The number of a file that was met before.
-    fn known_file(&mut self, id: FileId) -> Option<FileNumber> {
-        let number = self.files.number(id)?;
-        self.earn_once(number);
-        Some(number)
-    }
-
-    /// In each look a file earns once, however often it is mapped.
-    fn earn_once(&mut self, file: FileNumber) {
-        if !self.held.contains(&file) {
-            self.files.earn(file, self.worth_bytes);
         }
     }
 
@@ -233,7 +193,7 @@ impl<K: Kernel> Store<K> {
     }
 
     /// Builds a table, if need be in place of those that were not used for long.
-    fn build(&mut self, file: &std::fs::File, id: FileId) -> FileNumber {
+    fn build(&mut self, file: &std::fs::File, id: crate::symbols::process::FileId) -> FileNumber {
         /// Rounds of making room: each makes twice as much as the one before.
         const ROUNDS: u32 = 4;
         let mut number = self.add(file, id);
@@ -249,14 +209,13 @@ impl<K: Kernel> Store<K> {
         number
     }
 
-    fn add(&mut self, file: &std::fs::File, id: FileId) -> FileNumber {
+    fn add(&mut self, file: &std::fs::File, id: crate::symbols::process::FileId) -> FileNumber {
         let mut site = Site {
             rules: &mut self.rules,
             arena: &mut self.arena,
             memory: &mut self.kernel,
             work_bytes: self.work_bytes,
             large_bytes: self.large_bytes,
-            worth_bytes: self.worth_bytes.max(WORTH_BYTES),
         };
         self.files.add(file, id, &mut site)
     }
@@ -311,7 +270,7 @@ impl<K: Kernel> Store<K> {
             None => return None,
         };
         let written = self.kernel.write(run.at, &words);
-        let value = proc_bytes(key.start_ns, run.at, entries.len() as u32, self.patience(&entries, &files));
+        let value = proc_bytes(key.start_ns, run.at, entries.len() as u32);
         if written.and_then(|()| self.kernel.set_proc(key.pid, &value)).is_err() {
             self.arena.give(run, now);
             return None;

@@ -138,15 +138,15 @@ const WAIT_LACK: Duration = Duration::from_secs(1);
 /// A process whose walks end early for no known reason may have other mappings now.
 const WAIT_CUT: Duration = Duration::from_secs(5);
 /// Bytes of call frame information that a sample is worth: some 4 ms of reading, where a sample stands for 20 ms (at 49 Hz) that
-/// the process ran. Who hardly ever runs shall not cost more than that; what many run, each for a moment, is paid for by all of them.
-pub(super) const WORTH_BYTES: u64 = 128 << 10;
+/// the process ran. Who hardly ever runs shall not cost more than that.
+const WORTH_BYTES: u64 = 128 << 10;
 /// How often exited processes are looked for.
 const SWEEP: Duration = Duration::from_secs(30);
 
 struct Worker<K> {
     store: Store<K>,
     wanted: FxHashMap<ProcKey, Sampled>,
-    /// Processes that lack tables which were not worth while, and their samples.
+    /// Processes that lack tables which were not worth their while, and their samples.
     large: FxHashMap<ProcKey, u32>,
     looked: FxHashMap<ProcKey, (Instant, Duration)>,
     awaited: VecDeque<Awaited>,
@@ -198,7 +198,7 @@ impl<K: Kernel> Worker<K> {
         let Some(key) = awaited.keys.pop() else { return };
         self.wanted.remove(&key);
         for _ in 0..AWAITED_LOOKS {
-            self.look(key, 0, (u64::MAX, u64::MAX));
+            self.look(key, 0, u64::MAX);
             if self.store.lacks_bytes(key).is_none() {
                 break;
             }
@@ -222,13 +222,13 @@ impl<K: Kernel> Worker<K> {
 
     fn want(&mut self, sampled: Sampled) {
         self.store.touch(sampled.key, Instant::now());
-        let large = self.large.get_mut(&sampled.key);
-        let is_large = large.is_some();
-        if let Some(samples) = large {
+        if let Some(samples) = self.large.get_mut(&sampled.key) {
             *samples = samples.saturating_add(sampled.samples);
+            if sampled.miss == Miss::Table {
+                return;
+            }
         }
-        if sampled.miss == Miss::Nothing || sampled.miss == Miss::Table && is_large {
-            self.store.earn(sampled.key, worth_bytes(sampled.samples));
+        if sampled.miss == Miss::Nothing {
             return;
         }
         let wanted = self.wanted.entry(sampled.key).or_insert(Sampled { samples: 0, ..sampled });
@@ -248,11 +248,11 @@ impl<K: Kernel> Worker<K> {
         for sampled in &wanted[..looks] {
             self.wanted.remove(&sampled.key);
             self.span.1 += 1;
-            self.look(sampled.key, sampled.samples, (worth_bytes(sampled.samples), LARGE_BYTES));
+            self.look(sampled.key, sampled.samples, worth_bytes(sampled.samples).min(LARGE_BYTES));
         }
         let large = self.next_large().filter(|_| looks == 0);
         if let Some((key, samples)) = large {
-            self.look(key, samples, (0, u64::MAX));
+            self.look(key, samples, worth_bytes(samples));
         }
         if now.duration_since(self.swept) > SWEEP {
             self.swept = now;
@@ -264,17 +264,16 @@ impl<K: Kernel> Worker<K> {
         }
     }
 
-    /// The hottest process that lacks a table which is worth while by now, and its samples.
+    /// The hottest process that lacks a table which is worth its while by now, and its samples.
     fn next_large(&self) -> Option<(ProcKey, u32)> {
-        let is_worth = |key: &ProcKey| self.store.lacks_bytes(*key).is_none_or(|bytes| bytes == 0);
-        let ripe = self.large.iter().filter(|(key, _)| is_worth(key)).map(|(key, samples)| (*key, *samples));
+        let is_worth = |key: &ProcKey, samples: u32| self.store.lacks_bytes(*key).is_none_or(|bytes| bytes <= worth_bytes(samples));
+        let ripe = self.large.iter().map(|(key, samples)| (*key, *samples)).filter(|(key, samples)| is_worth(key, *samples));
         ripe.max_by_key(|(_, samples)| *samples)
     }
 
-    /// `bytes`: what each of its tables is worth more than before, and most of one that is built.
-    fn look(&mut self, key: ProcKey, samples: u32, bytes: (u64, u64)) {
+    fn look(&mut self, key: ProcKey, samples: u32, most_bytes: u64) {
         let before = self.looked.get(&key).map_or(WAIT_MIN, |(_, wait)| *wait);
-        let wait = match self.store.look(key, bytes.0, bytes.1) {
+        let wait = match self.store.look(key, most_bytes) {
             Looked::Changed => WAIT_MIN,
             Looked::Same | Looked::Failed => (before * 2).min(WAIT_MAX),
         };

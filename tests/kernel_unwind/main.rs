@@ -2,7 +2,6 @@
 
 mod compiled;
 mod cost;
-mod first;
 mod installed;
 mod large;
 mod watch;

@@ -43,8 +43,7 @@ pub fn watch_child(mut child: Child, seconds: f64) -> Watched {
         first = first.or((all > 0).then(Instant::now));
         whole = whole.or((complete > 0).then(Instant::now));
         // One whole stack may do without the table of its largest file. Code written at run time never has one.
-        let lacking = samples(StackQuality::NoTable) + samples(StackQuality::Awaited);
-        known = all >= 3 && lacking == 0 && complete + samples(StackQuality::Jit) > 0;
+        known = all >= 3 && samples(StackQuality::NoTable) == 0 && complete + samples(StackQuality::Jit) > 0;
     }
     let since_first = |at: Option<Instant>| at.zip(first).map(|(at, first)| at - first);
     println!("{:?} from the first sample to a whole stack, {:?} to all", since_first(whole), since_first(Some(Instant::now())));

@@ -161,7 +161,6 @@ fn quality_of(record: &[u8]) -> StackQuality {
         Some(3) => StackQuality::NoTable,
         Some(4) => StackQuality::Unreadable,
         Some(5) => StackQuality::Jit,
-        Some(6) => StackQuality::Awaited,
         _ => StackQuality::Cut,
     }
 }

@@ -6,12 +6,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Error, Link, MapHandle, ProgramMut};
 
+use super::super::net::Rung;
+use super::super::stacks::WalkMaps;
+use super::super::stacks::timers::{online_cpus, refusal};
 use crate::bpf::builder;
 use crate::bpf::watch::{OpenWatchSkel, WatchSkel, WatchSkelBuilder};
 use crate::bpf::{perf_event, refusal as bpf_refusal};
-use crate::collect::net::Rung;
-use crate::collect::stacks::WalkMaps;
-use crate::collect::stacks::timers::{online_cpus, refusal};
 use crate::sample::Probe;
 
 /// Innermost kernel frames that belong to the hook, not to what it saw: the program, how it is called, and the tracepoint.

@@ -87,7 +87,6 @@ const CUT: [Option<&str>; StackQuality::ALL.len()] = [
     Some("[callers unknown: no unwind table]"),
     Some("[callers unknown: stack unreadable]"),
     Some("[callers unknown: code without frame pointers]"),
-    Some("[callers unknown: unwind tables are being read]"),
 ];
 
 /// Parts of a measure that has several.

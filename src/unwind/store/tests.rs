@@ -52,21 +52,13 @@ fn own_key() -> ProcKey {
 fn a_process_is_known_with_its_code_until_it_is_forgotten() {
     let mut store = Store::new(Fake::default(), 64 << 20);
     let key = own_key();
-    let told = |store: &Store<Fake>| u32::from_ne_bytes(*store.kernel.procs[&key.pid][24..].first_chunk().unwrap());
-    assert_eq!(store.look(key, LARGE_BYTES, LARGE_BYTES), Looked::Changed);
-    let mut later = 0;
+    assert_eq!(store.look(key, LARGE_BYTES), Looked::Changed);
     while let Some(bytes) = store.lacks_bytes(key) {
-        assert!(u64::from(told(&store)) == bytes.div_ceil(WORTH_BYTES).max(1), "samples until it is worth while");
-        if bytes > 0 {
-            assert_eq!(store.look(key, bytes - 1, u64::MAX), Looked::Same, "that one is not yet");
-            assert_eq!((store.lacks_bytes(key), told(&store)), (Some(1), 1));
-            store.earn(key, 1);
-        }
-        assert_eq!(store.look(key, 0, u64::MAX), Looked::Changed);
-        later += 1;
+        assert!(bytes > LARGE_BYTES);
+        assert_eq!(store.look(key, bytes - 1), Looked::Same, "that one is larger");
+        assert_eq!(store.look(key, bytes), Looked::Changed);
     }
-    assert!(later > 0, "this program has a large table");
-    assert_eq!((store.look(key, u64::MAX, u64::MAX), told(&store)), (Looked::Same, 1));
+    assert_eq!(store.look(key, u64::MAX), Looked::Same);
     let here = own_key as fn() -> ProcKey as usize as u64;
     let entry = store.procs[&key].entries.iter().find(|e| (e.start..e.end).contains(&here)).unwrap();
     assert_eq!(entry.kind, Kind::Table);
@@ -85,8 +77,7 @@ fn a_process_is_known_with_its_code_until_it_is_forgotten() {
 fn what_finds_no_room_is_told() {
     let mut store = Store::new(Fake::default(), 256 << 10);
     let key = own_key();
-    store.look(key, u64::MAX, u64::MAX);
-    assert!(store.kernel.procs[&key.pid][24..28] == [0; 4], "there is nothing to wait for");
+    store.look(key, u64::MAX);
     let status = store.count();
     assert!(status.left_out > 0 && status.table_bytes == 256 << 10, "{status:?}");
 }
@@ -94,15 +85,15 @@ fn what_finds_no_room_is_told() {
 #[test]
 fn the_dead_are_not_known() {
     let mut store = Store::new(Fake::default(), 1 << 20);
-    assert_eq!(store.look(ProcKey { pid: u32::MAX, start_ns: 1 }, LARGE_BYTES, LARGE_BYTES), Looked::Failed);
+    assert_eq!(store.look(ProcKey { pid: u32::MAX, start_ns: 1 }, LARGE_BYTES), Looked::Failed);
     assert_eq!(store.count().processes, 0);
 }
 
 /// Builds all tables that a process can have.
 fn build_all(store: &mut Store<Fake>, key: ProcKey) {
-    store.look(key, LARGE_BYTES, LARGE_BYTES);
+    store.look(key, LARGE_BYTES);
     while let Some(bytes) = store.lacks_bytes(key) {
-        store.look(key, bytes, u64::MAX);
+        store.look(key, bytes);
     }
 }
 
@@ -123,7 +114,7 @@ fn a_table_that_was_given_up_is_built_again() {
     assert_eq!(store.count().tables, 0);
     build_all(&mut store, key);
     assert_eq!(store.count().tables, tables);
-    assert!(store.procs[&key].entries.iter().all(|entry| !matches!(entry.kind, Kind::Pending | Kind::Refused)));
+    assert!(store.procs[&key].entries.iter().all(|entry| entry.kind != Kind::Pending));
 }
 
 #[test]

@@ -36,10 +36,10 @@ impl Waiting {
 
     /// Looks until there is nothing more to be built; whether its own code has its table.
     fn look(&self, store: &mut Store<Fake>) -> bool {
-        store.look(self.1, LARGE_BYTES, LARGE_BYTES);
+        store.look(self.1, LARGE_BYTES);
         for _ in 0..8 {
             if store.lacks_bytes(self.1).is_some() {
-                store.look(self.1, u64::MAX, u64::MAX);
+                store.look(self.1, u64::MAX);
             }
         }
         self.has_table(store)
@@ -54,7 +54,7 @@ impl Waiting {
             store.kernel.memory.0[page + 1]
         };
         store.kernel.procs.contains_key(&self.1.pid)
-            && entries.iter().all(|entry| !matches!(entry.kind, Kind::Pending | Kind::Refused))
+            && entries.iter().all(|entry| entry.kind != Kind::Pending)
             && largest.is_some_and(|entry| rows(entry) > 1)
     }
 }
