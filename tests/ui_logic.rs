@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ebtop::app::keys::BINDINGS;
+use ebtop::app::bindings::BINDINGS;
 use ebtop::app::user_names::UserNames;
 use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event, Start};
