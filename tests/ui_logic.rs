@@ -141,7 +141,7 @@ fn search_moves_and_hides_nothing() {
     assert_eq!(lines(&app).len(), all);
     press(&mut app, KeyCode::Esc);
     keys(&mut app, "N");
-    assert!(screen(&app).contains("PID▾") || screen(&app).contains("PID▴"), "without a search N sorts by PID");
+    assert!(screen(&app).contains("▾PID") || screen(&app).contains("▴PID"), "without a search N sorts by PID");
     keys(&mut app, "/nosuchthing");
     assert!(footer(&app).contains("× nothing found"), "{}", footer(&app));
 }

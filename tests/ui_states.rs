@@ -115,7 +115,7 @@ fn degraded_and_losing() {
     show(&mut app, server(false));
     show(&mut app, later);
     let title = screen(&app).lines().next().unwrap().to_string();
-    assert!(title.ends_with(" 1s · root · lost 1.2k · ◐ degraded: stacks: no perf events on this kernel"), "{title}");
+    assert!(title.ends_with(" 1s · root · lost 1.2k network events · ◐ degraded: stacks: no perf events on this kernel"), "{title}");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn ascii_only_is_ascii_only() {
     let app = app(120, 40);
     let plain = text(&buffer_in(&app, Theme { ascii: true, ..Theme::default() }));
     assert!(plain.is_ascii(), "{plain}");
-    assert!(plain.contains("* live") && plain.contains("CPU%v"), "{plain}");
+    assert!(plain.contains("* live") && plain.contains("vCPU%"), "{plain}");
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn colours_say_what_words_say() {
     };
     assert_eq!(find("● live").fg, Color::Green);
     assert_eq!(find("exited: cc1").fg, Color::Red);
-    assert!(find("CPU%▾").modifier.contains(Modifier::BOLD));
+    assert!(find("▾CPU%").modifier.contains(Modifier::BOLD));
     assert!(find("31.0").modifier.contains(Modifier::BOLD), "the sorted column is bold");
     assert!(!find("156M").modifier.contains(Modifier::BOLD));
     assert!(find("4112").modifier.contains(Modifier::REVERSED), "the first line is selected");
