@@ -29,7 +29,7 @@ Examples:
 
 Exit codes:
   0  success
-  1  error
+  1  error; none of the processes of --pid is there
   2  wrong usage
   3  no privilege, and nothing useful is left without it
   4  batch output is incomplete (events lost, or a part was off)";

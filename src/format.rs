@@ -53,7 +53,8 @@ pub fn cpu_time(ns: u64, width: usize) -> String {
 
 /// CPU time as a number of cores: `1.87`.
 pub fn cores(value: f64) -> String {
-    format!("{value:.2}")
+    // A little less than nothing is nothing: the sum turns -0 into 0.
+    format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0)
 }
 
 /// A duration in its two largest units: `870ms`, `12s`, `4m10s`, `3h02m`, `41d03h`.

@@ -200,8 +200,15 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     if !screen && (options.tree || options.threads) {
         return Err(Failure::Usage("--tree and --threads are for the screen: leave them out of batch output".into()).into());
     }
-    // Batch output has no looks.
-    let loaded = if screen { config::load(options.config.as_deref()).map_err(Failure::Usage)? } else { Loaded::default() };
+    if !screen && source.is_empty() {
+        look_for(&options.pid)?;
+    }
+    // Batch output has no looks, but a file that was named is there.
+    let loaded = if screen || options.config.is_some() {
+        config::load(options.config.as_deref()).map_err(Failure::Usage)?
+    } else {
+        Loaded::default()
+    };
     let collector = collector(screen)?;
     // The processes of a recording are not those of this machine.
     let readonly = options.readonly || !source.is_empty();
@@ -221,6 +228,7 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
         sort: options.sort.is_some().then_some(batch.sort.0),
         filter,
         who: who(source, options.readonly),
+        replay: !source.is_empty(),
         readonly,
         look: look(options, &loaded.config),
         keys: KeyMap::new(options.keys.as_deref().and_then(Preset::named).unwrap_or(loaded.config.preset), &loaded.config.keys),
@@ -241,6 +249,20 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     let slow_line = slow.then(|| SlowLine { bytes_per_sec: pace::BYTES_PER_SEC, written: Written::default() });
     run::run(&collector, names, RunOptions { start, mouse, theme, config: loaded.save_to, iterations: options.iterations, slow_line })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says which of the processes asked for are not there.
+///
+/// # Errors
+/// None of them is: there would be nothing to write.
+fn look_for(pids: &[u32]) -> anyhow::Result<()> {
+    // A thread has a directory of its own there, in which it is not the group.
+    let is_there =
+        |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|text| text.contains(&format!("\nTgid:\t{pid}\n")));
+    let missing: Vec<String> = pids.iter().filter(|pid| !is_there(**pid)).map(|pid| format!("there is no process {pid}")).collect();
+    anyhow::ensure!(missing.is_empty() || missing.len() < pids.len(), "{}", missing.join(", "));
+    missing.iter().for_each(|missing| eprintln!("ebtop: warning: {missing}"));
+    Ok(())
 }
 
 /// What the file says, unless the command line says otherwise.
@@ -319,7 +341,7 @@ fn report(json: bool, log: Option<&Path>, collect: &Collect) -> anyhow::Result<E
     drop(collector);
     let host = check::gather();
     let trials = bpf::try_every_program();
-    let (findings, hooks) = (check::findings(&host), check::hooks(&trials, &host));
+    let (findings, hooks) = (check::findings(&host), check::hooks(&trials, &host, &status));
     if let Some(path) = log {
         keep_words(path, &trials)?;
     }

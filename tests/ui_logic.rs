@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ebtop::app::keys::BINDINGS;
+use ebtop::app::bindings::BINDINGS;
 use ebtop::app::user_names::UserNames;
 use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event, Start};
@@ -141,7 +141,7 @@ fn search_moves_and_hides_nothing() {
     assert_eq!(lines(&app).len(), all);
     press(&mut app, KeyCode::Esc);
     keys(&mut app, "N");
-    assert!(screen(&app).contains("PID▾") || screen(&app).contains("PID▴"), "without a search N sorts by PID");
+    assert!(screen(&app).contains("▾PID") || screen(&app).contains("▴PID"), "without a search N sorts by PID");
     keys(&mut app, "/nosuchthing");
     assert!(footer(&app).contains("× nothing found"), "{}", footer(&app));
 }

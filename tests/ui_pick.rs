@@ -3,9 +3,10 @@
 mod ui_world;
 
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ebtop::app::bindings::BINDINGS;
 use ebtop::app::column::{Column, Columns, SocketColumn};
 use ebtop::app::keymap::{KeyMap, Preset};
-use ebtop::app::keys::{Action, BINDINGS};
+use ebtop::app::keys::Action;
 use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event, Start};
 use insta::assert_snapshot;

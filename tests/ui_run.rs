@@ -49,7 +49,7 @@ fn key(code: KeyCode) -> Input {
 fn ends_after_so_many_samples_and_has_shown_them() {
     let (_keep, inputs) = unbounded();
     let screen = run(&inputs, Some(2), &Stops::default());
-    assert!(screen.contains("88.4") && screen.contains("CPU%▾"), "{screen}");
+    assert!(screen.contains("88.4") && screen.contains("▾CPU%"), "{screen}");
 }
 
 #[test]

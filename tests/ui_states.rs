@@ -5,7 +5,7 @@ mod ui_world;
 use std::sync::Arc;
 
 use crossterm::event::KeyCode;
-use ebtop::app::Event;
+use ebtop::app::{App, Event, Start};
 use ebtop::sample::*;
 use ebtop::ui::theme::Theme;
 use insta::assert_snapshot;
@@ -46,6 +46,56 @@ fn too_small() {
 }
 
 #[test]
+fn a_user_without_rights_sees_what_is_missing_and_the_cure_at_any_width() {
+    let refused = "not root: no exits, network, stacks — run `sudo ebtop`";
+    let health = || [Health::Degraded { reason: refused.into() }, off(refused), off(refused), off(refused)];
+    for (width, host, wanted) in [
+        (80, "vm", refused),
+        (80, "web-07", refused),
+        (80, "a-machine-with-quite-a-long-name.example.com", "— run `sudo ebtop`"),
+        (60, "web-07", "— run `sudo ebtop`"),
+        (200, "web-07", "1s · root · ○ /proc only: not root: no exits, network, stacks — run `sudo ebtop`"),
+    ] {
+        let mut app = fresh(width, 24);
+        let named = |mut sample: Sample| {
+            sample.machine.host = host.into();
+            with_health(sample, health())
+        };
+        show(&mut app, named(server(false)));
+        show(&mut app, named(server(true)));
+        let title = screen(&app).lines().next().unwrap().to_string();
+        assert!(title.contains(wanted) && title.contains("○"), "{width} {host}: {title}");
+    }
+}
+
+#[test]
+fn what_was_lost_is_said_and_a_recording_is_not_called_live() {
+    let mut lost = server(true);
+    lost.status.iter_mut().for_each(|status| status.lost = if status.domain == Domain::Stacks { 9120 } else { 0 });
+    let mut app = fresh(80, 24);
+    show(&mut app, lost);
+    assert!(screen(&app).contains("lost 9.1k stack samples · ● live"), "{}", screen(&app));
+    let mut app = App::new(Start { replay: true, who: "replay".into(), ..Start::default() }, (80, 24));
+    show(&mut app, server(true));
+    let title = screen(&app).lines().next().unwrap().to_string();
+    assert!(title.contains("▸ replay") && !title.contains("live"), "{title}");
+}
+
+#[test]
+fn the_mark_of_the_sorted_column_never_sticks_to_the_next_title() {
+    let mut app = app(80, 24);
+    let headings = |app: &App| screen(app).lines().nth(app.layout().unwrap().headings.y.into()).unwrap().to_string();
+    for keyed in ["P", "W", "M", "A", "B", "D", "T", "N", "2W", "3M"] {
+        keys(&mut app, keyed);
+        let glued = |two: &[char]| matches!(two[0], '▾' | '▴') && two[1] != ' ';
+        let line: Vec<char> = headings(&app).chars().collect();
+        let at = line.iter().position(|c| matches!(c, '▾' | '▴')).unwrap();
+        assert!(line[at + 1..].first().is_none_or(|c| *c == ' ') || line[at - 1] == ' ', "{keyed}: {}", headings(&app));
+        assert!(!line.windows(2).any(|two| glued(two) && line[at - 1] != ' '), "{keyed}: {}", headings(&app));
+    }
+}
+
+#[test]
 fn without_bpf() {
     let refused = "needs root or CAP_BPF and CAP_PERFMON — run: sudo ebtop";
     let health = || [Health::Degraded { reason: refused.into() }, off(refused), off(refused), off(refused)];
@@ -65,7 +115,7 @@ fn degraded_and_losing() {
     show(&mut app, server(false));
     show(&mut app, later);
     let title = screen(&app).lines().next().unwrap().to_string();
-    assert!(title.ends_with(" 1s · root · lost 1.2k · ◐ degraded: stacks: no perf events on this kernel"), "{title}");
+    assert!(title.ends_with(" 1s · root · lost 1.2k network events · ◐ degraded: stacks: no perf events on this kernel"), "{title}");
 }
 
 #[test]
@@ -139,7 +189,7 @@ fn ascii_only_is_ascii_only() {
     let app = app(120, 40);
     let plain = text(&buffer_in(&app, Theme { ascii: true, ..Theme::default() }));
     assert!(plain.is_ascii(), "{plain}");
-    assert!(plain.contains("* live") && plain.contains("CPU%v"), "{plain}");
+    assert!(plain.contains("* live") && plain.contains("vCPU%"), "{plain}");
 }
 
 #[test]
@@ -154,7 +204,7 @@ fn colours_say_what_words_say() {
     };
     assert_eq!(find("● live").fg, Color::Green);
     assert_eq!(find("exited: cc1").fg, Color::Red);
-    assert!(find("CPU%▾").modifier.contains(Modifier::BOLD));
+    assert!(find("▾CPU%").modifier.contains(Modifier::BOLD));
     assert!(find("31.0").modifier.contains(Modifier::BOLD), "the sorted column is bold");
     assert!(!find("156M").modifier.contains(Modifier::BOLD));
     assert!(find("4112").modifier.contains(Modifier::REVERSED), "the first line is selected");

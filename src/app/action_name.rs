@@ -117,7 +117,7 @@ impl StackAction {
 
 #[cfg(test)]
 mod tests {
-    use crate::app::keys::BINDINGS;
+    use crate::app::bindings::BINDINGS;
 
     #[test]
     fn a_name_means_one_action() {

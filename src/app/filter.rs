@@ -18,6 +18,7 @@ mod operand;
 mod parse;
 mod term;
 
+use std::cell::Cell;
 use std::fmt;
 
 pub use complete::{Completion, FilterOf, complete};
@@ -69,6 +70,16 @@ impl Filter {
     /// Lets everything pass.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// The first column in it that the table it is for does not have, and so holds for none of its lines.
+    pub fn foreign(&self, of: FilterOf) -> Option<&'static str> {
+        let found = Cell::new(None);
+        let is_foreign = |term: &Term| {
+            found.set(term.foreign(of));
+            found.get().is_some()
+        };
+        self.0.as_ref().filter(|e| e.any_term(&is_foreign)).and_then(|_| found.get())
     }
 
     /// Reads command lines, users or cgroups: exact only once the details of every process are known.

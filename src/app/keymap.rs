@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::keys::{Action, BINDINGS, Binding, Key, Place};
+use super::bindings::BINDINGS;
+use super::keys::{Action, Binding, Key, Place};
 use super::stacks::StackAction as S;
 use crate::model::stacks::Measure;
 

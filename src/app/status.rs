@@ -1,9 +1,11 @@
 //! How ebtop itself is doing, in words; and what to say where there are no lines to show.
 
 use super::App;
+use super::filter::FilterOf;
 use super::keys::Action;
 use super::net::NetTable;
 use super::view::View;
+use crate::format;
 use crate::sample::{Domain, Health, Sample};
 
 /// The health of the kernel half as a whole.
@@ -53,9 +55,19 @@ fn reason(health: &Health) -> Option<&str> {
     }
 }
 
-/// Events lost in all domains since the start.
-pub fn lost(sample: &Sample) -> u64 {
-    sample.status.iter().map(|s| s.lost).sum()
+/// What was lost most of since the start, and whether there is more: `lost 9.1k stack samples`; the help tells all of it.
+pub fn lost(sample: &Sample) -> Option<String> {
+    let mut lost = sample.status.iter().filter(|status| status.lost > 0);
+    let most = lost.clone().max_by_key(|status| status.lost)?;
+    let what = match most.domain {
+        Domain::Tasks => "exits",
+        Domain::Net => "network events",
+        Domain::Stacks => "stack samples",
+        Domain::Mem => "page events",
+        Domain::Watch => "probe events",
+    };
+    let more = if lost.nth(1).is_some() { " …" } else { "" };
+    Some(format!("lost {} {what}{more}", format::count(most.lost as f64, 6)))
 }
 
 /// The part of the kernel half without which there is nothing to show. Interfaces come from /proc.
@@ -92,16 +104,27 @@ pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
     }
     let filtered = !app.filter_text().is_empty();
     match app.line_count() {
-        0 if filtered => Some(vec![
-            format!("The filter  {}  hides all {} lines.", app.filter_text(), app.lines_before_filter()),
-            ways_out_of_the_filter(app),
-        ]),
+        0 if filtered => Some(
+            [format!("The filter  {}  hides all {} lines.", app.filter_text(), app.lines_before_filter())]
+                .into_iter()
+                .chain(app.filter().foreign(app.filter_of()).map(|name| nothing_called(name, app.filter_of())))
+                .chain([ways_out_of_the_filter(app)])
+                .collect(),
+        ),
         0 if app.net_table() != NetTable::Processes && !app.knows_net() => Some(vec![format!("Reading the {} …", app.net_table().name())]),
         0 if app.net_table() == NetTable::Processes && app.within().is_some() => {
             Some(vec!["No processes in this cgroup.".into(), "Esc leads back to all cgroups.".into()])
         }
         0 => Some(vec![format!("No {}.", app.net_table().name())]),
         _ => None,
+    }
+}
+
+/// Why a filter that is meant for other tables hides everything.
+fn nothing_called(name: &str, of: FilterOf) -> String {
+    match of {
+        FilterOf::Cgroups => format!("Cgroups have no `{name}`: it is for processes. Enter on a cgroup shows those in it."),
+        FilterOf::Net(table) => format!("There is no `{name}` of {}.", table.name()),
     }
 }
 
@@ -135,6 +158,10 @@ mod tests {
         assert_eq!(Overall::of(&sample(proc_fs)), Overall::ProcOnly("no CAP_BPF".into()));
         assert_eq!(Overall::of(&sample([Live, Health::Loading, Live, Standby])), Overall::Loading);
         assert_eq!(Overall::of(&Sample::default()), Overall::Starting);
-        assert_eq!(lost(&sample([Live, Live, Live, Live])), 8);
+        let mut sample = sample([Live, Live, Live, Live]);
+        assert_eq!(lost(&sample).as_deref(), Some("lost 2 page events …"));
+        sample.status.iter_mut().for_each(|status| status.lost = if status.domain == Domain::Stacks { 9100 } else { 0 });
+        assert_eq!(lost(&sample).as_deref(), Some("lost 9.1k stack samples"));
+        assert_eq!(lost(&Sample::default()), None);
     }
 }

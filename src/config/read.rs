@@ -3,9 +3,10 @@
 use toml_edit::{Array, Document, Item, Table};
 
 use super::Config;
+use crate::app::bindings::BINDINGS;
 use crate::app::column::{Column, Columns};
 use crate::app::keymap::{self, OwnKeys, Preset};
-use crate::app::keys::{BINDINGS, Key};
+use crate::app::keys::Key;
 use crate::app::look::{Header, Palette, Units};
 use crate::app::view::View;
 use crate::sample::printable;

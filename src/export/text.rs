@@ -111,7 +111,7 @@ fn ledger_line(model: &Model) -> String {
         part("irq", l.irq_ns),
         part("steal", l.steal_ns),
         part("idle", l.idle_ns),
-        cores(l.gap_ns as f64),
+        (cores(l.gap_ns as f64) * 1000.0).round() / 1000.0 + 0.0,
         inside("irq", l.irq_inside),
         inside("steal", l.steal_inside),
     )

@@ -17,13 +17,17 @@ type Piece = (Role, String);
 
 /// Cells that the reason of a bad health gets before anything else on its line.
 const ROOM_FOR_REASON: u16 = 60;
+/// Cells of a reason that are worth showing before its fix.
+const LEAST_REASON: usize = 8;
+/// Longer names of machines are cut.
+const ROOM_FOR_HOST: usize = 24;
 
 /// Draws everything above the headings.
 pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
     title(buffer, layout.title, app, pen);
     meters::draw(buffer, layout, app, pen);
     if app.model().sample.at_ns > 0 {
-        groups(buffer, layout.totals, &totals(app), pen);
+        groups(buffer, layout.totals, &totals(app, layout.totals.width), pen);
         if layout.ledger.height > 0 {
             groups(buffer, layout.ledger, &ledger(app, layout.ledger.width), pen);
         }
@@ -34,8 +38,8 @@ pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
 
 fn title(buffer: &mut Buffer, area: Rect, app: &App, pen: Pen) {
     let machine = app.machine();
-    let mut left = vec![(Role::Accent, " ebtop".to_string()), (Role::Text, format!("  {}", machine.host))];
-    let mut state = state(app);
+    let mut left = vec![(Role::Accent, " ebtop".to_string()), (Role::Text, format!("  {}", cut(&machine.host, ROOM_FOR_HOST)))];
+    let mut state = state(app, area.width.saturating_sub(width_of(&left) + 3));
     let short = width_of(&state[..state.len() - 1]) + 2;
     let reason = width_of(&state[state.len() - 1..]).min(ROOM_FOR_REASON);
     let load = machine.load.map(|l| format!(" {}", format::cores(l.into()))).concat();
@@ -58,35 +62,45 @@ fn title(buffer: &mut Buffer, area: Rect, app: &App, pen: Pen) {
 /// Cuts a reason, but not the fix that it ends with after a dash.
 fn cut_reason(reason: &str, width: usize) -> String {
     match reason.rfind(" — ") {
-        Some(at) if reason.width() > width && width > 2 * reason[at..].width() => {
+        Some(at) if reason.width() > width && width > reason[at..].width() + LEAST_REASON => {
             cut(&reason[..at], width - reason[at..].width()).into_owned() + &reason[at..]
         }
         _ => cut(reason, width).into_owned(),
     }
 }
 
-/// Interval, user and health; the last piece is the reason, and may be cut.
-fn state(app: &App) -> Vec<Piece> {
+/// Interval, user and health; the last piece is the reason, and may be cut. Where there is no room for it, the others give way: what is
+/// wrong, and the command that mends it, are worth more than who looks.
+fn state(app: &App, room: u16) -> Vec<Piece> {
     let sample = &app.model().sample;
+    let (role, sign, word, mut reason) = match (app.end(), Overall::of(sample)) {
+        (Some(Some(error)), _) => (Role::Bad, "×", "stopped", error.clone()),
+        (Some(None), _) => (Role::Warning, "×", "end of the recording", String::new()),
+        (None, Overall::Starting) => (Role::Dim, "…", "starting", String::new()),
+        (None, Overall::Loading) => (Role::Dim, "…", "loading", String::new()),
+        (None, Overall::Live) if app.is_replay() => (Role::Good, "▸", "replay", String::new()),
+        (None, Overall::Live) => (Role::Good, "●", "live", String::new()),
+        (None, Overall::Degraded(why)) => (Role::Warning, "◐", "degraded", why),
+        (None, Overall::ProcOnly(why)) => (Role::Warning, "○", "/proc only", why),
+    };
     let mut pieces = Vec::new();
     if app.paused() {
         pieces.push((Role::Warning, "PAUSED ".to_string()));
     }
-    pieces.push((Role::Dim, format!("{:?} · {} · ", app.interval(), app.who())));
-    match lost(sample) {
-        0 => {}
-        lost => pieces.push((Role::Bad, format!("lost {} · ", format::count(lost as f64, 6)))),
+    if let Some(lost) = lost(sample) {
+        pieces.push((Role::Bad, format!("{lost} · ")));
     }
-    let (role, word, reason) = match (app.end(), Overall::of(sample)) {
-        (Some(Some(error)), _) => (Role::Bad, "× stopped", format!(": {error}")),
-        (Some(None), _) => (Role::Warning, "× end", " of the recording".into()),
-        (None, Overall::Starting) => (Role::Dim, "… starting", String::new()),
-        (None, Overall::Loading) => (Role::Dim, "… loading", String::new()),
-        (None, Overall::Live) => (Role::Good, "● live", String::new()),
-        (None, Overall::Degraded(why)) => (Role::Warning, "◐ degraded", format!(": {why}")),
-        (None, Overall::ProcOnly(why)) => (Role::Warning, "○ /proc only", format!(": {why}")),
-    };
-    pieces.extend([(role, word.to_string()), (role, reason)]);
+    let aside = if word == "replay" { format!("{:?} · ", app.interval()) } else { format!("{:?} · {} · ", app.interval(), app.who()) };
+    let needs = |aside: &str, word: &str| width_of(&pieces) + (aside.width() + sign.width() + 1 + word.width() + 2 + reason.width()) as u16;
+    let (with_aside, with_word) = (reason.is_empty() || needs(&aside, word) <= room, reason.is_empty() || needs("", word) <= room);
+    if with_aside {
+        pieces.insert(usize::from(app.paused()), (Role::Dim, aside));
+    }
+    if with_word && !reason.is_empty() {
+        reason.insert_str(0, ": ");
+    }
+    let word = if with_word { format!("{sign} {word}") } else { format!("{sign} ") };
+    pieces.extend([(role, word), (role, reason)]);
     pieces
 }
 
@@ -96,15 +110,20 @@ fn uptime(ns: u64) -> String {
     format::duration(ns, width)
 }
 
-fn totals(app: &App) -> Vec<Vec<Piece>> {
+fn totals(app: &App, width: u16) -> Vec<Vec<Piece>> {
     let (model, machine) = (app.model(), app.machine());
     let rates = &model.machine;
-    let rate = |value: Option<f64>| format!("{:>5}", value.map_or(String::new(), |v| format::bytes_in(v, 5, app.look().units)));
+    let bytes = |value: Option<f64>, width| value.map_or(String::new(), |v| format::bytes_in(v, width, app.look().units));
+    let rate = |value| format!("{:>5}", bytes(value, 5));
+    let short = |value| format!("{:>4}", bytes(value, 4));
     let label = |text: &str| (Role::Label, text.to_string());
     let text = |text: String| (Role::Text, text);
     let mut groups = vec![
-        vec![label("net "), text(format!("↓{} ↑{}", rate(rates.wire_rx_per_sec), rate(rates.wire_tx_per_sec)))],
-        vec![label("disk "), text(format!("r{} w{}", rate(rates.disk_read_per_sec), rate(rates.disk_write_per_sec)))],
+        vec![
+            label(if width >= 100 { "net without lo " } else { "net " }),
+            text(format!("↓{} ↑{}", rate(rates.wire_rx_per_sec), rate(rates.wire_tx_per_sec))),
+        ],
+        vec![label("disk "), text(format!("r {} w {}", short(rates.disk_read_per_sec), short(rates.disk_write_per_sec)))],
         vec![
             label("tasks "),
             text(model.rows.len().to_string()),

@@ -18,6 +18,7 @@ pub fn draw(buffer: &mut Buffer, canvas: Rect, menu: &Menu, pen: Pen) {
         pen.put(buffer, (placed.about.x, y), line, placed.about.width, Role::Sorted);
     }
     let list = placed.list;
+    scroll_signs(buffer, placed.frame, (placed.offset, menu.shown().count(), usize::from(list.height)), pen);
     let labels = menu.label_width() as u16;
     for ((chosen, item), y) in menu.shown().skip(placed.offset).zip(list.y..list.bottom()) {
         let mut x = list.x;
@@ -40,6 +41,25 @@ pub fn draw(buffer: &mut Buffer, canvas: Rect, menu: &Menu, pen: Pen) {
     }
     if menu.shown().next().is_none() && list.height > 0 {
         pen.put(buffer, (list.x, list.y), "nothing like this; Backspace widens", list.width, Role::Dim);
+    }
+}
+
+/// In the border, how many lines of `all` stand above and below the `height` that are shown from `first` on.
+fn scroll_signs(buffer: &mut Buffer, area: Rect, (first, all, height): (usize, usize, usize), pen: Pen) {
+    if area.width < 4 || area.height < 2 {
+        return;
+    }
+    let signs = [("↑", first.min(all), area.y), ("↓", all.saturating_sub(first + height), area.bottom() - 1)];
+    for (sign, hidden, y) in signs.into_iter().filter(|(_, hidden, _)| *hidden > 0) {
+        let text = format!(" {sign} {hidden} more ");
+        // The title and the keys stand in the border, too.
+        let free = |width: usize| (area.x + 2..area.x + 2 + width as u16).all(|x| x + 1 < area.right() && buffer[(x, y)].symbol() == "─");
+        let (x, text) = match () {
+            () if free(text.width()) => (area.x + 2, text),
+            () if y == area.y => (area.right().saturating_sub(2 + text.width() as u16), text),
+            () => (area.x + 1, sign.to_owned()),
+        };
+        pen.put(buffer, (x, y), &text, text.width() as u16, Role::Label);
     }
 }
 

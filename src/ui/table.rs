@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use super::text::{Pen, centre};
 use super::theme::Role;
@@ -130,24 +131,26 @@ fn headings<K: Copy + Ord, L: Copy, C: Columns>(buffer: &mut Buffer, layout: &La
         let role = if sorted { Role::Accent } else { Role::Heading };
         match spec.align {
             Align::Left => {
-                let end = pen.put(buffer, (x, area.y), spec.title, placed.width, role);
-                if sorted {
-                    arrow(buffer, end, area, table.descending, pen);
-                }
+                pen.put(buffer, (x, area.y), spec.title, placed.width, role);
             }
-            Align::Right => {
-                pen.put_right(buffer, (x, area.y), spec.title, placed.width, role);
-                if sorted {
-                    arrow(buffer, x + placed.width, area, table.descending, pen);
-                }
-            }
+            Align::Right => pen.put_right(buffer, (x, area.y), spec.title, placed.width, role),
         }
+    }
+    if let Some(placed) = columns.iter().find(|placed| placed.column == table.sort) {
+        arrow(buffer, area, placed, table.descending, pen);
     }
     columns
 }
 
-/// Marks the sorted column, in the blank to its right.
-fn arrow(buffer: &mut Buffer, x: u16, area: Rect, descending: bool, pen: Pen) {
+/// Marks the sorted column beside its title: on the right, or where the next title would stick to it, on the left.
+fn arrow<C: Columns>(buffer: &mut Buffer, area: Rect, placed: &Placed<C>, descending: bool, pen: Pen) {
+    let spec = placed.column.spec();
+    let (left, title) = (area.x + 1 + placed.x, (spec.title.width() as u16).min(placed.width));
+    let start = if spec.align == Align::Left { left } else { left + placed.width - title };
+    let end = start + title;
+    let is_blank = |x: u16| x >= area.right() || buffer[(x, area.y)].symbol() == " ";
+    let (right, before) = (end, start - 1);
+    let x = if is_blank(right + 1) || !is_blank(before) || before > area.x && !is_blank(before - 1) { right } else { before };
     if x < area.right() {
         pen.put(buffer, (x, area.y), if descending { "▾" } else { "▴" }, 1, Role::Accent);
     }

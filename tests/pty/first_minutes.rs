@@ -66,7 +66,7 @@ fn the_first_five_minutes() {
 fn sort_and_find(session: &Session, burner: &Started, sleeper: &Started) {
     session.wait_for("the burner above all that sleeps", |screen| place(screen, burner).is_some_and(|place| place < 5));
     session.keys("N");
-    session.wait_for("the order of pids", |screen| heading(screen).contains("PID▴") || heading(screen).contains("PID▾"));
+    session.wait_for("the order of pids", |screen| heading(screen).contains("▴PID") || heading(screen).contains("▾PID"));
     session.keys("I");
     session.wait_for("the order turned round", |screen| {
         let shown: Vec<u32> = pids(screen).iter().map(|pid| pid.parse().unwrap()).collect();
@@ -77,7 +77,7 @@ fn sort_and_find(session: &Session, burner: &Started, sleeper: &Started) {
     session.keys("/86399.25\r");
     session.wait_for("what was searched", |screen| place(screen, sleeper).is_some());
     session.keys("\x1bP");
-    session.wait_for("the order of CPU", |screen| heading(screen).contains("CPU%▾"));
+    session.wait_for("the order of CPU", |screen| heading(screen).contains("▾CPU%"));
 }
 
 fn filter_tree_and_tag(session: &Session, burner: &Started, sleeper: &Started) {

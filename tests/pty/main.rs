@@ -1,6 +1,7 @@
 //! The real binary in a real pseudo-terminal: keys in, screen out, and a terminal left as it was, however ebtop ends.
 
 mod actions;
+mod batch;
 mod config;
 mod first_minutes;
 mod hostile;

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
+use super::complete::FilterOf;
 use super::operand::{Likeness, Number, Order, Pattern};
 use crate::app::column::{
     Align, CgroupColumn, CgroupView, Column, Columns, InterfaceColumn, RemoteColumn, RowView, SocketColumn, SocketView, Spec, Value,
 };
+use crate::app::net::NetTable;
 use crate::sample::cgroup_path;
 
 /// What a condition is checked against: a line of a table.
@@ -163,6 +165,17 @@ impl Key {
         key.spec().map(|_| key)
     }
 
+    /// Whether a table has it; sockets also tell where their owner runs.
+    fn is_of(self, of: FilterOf) -> bool {
+        match of {
+            FilterOf::Net(NetTable::Processes) => self.process.is_some(),
+            FilterOf::Net(NetTable::Sockets | NetTable::Listeners) => self.socket.is_some() || self.process.is_some(),
+            FilterOf::Net(NetTable::Remotes) => self.remote.is_some(),
+            FilterOf::Net(NetTable::Interfaces) => self.interface.is_some(),
+            FilterOf::Cgroups => self.cgroup.is_some(),
+        }
+    }
+
     pub(super) fn is_number(self) -> bool {
         self.spec().is_some_and(|spec| spec.align == Align::Right)
     }
@@ -251,6 +264,17 @@ impl Term {
             }
             Term::Exited => subject.is_exited(),
             Term::KernelThread => subject.is_kernel_thread(),
+        }
+    }
+
+    /// What it reads, where a table has nothing of the kind.
+    pub(super) fn foreign(&self, of: FilterOf) -> Option<&'static str> {
+        let has_processes = matches!(of, FilterOf::Net(NetTable::Processes | NetTable::Sockets | NetTable::Listeners));
+        match self {
+            Term::Words(key, _) | Term::Number(key, ..) => (!key.is_of(of)).then_some(key.name()),
+            Term::Uid(_) => (!has_processes && of != FilterOf::Net(NetTable::Remotes)).then_some("uid"),
+            Term::KernelThread => (!has_processes).then_some("kthread"),
+            Term::Text(_) | Term::Exited | Term::Port(_) | Term::Network(..) => None,
         }
     }
 

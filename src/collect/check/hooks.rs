@@ -7,6 +7,7 @@ use super::rules::charges_memlock;
 use super::{Finding, Host, Verdict};
 use crate::bpf::trial::{Stage, Trial};
 use crate::bpf::words::verdict;
+use crate::sample::{DomainStatus, Health};
 
 /// The kernel's own "not supported", which libc does not know, as it stands in an error.
 const ENOTSUPP: &str = "os error 524";
@@ -20,6 +21,8 @@ pub struct Hook {
     pub program: String,
     /// Kind and place, as in `tp_btf/sched_process_exit`.
     pub place: String,
+    /// Its part lacks something for want of it. A part that is whole has a better one, or another that does the same.
+    pub needed: bool,
     /// Whether it works.
     pub verdict: Verdict,
     /// Why not; empty where it works.
@@ -30,14 +33,17 @@ pub struct Hook {
     pub instructions: Option<u32>,
 }
 
-/// What the trials say about this host.
-pub fn hooks(trials: &[Trial], host: &Host) -> Vec<Hook> {
-    trials.iter().map(|trial| hook(trial, host)).collect()
+/// What the trials say about this host, whose domains are as `status` says.
+pub fn hooks(trials: &[Trial], host: &Host, status: &[DomainStatus]) -> Vec<Hook> {
+    let is_whole = |status: &DomainStatus| matches!(status.health, Health::Live | Health::Standby | Health::Loading);
+    let whole: Vec<&str> = status.iter().filter(|status| is_whole(status)).map(|status| status.domain.name()).collect();
+    trials.iter().map(|trial| hook(trial, host, whole.contains(&trial.object))).collect()
 }
 
-fn hook(trial: &Trial, host: &Host) -> Hook {
+fn hook(trial: &Trial, host: &Host, is_whole: bool) -> Hook {
     let finding = explain(trial, host);
     Hook {
+        needed: !is_whole && finding.verdict != Verdict::Works,
         domain: trial.object,
         program: trial.program.clone(),
         place: trial.section.clone(),
@@ -104,6 +110,7 @@ fn lacks_types(trial: &Trial) -> bool {
 mod tests {
     use super::super::rules::tests::{root_on, user_on};
     use super::*;
+    use crate::sample::Domain;
 
     fn refused(section: &str, stage: Stage, errno: i32, words: &str) -> Trial {
         let error = (errno != 0).then(|| libbpf_rs::Error::from_raw_os_error(errno));
@@ -117,8 +124,17 @@ mod tests {
     }
 
     #[test]
+    fn who_is_refused_is_needed_only_where_its_part_lacks_something() {
+        let status = |health| [DomainStatus { domain: Domain::Net, health, lost: 0, cost: None }];
+        let needed =
+            |errno, status: &[DomainStatus]| hooks(&[refused("kprobe/x", Stage::Load, errno, "")], &root_on("6.1"), status)[0].needed;
+        let degraded = Health::Degraded { reason: "no bytes".into() };
+        assert_eq!([needed(1, &status(Health::Live)), needed(1, &status(degraded)), needed(1, &[])], [false, true, true]);
+    }
+
+    #[test]
     fn a_hook_that_works_needs_no_words() {
-        let [hook] = &hooks(&[refused("tp_btf/x", Stage::Attached, 0, "")], &root_on("6.1"))[..] else { panic!() };
+        let [hook] = &hooks(&[refused("tp_btf/x", Stage::Attached, 0, "")], &root_on("6.1"), &[])[..] else { panic!() };
         assert_eq!((hook.verdict, hook.cause.as_str(), hook.instructions), (Verdict::Works, "", Some(9)));
     }
 

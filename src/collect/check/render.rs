@@ -37,9 +37,14 @@ pub fn text(findings: &[Finding], domains: &[DomainStatus], hooks: &[Hook]) -> S
     }
     for hook in hooks {
         let count = hook.instructions.map_or(String::new(), |n| format!("{n} instructions verified"));
-        let cause = if hook.verdict == Verdict::Works { count } else { hook.cause.clone() };
-        let _ = writeln!(out, "  {:<8} {:<6} {:<15} {:<28} {cause}", sign(hook.verdict), hook.domain, hook.program, hook.place);
-        if let Some(fix) = &hook.fix {
+        let is_spare = hook.verdict != Verdict::Works && !hook.needed;
+        let (sign, cause) = match hook.verdict {
+            Verdict::Works => ("works", count),
+            _ if is_spare => ("spare", format!("not needed here: {}", hook.cause)),
+            verdict => (sign(verdict), hook.cause.clone()),
+        };
+        let _ = writeln!(out, "  {sign:<8} {:<6} {:<15} {:<28} {cause}", hook.domain, hook.program, hook.place);
+        if let Some(fix) = hook.fix.as_ref().filter(|_| !is_spare) {
             let _ = writeln!(out, "{:<62}fix: {fix}", "");
         }
     }
@@ -96,12 +101,14 @@ mod tests {
             domain: "net",
             program: "net_recv".into(),
             place: "tp_btf/sock_recv_length".into(),
+            needed: verdict != Verdict::Works,
             verdict,
             cause: cause.into(),
             fix: (!cause.is_empty()).then(|| "mend it".into()),
             instructions: cause.is_empty().then_some(7),
         };
-        let hooks = [hook(Verdict::Works, ""), hook(Verdict::Missing, "not there")];
+        let spare = Hook { needed: false, ..hook(Verdict::Refused, "refused") };
+        let hooks = [hook(Verdict::Works, ""), hook(Verdict::Missing, "not there"), spare];
         let expected = "\
 This machine
   works    kernel                  seen
@@ -116,6 +123,7 @@ Each hook alone; a part takes the best of its hooks that work
   works    net    net_recv        tp_btf/sock_recv_length      7 instructions verified
   MISSING  net    net_recv        tp_btf/sock_recv_length      not there
                                                               fix: mend it
+  spare    net    net_recv        tp_btf/sock_recv_length      not needed here: refused
 ";
         assert_eq!(text(&findings, &domains, &hooks), expected);
     }

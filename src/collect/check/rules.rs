@@ -19,7 +19,8 @@ pub fn findings(host: &Host) -> Vec<Finding> {
 pub fn why_no_bpf(host: &Host) -> Option<String> {
     let blocker = NEEDED.iter().filter_map(|rule| rule(host)).find(|finding| finding.verdict != Verdict::Works)?;
     Some(match blocker.fix {
-        Some(fix) => format!("{}; {fix}", blocker.cause),
+        // The screen keeps what stands behind the dash when it must cut.
+        Some(fix) => format!("{} — {fix}", blocker.cause),
         None => blocker.cause,
     })
 }
@@ -106,7 +107,7 @@ fn rights(host: &Host) -> Option<Finding> {
         let cause = "root without CAP_BPF and CAP_PERFMON (a container?): exits, network and stacks are missing";
         return finding("rights", Verdict::Refused, cause, more_rights(host));
     }
-    finding("rights", Verdict::Refused, "not root: exits, network and stacks are missing", more_rights(host))
+    finding("rights", Verdict::Refused, "not root: no exits, network, stacks", more_rights(host))
 }
 
 fn bpf_syscall(host: &Host) -> Option<Finding> {

@@ -51,7 +51,7 @@ fn root_on_debian_lacks_nothing() {
 #[test]
 fn a_user_is_told_the_one_command() {
     let host = user_on("6.1.0-50-amd64");
-    assert_eq!(why_no_bpf(&host).as_deref(), Some("not root: exits, network and stacks are missing; run `sudo ebtop`"));
+    assert_eq!(why_no_bpf(&host).as_deref(), Some("not root: no exits, network, stacks — run `sudo ebtop`"));
     let expected = ["rights", "bpf system call", "perf events", "kernel symbols", "other users' processes", "other users' files"];
     assert_eq!(troubles(&host), expected);
 }

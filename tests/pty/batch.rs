@@ -1,0 +1,31 @@
+//! Batch output without rights: what is wrong with its arguments.
+
+use std::process::{Command, Output};
+
+fn batch(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ebtop"));
+    command.args(["--no-bpf", "-b", "-n", "1", "-d", "0.1"]).args(args).output().unwrap()
+}
+
+/// No pid is as large as that: the kernel's limit is 2²².
+const NOBODY: &str = "99999999";
+
+#[test]
+fn a_process_that_is_not_there_is_an_error_and_one_of_several_a_warning() {
+    let output = batch(&["-p", NOBODY]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), format!("ebtop: there is no process {NOBODY}\n"));
+
+    let own = std::process::id().to_string();
+    let output = batch(&["-p", &format!("{NOBODY},{own}")]);
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(error.contains(&format!("warning: there is no process {NOBODY}")), "{error}");
+    assert!(out.lines().any(|line| line.split_whitespace().next() == Some(&own)), "{out}");
+}
+
+#[test]
+fn a_configuration_that_was_named_must_be_there() {
+    let output = batch(&["--config", "/no/such/file.toml"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/no/such/file.toml"), "{output:?}");
+}
