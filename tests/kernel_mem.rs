@@ -94,6 +94,24 @@ fn counts_the_pages_a_program_touched() {
 
 #[test]
 #[ignore = "root"]
+fn of_thousands_of_processes_each_is_told() {
+    const PROCESSES: usize = 3000;
+    let mut mem = Mem::open().unwrap();
+    mem.want(true);
+    let run = || {
+        let mut child = Command::new("true").spawn().unwrap();
+        assert!(child.wait().unwrap().success());
+        child.id()
+    };
+    let pids: Vec<u32> = (0..PROCESSES).map(|_| run()).collect();
+    let told: Vec<u32> = mem.read().unwrap().into_iter().map(|(key, _)| key.pid).collect();
+    let missing = pids.iter().filter(|pid| !told.contains(pid)).count();
+    assert_eq!(missing, 0, "of {PROCESSES}, {} processes told", told.len());
+    assert_eq!(mem.status().lost, 0);
+}
+
+#[test]
+#[ignore = "root"]
 fn attached_only_while_wanted() {
     let before = links();
     let mut mem = Mem::open().unwrap();

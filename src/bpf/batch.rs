@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use libbpf_rs::{MapCore, MapHandle, libbpf_sys};
 
-use super::{net, stacks, tasks};
+use super::{mem, net, stacks, tasks};
 
 /// Entries read by one call.
 const CHUNK: usize = 4096;
@@ -32,6 +32,10 @@ unsafe impl Wire for net::types::eb_net_control {}
 unsafe impl Wire for net::types::eb_net_stats {}
 // SAFETY: as above.
 unsafe impl Wire for tasks::types::eb_words_count {}
+// SAFETY: as above; mem.bpf.c asserts its size.
+unsafe impl Wire for mem::types::eb_mem_key {}
+// SAFETY: as above.
+unsafe impl Wire for mem::types::eb_mem_pages {}
 // SAFETY: as above; python.bpf.h asserts its size.
 unsafe impl Wire for stacks::types::eb_py_proc {}
 

@@ -25,7 +25,7 @@ struct eb_mem_pages {
 	__u64 pages;
 };
 _Static_assert(sizeof(struct eb_mem_key) == 16 && sizeof(struct eb_mem_pages) == 16,
-	       "collect/mem.rs decodes these");
+	       "without padding: bpf/batch.rs reads them whole");
 
 /* Process to totals. Preallocated, since this runs inside the page allocator. */
 struct {

@@ -8,14 +8,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{MapCore, MapFlags, MapHandle, ProgramHandle};
 
+use crate::bpf::batch::{bytes_of, read_all};
 use crate::bpf::builder;
 use crate::bpf::mem::MemSkelBuilder;
+use crate::bpf::mem::types::{eb_mem_key, eb_mem_pages};
 use crate::bpf::raw_tracepoint;
 use crate::collect::check::refused;
 use crate::sample::{Counter, Counters, Domain, DomainStatus, Health, ProcKey};
-
-/// Processes read from the kernel in one call.
-const BATCH: u32 = 512;
 
 /// A way to see page allocations, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +85,9 @@ impl Mem {
     /// A count is of calls to the page allocator that succeeded while the process was current; bytes are whole pages (order and all).
     pub fn read(&mut self) -> Option<Vec<(ProcKey, Counters)>> {
         self.link.as_ref()?;
-        let batches = self.totals.lookup_batch(BATCH, MapFlags::ANY, MapFlags::ANY).ok()?;
-        let totals: BTreeMap<_, _> = batches.filter_map(|(key, value)| self.decode(&key, &value)).collect();
+        let mut entries = Vec::new();
+        read_all(&self.totals, &mut entries).ok()?;
+        let totals: BTreeMap<_, _> = entries.into_iter().map(|entry| self.told(entry)).collect();
         Some(totals.into_iter().collect())
     }
 
@@ -106,7 +106,7 @@ impl Mem {
     pub fn forget(&mut self, key: ProcKey) {
         if self.ever_attached {
             // Most processes that end have no totals: nothing to free is not an error.
-            let _ = self.totals.delete(&encode(key));
+            let _ = self.totals.delete(bytes_of(&eb_mem_key { start_ns: key.start_ns, tgid: key.pid, pad: 0 }));
         }
     }
 
@@ -115,23 +115,11 @@ impl Mem {
         by_cpu.iter().filter_map(|bytes| Some(u64::from_ne_bytes(*bytes.first_chunk()?))).sum()
     }
 
-    /// `struct eb_mem_key` {start, tgid, padding} and `struct eb_mem_pages` {allocations, pages}.
-    fn decode(&self, key: &[u8], value: &[u8]) -> Option<(ProcKey, Counters)> {
-        let start_ns = u64::from_ne_bytes(*key.first_chunk()?);
-        let pid = u32::from_ne_bytes(*key.get(8..)?.first_chunk()?);
-        let allocs = u64::from_ne_bytes(*value.first_chunk()?);
-        let pages = u64::from_ne_bytes(*value.get(8..)?.first_chunk()?);
-        let counters =
-            Counters::default().with(Counter::PageAllocs, allocs).with(Counter::PageAllocBytes, pages.saturating_mul(self.page_bytes));
-        Some((ProcKey { pid, start_ns }, counters))
+    fn told(&self, (key, pages): (eb_mem_key, eb_mem_pages)) -> (ProcKey, Counters) {
+        let bytes = pages.pages.saturating_mul(self.page_bytes);
+        let counters = Counters::default().with(Counter::PageAllocs, pages.allocs).with(Counter::PageAllocBytes, bytes);
+        (ProcKey { pid: key.tgid, start_ns: key.start_ns }, counters)
     }
-}
-
-fn encode(key: ProcKey) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&key.start_ns.to_ne_bytes());
-    bytes[8..12].copy_from_slice(&key.pid.to_ne_bytes());
-    bytes
 }
 
 type Loaded = (ProgramHandle, MapHandle, MapHandle);

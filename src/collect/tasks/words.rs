@@ -42,10 +42,18 @@ impl Words {
         if spilt == self.spilt {
             return;
         }
-        // What cannot be taken out now stays there, and those behind it are tried again with the next that are spilt.
-        if let Ok(batches) = self.spill.lookup_and_delete_batch(BATCH, MapFlags::ANY, MapFlags::ANY) {
+        // Each run ends at the first call that does not fill its batch, which the kernel does not where a whole bucket has no room left
+        // in it: so until nothing is there. What cannot be taken out stays, and is tried again with the next that are spilt.
+        while let Ok(batches) = self.spill.lookup_and_delete_batch(BATCH, MapFlags::ANY, MapFlags::ANY) {
             self.spilt = spilt;
-            batches.filter_map(|(_, value)| decode::<Row>(&value)).for_each(each);
+            let mut taken = false;
+            for (_, value) in batches {
+                taken = true;
+                decode::<Row>(&value).into_iter().for_each(&mut each);
+            }
+            if !taken {
+                break;
+            }
         }
     }
 
