@@ -66,7 +66,7 @@ fn exit_codes_are_as_documented() {
         (&["-b", "-n", "1", "--fields", "pid,nonsense"], "there is no column `nonsense`"),
         (&["-b", "-n", "1", "-o", "json", "--fields", "nonsense"], "there is no field `nonsense`"),
         (&["-b", "-n", "1", "--filter", "cpu>"], "expected a value after `cpu>`"),
-        (&["-b", "-n", "1", "--filter", "nonsense>5"], "no column is called `nonsense`"),
+        (&["-b", "-n", "1", "--filter", "nonsense>5"], "no column `nonsense`"),
         (&["-b", "-n", "1", "--user", "no such user"], "there is no user `no such user`"),
         (&["-b", "-n", "0"], "--iterations"),
         (&["nonsense"], "nonsense"),

@@ -19,10 +19,6 @@ impl Subject for RemoteView<'_> {
         key.remote.map_or(Value::Unknown, |column| column.value(self))
     }
 
-    fn has_container_id(&self, _pattern: &Pattern) -> bool {
-        false
-    }
-
     fn uid(&self) -> Option<u32> {
         self.task.map(|task| task.uid)
     }
@@ -41,35 +37,11 @@ impl Subject for RemoteView<'_> {
 }
 
 impl Subject for InterfaceView<'_> {
-    fn has_text(&self, pattern: &Pattern) -> bool {
-        self.has_name(pattern)
-    }
-
     fn has_name(&self, pattern: &Pattern) -> bool {
         pattern.is_in(&self.interface.name)
     }
 
     fn value(&self, key: Key) -> Value<'_> {
         key.interface.map_or(Value::Unknown, |column: InterfaceColumn| column.value(self))
-    }
-
-    fn has_container_id(&self, _pattern: &Pattern) -> bool {
-        false
-    }
-
-    fn uid(&self) -> Option<u32> {
-        None
-    }
-
-    fn ends(&self) -> [Option<SocketAddr>; 2] {
-        [None; 2]
-    }
-
-    fn is_exited(&self) -> bool {
-        false
-    }
-
-    fn is_kernel_thread(&self) -> bool {
-        false
     }
 }

@@ -16,7 +16,9 @@ use crate::sample::cgroup_path;
 /// What a condition is checked against: a line of a table.
 pub(super) trait Subject {
     /// A bare word is found.
-    fn has_text(&self, pattern: &Pattern) -> bool;
+    fn has_text(&self, pattern: &Pattern) -> bool {
+        self.has_name(pattern)
+    }
     /// The pattern is found in the command line or the name of the process.
     fn has_name(&self, pattern: &Pattern) -> bool;
     /// The value of a column; [`Value::Unknown`] where the table has no such column.
@@ -26,18 +28,22 @@ pub(super) trait Subject {
         false
     }
     /// The real user of a process.
-    fn uid(&self) -> Option<u32>;
+    fn uid(&self) -> Option<u32> {
+        None
+    }
     /// Local and remote address, of what has them.
-    fn ends(&self) -> [Option<SocketAddr>; 2];
-    fn is_exited(&self) -> bool;
-    fn is_kernel_thread(&self) -> bool;
+    fn ends(&self) -> [Option<SocketAddr>; 2] {
+        [None; 2]
+    }
+    fn is_exited(&self) -> bool {
+        false
+    }
+    fn is_kernel_thread(&self) -> bool {
+        false
+    }
 }
 
 impl Subject for RowView<'_> {
-    fn has_text(&self, pattern: &Pattern) -> bool {
-        self.has_name(pattern)
-    }
-
     fn has_name(&self, pattern: &Pattern) -> bool {
         pattern.is_in(&self.command()) || self.task().is_some_and(|t| pattern.is_in(&t.comm.to_string()))
     }
@@ -52,10 +58,6 @@ impl Subject for RowView<'_> {
 
     fn uid(&self) -> Option<u32> {
         self.task().map(|task| task.uid)
-    }
-
-    fn ends(&self) -> [Option<SocketAddr>; 2] {
-        [None; 2]
     }
 
     fn is_exited(&self) -> bool {
@@ -107,10 +109,6 @@ impl Subject for SocketView<'_> {
 }
 
 impl Subject for CgroupView<'_> {
-    fn has_text(&self, pattern: &Pattern) -> bool {
-        self.has_name(pattern)
-    }
-
     fn has_name(&self, pattern: &Pattern) -> bool {
         pattern.is_in(&self.group.path)
     }
@@ -121,22 +119,6 @@ impl Subject for CgroupView<'_> {
 
     fn has_container_id(&self, pattern: &Pattern) -> bool {
         cgroup_path::container(&self.group.path).is_some_and(|(_, id)| pattern.is_in(id))
-    }
-
-    fn uid(&self) -> Option<u32> {
-        None
-    }
-
-    fn ends(&self) -> [Option<SocketAddr>; 2] {
-        [None; 2]
-    }
-
-    fn is_exited(&self) -> bool {
-        false
-    }
-
-    fn is_kernel_thread(&self) -> bool {
-        false
     }
 }
 
