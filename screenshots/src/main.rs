@@ -4,6 +4,7 @@
 
 mod draw;
 mod glyph;
+mod groups;
 #[path = "../../tests/pty/session.rs"]
 #[allow(dead_code, reason = "the tests use the rest of it")]
 mod session;
@@ -32,27 +33,40 @@ struct Shot {
     holds: &'static str,
 }
 
-const SHOTS: [Shot; 7] = [
+const SHOTS: [Shot; 10] = [
     Shot { name: "processes", keys: &["1"], holds: "web-server" },
     Shot { name: "cpu", keys: &["2"], holds: "WAIT%" },
     Shot { name: "memory", keys: &["3"], holds: "ANON" },
     Shot { name: "network", keys: &["4"], holds: "load-gen" },
     Shot { name: "sockets", keys: &["s"], holds: "8080" },
+    Shot { name: "listeners", keys: &["l"], holds: "WAITING" },
+    Shot { name: "disk", keys: &["\x1b", "5"], holds: "backup" },
+    Shot { name: "details", keys: &["1", "/web-server", "\r", "i"], holds: "Runs in" },
     Shot { name: "stacks", keys: &["\x1b", "1", "/web-server", "\r", "\r"], holds: "compress_body" },
     Shot { name: "help", keys: &["\x1b", "?"], holds: "filter" },
 ];
 
+/// Control groups have no user: these are told by their name.
+const OF_GROUPS: Shot = Shot { name: "cgroups", keys: &["6"], holds: "queue-worker" };
+
 fn main() -> Result<()> {
     let mut args = env::args_os().skip(1).map(PathBuf::from);
     let (ebtop, folder) = args.next().zip(args.next()).context("usage: screenshots EBTOP FOLDER")?;
+    let ebtop = fs::canonicalize(&ebtop).with_context(|| ebtop.display().to_string())?;
     let _work = Workload::start()?;
-    let mut command = command(fs::canonicalize(&ebtop).with_context(|| ebtop.display().to_string())?);
     // Who else works on the machine is nobody's business; what exited tells only names.
-    command.args(["--filter", &format!("user={} or exited", workload::USER.0)]);
+    take_all(&ebtop, &format!("user={} or exited", workload::USER.0), &SHOTS, &folder)?;
+    take_all(&ebtop, groups::TOP, &[OF_GROUPS], &folder)
+}
+
+/// Pictures of one run, which shows what passes the filter.
+fn take_all(ebtop: &Path, filter: &str, shots: &[Shot], folder: &Path) -> Result<()> {
+    let mut command = command(ebtop);
+    command.args(["--filter", filter]);
     let mut session = Session::start(SIZE, command);
     thread::sleep(WARM_UP);
-    for shot in &SHOTS {
-        take(&session, shot, &folder)?;
+    for shot in shots {
+        take(&session, shot, folder)?;
     }
     press(&session, &["\x1b", "q"]);
     session.wait_exit();

@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
+use crate::groups::Groups;
+
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/workload.c");
 
 /// What runs, how many of each.
@@ -21,6 +23,7 @@ pub const USER: (&str, u32) = ("www-data", 33);
 pub struct Workload {
     running: Vec<Child>,
     folder: TempDir,
+    groups: Groups,
 }
 
 impl Workload {
@@ -28,14 +31,18 @@ impl Workload {
     pub fn start() -> Result<Workload> {
         let folder = tempfile::tempdir()?;
         set_permissions(folder.path(), Permissions::from_mode(0o755))?;
-        let mut work = Workload { running: Vec::new(), folder };
+        let groups = Groups::make(ROLES.iter().map(|(name, _)| *name))?;
+        let mut work = Workload { running: Vec::new(), folder, groups };
         for (name, count) in ROLES {
             let program = work.folder.path().join(name);
             compile(&program)?;
             for _ in 0..count {
                 let mut command = Command::new(&program);
                 command.arg0(name).uid(USER.1).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
-                work.running.push(command.spawn().with_context(|| format!("{command:?}"))?);
+                let child = command.spawn().with_context(|| format!("{command:?}"))?;
+                let pid = child.id();
+                work.running.push(child);
+                work.groups.put(name, pid)?;
             }
         }
         Ok(work)
