@@ -40,7 +40,7 @@ const SHOTS: [Shot; 10] = [
     Shot { name: "network", keys: &["4"], holds: "load-gen" },
     Shot { name: "sockets", keys: &["s"], holds: "8080" },
     Shot { name: "listeners", keys: &["l"], holds: "WAITING" },
-    Shot { name: "disk", keys: &["\x1b", "5"], holds: "backup" },
+    Shot { name: "disk", keys: &["5"], holds: "backup" },
     Shot { name: "details", keys: &["1", "/web-server", "\r", "i"], holds: "Runs in" },
     Shot { name: "stacks", keys: &["\x1b", "1", "/web-server", "\r", "\r"], holds: "compress_body" },
     Shot { name: "help", keys: &["\x1b", "?"], holds: "filter" },
