@@ -39,20 +39,21 @@ impl Words {
     pub fn drain(&mut self, mut each: impl FnMut(Row)) {
         self.ring.drain(&mut each);
         let spilt = self.counts().spilt;
-        if spilt == self.spilt {
-            return;
-        }
+        let due = spilt.saturating_sub(self.spilt);
+        // What cannot be taken out now stays there, and is tried again with the next that are spilt.
+        self.spilt = spilt;
+        let mut taken = 0;
         // Each run ends at the first call that does not fill its batch, which the kernel does not where a whole bucket has no room left
-        // in it: so until nothing is there. What cannot be taken out stays, and is tried again with the next that are spilt.
-        while let Ok(batches) = self.spill.lookup_and_delete_batch(BATCH, MapFlags::ANY, MapFlags::ANY) {
-            self.spilt = spilt;
-            let mut taken = false;
+        // in it. No longer than for what was there at first: in a storm of exits there is always more.
+        while taken < due {
+            let Ok(batches) = self.spill.lookup_and_delete_batch(BATCH, MapFlags::ANY, MapFlags::ANY) else { return };
+            let before = taken;
             for (_, value) in batches {
-                taken = true;
+                taken += 1;
                 decode::<Row>(&value).into_iter().for_each(&mut each);
             }
-            if !taken {
-                break;
+            if taken == before {
+                return;
             }
         }
     }
