@@ -33,6 +33,7 @@ mod arrange;
 mod changes;
 mod event;
 mod find;
+mod help_texts;
 mod mouse;
 mod palette;
 mod pick;
