@@ -1,6 +1,6 @@
 //! Dialogs that change processes. Their targets are fixed when they open, whatever the rows do below; `control` does the rest.
 
-use super::column::Column;
+use super::chosen::Names;
 use super::keys::Action;
 use super::look::Look;
 use super::menu::{Item, Menu};
@@ -39,7 +39,7 @@ pub enum Topic {
     /// Size of the header; with what was chosen before.
     Header(Look),
     /// Columns, in the order of the items; with what was chosen before.
-    Columns(Look, Vec<Column>),
+    Columns(Look, Names),
 }
 
 /// The nice values, in the order of the dialog.

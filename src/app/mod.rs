@@ -2,6 +2,7 @@
 
 pub mod bindings;
 pub mod cgroups;
+pub mod chosen;
 pub mod column;
 pub mod details;
 pub mod devices;
@@ -69,7 +70,7 @@ use lines::{Line, LineKey, Lines, SocketKey};
 use look::Look;
 use menu::Menu;
 use names::Names;
-use net::{NetTable, NetView};
+use net::NetView;
 use prompt::Prompt;
 use shape::Shape;
 use stacks::StacksView;
@@ -289,12 +290,7 @@ impl App {
 
     /// The table on screen, whatever its lines are.
     fn list(&mut self) -> Option<&mut dyn List> {
-        match self.view {
-            View::Stacks => None,
-            View::Cgroups => Some(&mut self.cgroups.table),
-            View::Network if self.net.shows != NetTable::Processes => self.net.list(),
-            view => self.processes.get_mut(view as usize).map(|t| t as &mut dyn List),
-        }
+        self.table(self.shown())
     }
 }
 
