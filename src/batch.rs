@@ -110,9 +110,13 @@ impl<'a> Batch<'a> {
     fn run(mut self, out: &mut impl Write) -> Result<Outcome, BatchError> {
         if self.options.wants != Wants::default() {
             // The sample taken at the start lacks what is wanted only now: growth is counted from one that has it.
-            self.next_sample()?;
+            let first = self.next_sample()?;
             self.collector.send(Command::Want(self.options.wants));
-            self.collector.send(Command::SampleNow);
+            match first.filter(|sample| self.options.wants.cgroups && sample.cgroups.is_some()) {
+                // A recording holds them from the start.
+                Some(sample) => self.early.push_front(Update::Sample(sample)),
+                None => self.collector.send(Command::SampleNow),
+            }
         }
         let mut writer = self.options.writer.clone();
         let mut outcome = Outcome::default();
