@@ -184,7 +184,8 @@ impl App {
             lines: Lines::default(),
             shape: if start.tree { Shape::Tree } else { Shape::Flat },
             toggled: FxHashSet::default(),
-            shows_threads: start.threads,
+            // A recording holds none.
+            shows_threads: start.threads && !start.replay,
             hides_kernel_threads: false,
             tags: FxHashSet::default(),
             program_paths: false,

@@ -18,6 +18,9 @@ impl App {
 
     /// Shows threads one by one, or as their processes.
     pub(super) fn toggle_threads(&mut self) {
+        if self.replay && !self.shows_threads {
+            return self.say("A recording holds no threads one by one".into());
+        }
         self.shows_threads = !self.shows_threads;
         self.rearrange();
     }
