@@ -12,7 +12,7 @@
 #include "compat.bpf.h"
 #include "maps.bpf.h"
 
-#define EB_RING_BYTES (512 * 1024)
+#define EB_RING_BYTES (256 * 1024)
 #define EB_PF_KTHREAD 0x00200000
 #define EB_EXIT_DEAD  0x10
 /* What others may change of an idle thread is read anew on every so many walks; a power of two. */
