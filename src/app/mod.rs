@@ -128,6 +128,8 @@ pub struct App {
     hides_kernel_threads: bool,
     /// Processes that actions are for.
     tags: FxHashSet<ProcKey>,
+    /// The process that `F` holds on to.
+    followed: Option<ProcKey>,
     /// Programs are shown with the directories they were started from.
     program_paths: bool,
     /// How many lines there were before the filter.
@@ -188,6 +190,7 @@ impl App {
             shows_threads: start.threads && !start.replay,
             hides_kernel_threads: false,
             tags: FxHashSet::default(),
+            followed: None,
             program_paths: false,
             unfiltered: 0,
             filter_text: start.filter.to_string(),

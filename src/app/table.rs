@@ -34,6 +34,8 @@ pub struct Table<K, L, C: 'static> {
     selected: Option<K>,
     /// Index of the selected line.
     cursor: usize,
+    /// What was selected when somebody set out to search.
+    mark: Option<K>,
     ranks: Ranks<K>,
 }
 
@@ -50,6 +52,7 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
             shift: 0,
             selected: None,
             cursor: 0,
+            mark: None,
             ranks: Ranks::default(),
         }
     }
@@ -219,6 +222,10 @@ pub trait List {
     fn scroll(&mut self, lines: isize, height: usize);
     /// Moves the window so that the selection is in it.
     fn follow(&mut self, height: usize);
+    /// Remembers what is selected, to come back to.
+    fn set_mark(&mut self);
+    /// Selects that again, wherever it stands by now; whichever is first where nothing had been chosen.
+    fn return_to_mark(&mut self);
     /// Turns the order round.
     fn invert(&mut self);
     /// A step to the right, or back.
@@ -244,6 +251,15 @@ pub trait List {
 impl<K: Copy + Ord, L: Copy, C: Columns> List for Table<K, L, C> {
     fn move_by(&mut self, lines: isize) {
         self.move_to(self.cursor.saturating_add_signed(lines));
+    }
+
+    fn set_mark(&mut self) {
+        self.mark = self.selected;
+    }
+
+    fn return_to_mark(&mut self) {
+        self.selected = self.mark;
+        self.find_selected();
     }
 
     fn home(&mut self) {
