@@ -21,7 +21,7 @@ use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check, types};
 use ebtop::config::{self, Config, Loaded};
 use ebtop::export::hot;
-use ebtop::files::{Opened, open_or_make};
+use ebtop::files::{self, Opened, open_or_make};
 use ebtop::profile::{self, Form, Output, ProfileError, ProfileOptions};
 use ebtop::record::{Replay, keep};
 use ebtop::rights::{Work, files_as_invoker, narrow};
@@ -48,6 +48,7 @@ const PARTIAL: u8 = 4;
 fn main() -> ExitCode {
     bpf::memory::one_heap();
     crash::catch();
+    files::allow_many();
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {

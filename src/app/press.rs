@@ -33,9 +33,9 @@ impl App {
     /// be meant for a text that is being typed.
     fn press_unseen(&mut self, key: Key, effects: &mut Vec<Effect>) {
         let is_typed = self.prompt.is_some() && key.types();
-        match self.keymap.action(key, self.places()).filter(|_| !is_typed) {
-            Some(action @ (Action::Quit | Action::Suspend | Action::Redraw)) => self.act(action, effects),
-            _ => {}
+        let action = self.keymap.action(key, self.places()).filter(|_| !is_typed);
+        if let Some(action @ (Action::Quit | Action::Suspend | Action::Redraw)) = action {
+            self.act(action, effects);
         }
     }
 
