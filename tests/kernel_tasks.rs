@@ -5,6 +5,8 @@
 mod burst;
 #[path = "kernel_tasks/children.rs"]
 mod children;
+#[path = "kernel_tasks/others.rs"]
+mod others;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

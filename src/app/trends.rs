@@ -71,11 +71,11 @@ impl RowTick {
         self.at_ns = model.sample.at_ns;
         self.noted.iter_mut().for_each(Vec::clear);
         let seconds = model.elapsed_ns as f64 / 1e9;
-        for row in &model.rows {
+        for row in model.grown() {
             let growth = model.growth(row);
             let sum = |a, b| growth.get(a).unwrap_or(0).saturating_add(growth.get(b).unwrap_or(0)) as f64;
             let (cpu_ns, io_bytes) = (growth.get(Counter::CpuNs).unwrap_or(0), sum(Counter::ReadBytes, Counter::WriteBytes));
-            // Of 10,000 rows the idle ones should soon be told. Without BPF, CPU time comes in steps of 10 ms, and bytes without any.
+            // Without BPF, CPU time comes in steps of 10 ms, and bytes without any.
             if cpu_ns == 0 && io_bytes == 0.0 {
                 continue;
             }

@@ -12,10 +12,10 @@
 #include "compat.bpf.h"
 #include "maps.bpf.h"
 
-#define EB_RING_BYTES (512 * 1024)
+#define EB_RING_BYTES (256 * 1024)
 #define EB_PF_KTHREAD 0x00200000
 #define EB_EXIT_DEAD  0x10
-/* An idle process is read anew on every so many walks; a power of two. */
+/* What others may change of an idle thread is read anew on every so many walks; a power of two. */
 #define EB_REFRESH_WALKS 8
 /* So many neighbours may be gone at once without what comes after them being read anew. */
 #define EB_GONE_AT_ONCE	     4
@@ -308,26 +308,6 @@ int task_cpu_find(void *ctx)
 }
 
 /*
- * Whether a row of the walk before still tells the truth about a thread: it is the same, has not
- * run since, and sleeps as it did. What others may change meanwhile (its nice value, its parent,
- * its cgroup, pages reclaimed from it) shows when its turn comes.
- *
- * Waiting for memory is nearly all that the walk of a machine full of idle processes does: this
- * touches four cache lines of a thread, with the one that leads to the next; a full row some 30.
- */
-static __always_inline bool eb_still_true(struct eb_task *row, struct task_struct *task,
-					  __u32 round)
-{
-	__u32 state;
-
-	if (row->task != (__u64)task || (row->tid + round) % EB_REFRESH_WALKS == 0)
-		return false;
-	state = eb_task_state(task) & 0xffff;
-	return state && state == (row->state & 0xffff) && row->tid == task->pid &&
-	       row->own_ns == task->se.sum_exec_runtime;
-}
-
-/*
  * Writes the row of the thread that the walk is at. A global function: the verifier follows it
  * once, not on each way through the loops around it.
  */
@@ -348,6 +328,80 @@ __noinline int eb_write_row(struct eb_task *row, struct eb_walk *walk)
 	return 0;
 }
 
+/* Sets a field of a row and says in `differs` whether it held something else. */
+#define EB_RENEW(field, now)                                                                       \
+	({                                                                                         \
+		typeof(row->field) now_ = (now);                                                   \
+		differs |= row->field != now_;                                                     \
+		row->field = now_;                                                                 \
+	})
+
+/*
+ * Reads anew what others change of a thread that does not run: its parent, its nice value, its
+ * cgroup, the pages it has. (Its name, where it is not alone: by its siblings.) All else, its
+ * counters above all, only it can change itself.
+ */
+__noinline int eb_renew_row(struct eb_task *row, struct eb_walk *walk)
+{
+	__u64 comm[EB_COMM_LEN / sizeof(__u64)], *name, vm;
+	__s64 anon, file, shmem, swap;
+	struct task_struct *task;
+	bool differs = false;
+
+	if (!row || !walk)
+		return 0;
+	name = (__u64 *)row->comm;
+	task = bpf_core_cast((void *)walk->task, struct task_struct);
+	EB_RENEW(ppid, task->real_parent->tgid);
+	EB_RENEW(static_prio, task->static_prio);
+	EB_RENEW(cgroup_id, task->cgroups->dfl_cgrp->kn->id);
+	__builtin_memcpy(comm, task->comm, EB_COMM_LEN);
+	if (comm[0] != name[0] || comm[1] != name[1]) {
+		differs = true;
+		__builtin_memcpy(name, comm, EB_COMM_LEN);
+	}
+	if (row->facts & EB_HAS_MEMORY) {
+		anon = row->anon_pages;
+		file = row->file_pages;
+		shmem = row->shmem_pages;
+		swap = row->swap_pages;
+		vm = row->vm_pages;
+		eb_memory(row, task, walk);
+		differs |= anon != row->anon_pages || file != row->file_pages ||
+			   shmem != row->shmem_pages || swap != row->swap_pages ||
+			   vm != row->vm_pages;
+	}
+	if (differs)
+		row->changed = walk->round;
+	return 0;
+}
+
+/*
+ * Whether a row of the walk before still tells the truth about a thread: it is the same, has not
+ * run since, and sleeps as it did. What others may have changed meanwhile shows when its turn
+ * comes.
+ *
+ * Waiting for memory is nearly all that the walk of a machine full of idle processes does: this
+ * touches four cache lines of a thread, with the one that leads to the next; a full row some 30.
+ */
+static __always_inline bool eb_still_true(struct eb_task *row, struct task_struct *task,
+					  struct eb_walk *walk)
+{
+	__u32 state;
+
+	if (row->task != (__u64)task)
+		return false;
+	state = eb_task_state(task) & 0xffff;
+	if (!state || state != (row->state & 0xffff) || row->tid != task->pid ||
+	    row->own_ns != task->se.sum_exec_runtime)
+		return false;
+	if ((row->tid + walk->round) % EB_REFRESH_WALKS == 0) {
+		walk->task = (__u64)task;
+		eb_renew_row(row, walk);
+	}
+	return true;
+}
+
 /*
  * The row of a process where the walk before left it: further back by those that are gone since, as
  * new ones come last. Brings it to its place; false where it is to be written anew.
@@ -359,7 +413,7 @@ static __always_inline bool eb_keep_row(struct eb_task *row, __u32 place,
 	__u32 step, from = place + walk->gone;
 
 	before = bpf_map_lookup_elem(&task_rows, &from);
-	if (before && eb_still_true(before, leader, walk->round)) {
+	if (before && eb_still_true(before, leader, walk)) {
 		if (walk->gone)
 			*row = *before;
 		return true;
@@ -370,7 +424,7 @@ static __always_inline bool eb_keep_row(struct eb_task *row, __u32 place,
 		if (before && before->task == (__u64)leader) {
 			walk->gone += step + 1;
 			*row = *before;
-			return eb_still_true(row, leader, walk->round);
+			return eb_still_true(row, leader, walk);
 		}
 	}
 	return false;
@@ -387,7 +441,7 @@ static __always_inline void eb_walk_threads(struct task_struct *leader, struct e
 			continue;
 		place = walk->room - ++walk->threads;
 		row = bpf_map_lookup_elem(&task_rows, &place);
-		if (!row || eb_still_true(row, thread, walk->round))
+		if (!row || eb_still_true(row, thread, walk))
 			continue;
 		walk->task = (__u64)thread;
 		eb_write_row(row, walk);

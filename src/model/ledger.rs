@@ -37,7 +37,7 @@ impl Ledger {
             Ledger { irq_inside: machine.irq_apart != Some(true), steal_inside: machine.steal_apart != Some(true), ..Ledger::default() };
         let Some(prev) = prev else { return ledger };
         ledger.capacity_ns = next.at_ns.saturating_sub(prev.at_ns).saturating_mul(machine.cpus.len() as u64);
-        for row in &model.rows {
+        for row in model.grown() {
             let cpu_ns = model.growth(row).get(Counter::CpuNs).unwrap_or(0);
             let part = if model.task(row).kernel_thread { &mut ledger.kernel_ns } else { &mut ledger.processes_ns };
             *part = part.saturating_add(cpu_ns);

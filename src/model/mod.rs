@@ -141,6 +141,11 @@ impl Model {
         }
     }
 
+    /// The rows of all that may have gained anything. Most of a machine's processes sleep, and to look at each takes waiting for memory.
+    pub fn grown(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| matches!(row.since, Since::Older(_) | Since::Birth))
+    }
+
     /// A process: as it lives, or the last that is known of it where it is gone and owns a socket of the sample.
     pub fn owner(&self, key: ProcKey) -> Option<&Task> {
         self.find(key).map(|row| self.task(row)).or_else(|| self.owners.get(key))

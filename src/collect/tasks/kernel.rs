@@ -218,9 +218,9 @@ fn load(rung: Rung, hooks: bool, room: usize) -> libbpf_rs::Result<Kernel> {
     Ok(Kernel { walk, words: Words::open(&skel)?, deaf: None, _hooks: links })
 }
 
-/// Rows to make room for, so that ordinary growth does not need more.
+/// Rows to make room for, so that ordinary growth does not need more. All of them count as resident.
 fn room_for(threads: usize) -> usize {
-    (threads + threads * 3 / 10).max(FEW_THREADS)
+    (threads + threads / 8).max(FEW_THREADS)
 }
 
 /// Threads on the machine: the second number of the fourth field of /proc/loadavg.
