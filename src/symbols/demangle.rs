@@ -75,7 +75,19 @@ mod tests {
 
     #[test]
     fn names_of_c_go_and_swift_stay() {
-        for name in ["f", "i", "main", "v", "_start", "_init", "St", "main.(*T).Run", "hot_a.cold", "runtime.gcBgMarkWorker", "$s4main5helloSSyYaKF"] {
+        for name in [
+            "f",
+            "i",
+            "main",
+            "v",
+            "_start",
+            "_init",
+            "St",
+            "main.(*T).Run",
+            "hot_a.cold",
+            "runtime.gcBgMarkWorker",
+            "$s4main5helloSSyYaKF",
+        ] {
             assert_eq!(demangle(name), name);
         }
     }

@@ -97,13 +97,16 @@ fn costs(hz: u32, what: &str, command: &[&str]) {
     let timers: Vec<_> = object.progs().flat_map(|p| (0..cpus).map(move |cpu| tick_on_cpu(cpu, hz, p.as_fd()).unwrap())).collect();
     let mut stacks = Stacks::open(hz).unwrap();
     let burners: Vec<Burner> = (0..cpus).map(|cpu| Burner::start(cpu, command)).collect();
-    let is_mine = |count: &&StackCount| burners.iter().any(|burner| burner.0.id() == count.key.pid);
+    let is_mine = |count: &&StackCount| burners.iter().any(|burner| burner.pid() == count.key.pid);
     let known = Instant::now() + Duration::from_secs(60);
     loop {
         std::thread::sleep(Duration::from_millis(200));
         let counts = stacks.read().counts;
-        let mine = || counts.iter().filter(is_mine).filter(|c| !c.user.is_empty());
-        if mine().next().is_some() && mine().all(|c| c.quality == StackQuality::Complete) {
+        let is_known = |burner: &Burner| {
+            let mut its = counts.iter().filter(|c| c.key.pid == burner.pid() && !c.user.is_empty()).peekable();
+            its.peek().is_some() && its.all(|c| c.quality == StackQuality::Complete)
+        };
+        if burners.iter().all(is_known) {
             break;
         }
         assert!(Instant::now() < known, "{what}: no whole stacks");
