@@ -14,6 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::app::column::{self, CgroupView, RowView};
 use crate::app::details::hold_until_ns;
+use crate::app::user_names::UserNames;
 use crate::app::view::View;
 use crate::collect::Collector;
 use crate::export::stack::NamedStack;
@@ -80,6 +81,7 @@ struct Batch<'a> {
     details: FxHashMap<ProcKey, Known>,
     /// Processes asked about last: their exec, and until when the answer holds.
     asked: FxHashMap<ProcKey, (u64, u64)>,
+    users: UserNames,
     names: Option<names::SymbolThread>,
 }
 
@@ -101,15 +103,20 @@ enum Received {
 
 impl<'a> Batch<'a> {
     fn new(collector: &'a Collector, options: &'a BatchOptions, names: Option<names::SymbolThread>, stopped: &'a Receiver<()>) -> Self {
-        Batch { collector, options, stopped, early: VecDeque::new(), details: FxHashMap::default(), asked: FxHashMap::default(), names }
+        let (early, details, asked, users) = (VecDeque::new(), FxHashMap::default(), FxHashMap::default(), options.users.clone());
+        Batch { collector, options, stopped, early, details, asked, users, names }
     }
 
     fn run(mut self, out: &mut impl Write) -> Result<Outcome, BatchError> {
         if self.options.wants != Wants::default() {
             // The sample taken at the start lacks what is wanted only now: growth is counted from one that has it.
-            self.next_sample()?;
+            let first = self.next_sample()?;
             self.collector.send(Command::Want(self.options.wants));
-            self.collector.send(Command::SampleNow);
+            match first.filter(|sample| self.options.wants.cgroups && sample.cgroups.is_some()) {
+                // A recording holds them from the start.
+                Some(sample) => self.early.push_front(Update::Sample(sample)),
+                None => self.collector.send(Command::SampleNow),
+            }
         }
         let mut writer = self.options.writer.clone();
         let mut outcome = Outcome::default();
@@ -194,6 +201,7 @@ impl<'a> Batch<'a> {
     }
 
     fn learn(&mut self, found: Vec<(ProcKey, Details)>) {
+        found.iter().for_each(|(_, details)| self.users.learn(details));
         let asked = &self.asked;
         let known = |(key, details)| asked.get(&key).map(|&(exec_id, again_ns)| (key, Known { exec_id, again_ns, details }));
         self.details.extend(found.into_iter().filter_map(known));
@@ -250,15 +258,15 @@ impl<'a> Batch<'a> {
     }
 
     fn live<'m>(&'m self, model: &'m Model, row: &'m Row) -> RowView<'m> {
-        RowView::live(model, row, self.details_of(model.task(row).key))
+        RowView::live(model, row, self.details_of(model.task(row).key)).with_users(&self.users)
     }
 
     fn ended<'m>(&'m self, model: &'m Model, ended: Ended<'m>) -> RowView<'m> {
-        RowView::ended(model, ended).with_details(self.details_of(ended.task(model).key))
+        RowView::ended(model, ended).with_details(self.details_of(ended.task(model).key)).with_users(&self.users)
     }
 
     fn departed<'m>(&'m self, model: &'m Model, departed: &'m Departed) -> RowView<'m> {
-        RowView::departed(model, departed).with_details(self.details_of(departed.exit.task.key))
+        RowView::departed(model, departed).with_details(self.details_of(departed.exit.task.key)).with_users(&self.users)
     }
 
     fn details_of(&self, key: ProcKey) -> Option<&Details> {
