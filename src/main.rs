@@ -19,7 +19,7 @@ use ebtop::cli::{Cli, Collect, Commands, Pace, Show, Stacks, StacksWeight};
 use ebtop::collect::choice::Choice;
 use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check, types};
-use ebtop::config::{self, Config, Loaded};
+use ebtop::config::{self, Config, Keeper, Loaded};
 use ebtop::export::hot;
 use ebtop::files::{self, Opened, open_or_make};
 use ebtop::profile::{self, Form, Output, ProfileError, ProfileOptions};
@@ -235,7 +235,7 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
         net: options.view.net,
         tree: options.tree,
         threads: options.threads,
-        sort: options.sort.is_some().then_some(batch.sort.0),
+        sort: options.sort.clone(),
         filter,
         who: who(source, options.readonly),
         replay: !source.is_empty(),
@@ -256,7 +256,8 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     };
     let mouse = !slow && !options.no_mouse && !loaded.config.no_mouse;
     let slow_line = slow.then(|| SlowLine { bytes_per_sec: pace::BYTES_PER_SEC, written: Written::default() });
-    run::run(&collector, names, RunOptions { start, mouse, theme, config: loaded.save_to, iterations: options.iterations, slow_line })?;
+    let keeper = Keeper::new(&loaded, &start.look);
+    run::run(&collector, names, RunOptions { start, mouse, theme, keeper, iterations: options.iterations, slow_line })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -15,7 +14,7 @@ use ratatui::layout::{Position, Rect};
 use crate::app::look::Look;
 use crate::app::{App, Effect, Event, Start, Writing};
 use crate::collect::Collector;
-use crate::config;
+use crate::config::Keeper;
 use crate::control;
 use crate::profile;
 use crate::sample::Update;
@@ -31,7 +30,7 @@ use crate::ui::theme::Theme;
 const EVENTS_PER_FRAME: usize = 64;
 
 /// How the screen runs.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct RunOptions {
     /// How it begins.
     pub start: Start,
@@ -40,7 +39,7 @@ pub struct RunOptions {
     /// How the terminal may be drawn on.
     pub theme: Theme,
     /// Where choices are saved.
-    pub config: Option<PathBuf>,
+    pub keeper: Option<Keeper>,
     /// End after so many samples.
     pub iterations: Option<u64>,
     /// The terminal is at the end of a line as slow as that.
@@ -93,7 +92,7 @@ pub fn run_on<B: Backend>(
     collector: &Collector,
     (requests, answers): Symbols,
     inputs: &Receiver<Input>,
-    options: RunOptions,
+    mut options: RunOptions,
     job: &impl Job,
 ) -> anyhow::Result<()>
 where
@@ -141,7 +140,7 @@ where
                             app.update(Event::NamesNotSent(request));
                         }
                     }
-                    Effect::Save(look) => effects.extend(app.update(Event::Saved(save(options.config.as_deref(), &look)))),
+                    Effect::Save(look) => effects.extend(app.update(Event::Saved(save(options.keeper.as_mut(), &look)))),
                     Effect::Write(writing) => {
                         let Writing { path, profile } = *writing;
                         let written = profile::save(&path, &profile).map_err(|error| (path, error));
@@ -163,10 +162,10 @@ where
 }
 
 /// Saves choices and says what came of it.
-fn save(path: Option<&Path>, look: &Look) -> String {
-    match path.map(|path| (path, config::save(path, look))) {
-        Some((path, Ok(()))) => format!("Saved in {}", path.display()),
-        Some((_, Err(error))) => error,
+fn save(keeper: Option<&mut Keeper>, look: &Look) -> String {
+    match keeper.map(|keeper| (keeper.save(look), keeper)) {
+        Some((Ok(()), keeper)) => format!("Saved in {}", keeper.path().display()),
+        Some((Err(error), _)) => error,
         None => "Not saved: there is no home directory, or the file cannot be read; --config names another".into(),
     }
 }

@@ -3,9 +3,9 @@
 mod ui_world;
 
 use crossterm::event::KeyCode;
-use ebtop::app::App;
 use ebtop::app::net::{NetTable, SocketScope};
 use ebtop::app::view::View;
+use ebtop::app::{App, Start};
 use ebtop::sample::*;
 use insta::assert_snapshot;
 use ui_world::common::{MIB, socket};
@@ -201,5 +201,24 @@ fn each_has_help_of_its_own() {
         press(&mut app, KeyCode::PageDown);
         let help = screen(&app);
         assert!(help.contains(column) && help.contains(words), "{help}");
+    }
+}
+
+#[test]
+fn the_order_asked_for_at_the_start_is_that_of_the_table_on_screen() {
+    let cases = [
+        (View::Network, NetTable::Sockets, "rtt", "RTT"),
+        (View::Network, NetTable::Listeners, "local", "LOCAL"),
+        (View::Network, NetTable::Remotes, "tx", "TX/s"),
+        (View::Network, NetTable::Interfaces, "tx", "TX/s"),
+        (View::Cgroups, NetTable::Processes, "mem", "MEM"),
+        (View::Memory, NetTable::Processes, "swap", "SWAP"),
+    ];
+    for (view, net, name, title) in cases {
+        let mut app = App::new(Start { view, net, sort: Some(name.into()), ..Start::default() }, (200, 50));
+        show(&mut app, with_sockets(server(true), true));
+        let headings = screen(&app).lines().nth(app.layout().unwrap().headings.y.into()).unwrap().to_string();
+        let is_marked = |mark| headings.contains(&format!("{mark}{title}")) || headings.contains(&format!("{title}{mark}"));
+        assert!(is_marked('▾') || is_marked('▴'), "{name}: {headings}");
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
-use super::column::Column;
 use super::filter::Filter;
 use super::keymap::KeyMap;
 use super::look::Look;
@@ -89,8 +88,8 @@ pub struct Start {
     pub tree: bool,
     /// Threads one by one.
     pub threads: bool,
-    /// Sort by this column.
-    pub sort: Option<Column>,
+    /// Sort the table of that view by the column of this name.
+    pub sort: Option<String>,
     /// Filter to begin with.
     pub filter: Filter,
     /// Who runs ebtop, in a word for the header: `root`, a user's name, `replay`.

@@ -161,10 +161,7 @@ pub struct App {
 impl App {
     /// A screen of `size` columns and rows, before the first sample.
     pub fn new(start: Start, size: (u16, u16)) -> App {
-        let table = |view: View| {
-            let sort = start.sort.filter(|_| view == start.view).unwrap_or(view.first_sort());
-            view.columns().map(|set| ProcessTable::new(set, sort))
-        };
+        let table = |view: View| view.columns().map(|set| ProcessTable::new(set, view.first_sort()));
         let mut app = App {
             interval: start.interval,
             who: start.who,
@@ -213,6 +210,11 @@ impl App {
             names: Names::default(),
         };
         app.apply_columns();
+        if let Some(name) = start.sort
+            && let Some(table) = app.table(app.shown())
+        {
+            table.sort_named(&name);
+        }
         app
     }
 

@@ -234,6 +234,8 @@ pub trait List {
     fn specs(&self) -> (Vec<&'static Spec>, usize);
     /// Sorts by the column at an index of that list.
     fn sort_nth(&mut self, index: usize);
+    /// Sorts by the column of that name, as it is sorted by at first; a name of another kind of table changes nothing.
+    fn sort_named(&mut self, name: &str);
     /// Index of the column shown at `x` in that list.
     fn column_at(&self, x: u16, width: u16) -> Option<usize>;
     /// Sorts by the column shown at `x`; false if there is none.
@@ -317,6 +319,12 @@ impl<K: Copy + Ord, L: Copy, C: Columns> List for Table<K, L, C> {
         let column = self.all().get(index).copied();
         if let Some(column) = column.filter(|c| *c != self.sort) {
             self.sort_by(column);
+        }
+    }
+
+    fn sort_named(&mut self, name: &str) {
+        if let Some(column) = C::named(name) {
+            (self.sort, self.descending) = (column, column.descends());
         }
     }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::app::keymap::{OwnKeys, Preset};
 use crate::app::look::Look;
 pub use read::read;
-pub use save::save;
+pub use save::Keeper;
 
 /// A file of all keys with their defaults and what they mean.
 pub const DEFAULT: &str = include_str!("default.toml");

@@ -3,39 +3,72 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
-use super::{DEFAULT, text_of};
+use super::{DEFAULT, Loaded, text_of};
 use crate::app::look::Look;
 
-/// Saves choices in a file, which is made where it is not there: whole or not at all.
-///
-/// # Errors
-/// One line: what went wrong and what to do.
-pub fn save(path: &Path, look: &Look) -> Result<(), String> {
-    let failed = |error: io::Error| format!("cannot save {}: {error}; --config names another file", path.display());
-    let text = match text_of(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => DEFAULT.to_owned(),
-        Err(error) => return Err(failed(error)),
-    };
-    let text = with(&text, look).map_err(|why| format!("{} is not saved: {why}", path.display()))?;
-    replace(path, &text).map_err(failed)
+/// Keeps choices in a file.
+#[derive(Debug)]
+pub struct Keeper {
+    path: PathBuf,
+    /// The file whose choices hold as long as that one is not there.
+    template: Option<PathBuf>,
+    /// What held at the start, or was kept since. Only what differs is written: what the command line said is for this time.
+    kept: Look,
 }
 
-/// The text with these choices in it.
-fn with(text: &str, look: &Look) -> Result<String, String> {
+impl Keeper {
+    /// Keeps in the file that the configuration is saved to, if there is one, what is chosen in place of this look.
+    pub fn new(loaded: &Loaded, look: &Look) -> Option<Keeper> {
+        loaded.save_to.clone().map(|path| Keeper { path, template: loaded.from.clone(), kept: look.clone() })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Saves choices in the file, which is made where it is not there: whole or not at all.
+    ///
+    /// # Errors
+    /// One line: what went wrong and what to do.
+    pub fn save(&mut self, look: &Look) -> Result<(), String> {
+        let failed = |error: io::Error| format!("cannot save {}: {error}; --config names another file", self.path.display());
+        let text = match text_of(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.template.as_deref().and_then(|path| text_of(path).ok()).unwrap_or_else(|| DEFAULT.to_owned())
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let text = with(&text, look, &self.kept).map_err(|why| format!("{} is not saved: {why}", self.path.display()))?;
+        replace(&self.path, &text).map_err(failed)?;
+        self.kept = look.clone();
+        Ok(())
+    }
+}
+
+/// The text with those of these choices in it that differ from the ones before.
+fn with(text: &str, look: &Look, before: &Look) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|_| "it is no TOML; mend it or move it away".to_owned())?;
     let root = document.as_table_mut();
-    set(root, "theme", look.palette.name().into());
-    set(root, "units", look.units.name().into());
-    set(root, "header", look.header.name().into());
-    if !look.columns.is_empty() {
+    if look.palette != before.palette {
+        set(root, "theme", look.palette.name().into());
+    }
+    if look.units != before.units {
+        set(root, "units", look.units.name().into());
+    }
+    if look.header != before.header {
+        set(root, "header", look.header.name().into());
+    }
+    let chosen: Vec<_> = look.columns.iter().filter(|one| !before.columns.contains(one)).collect();
+    if !chosen.is_empty() {
         let columns = root.entry("columns").or_insert_with(|| Item::Table(Table::new()));
         let columns = columns.as_table_like_mut().ok_or("`columns` in it is no table")?;
-        for (shown, chosen) in &look.columns {
+        for (shown, chosen) in chosen {
             let names: Array = chosen.iter().copied().collect();
             match columns.get_mut(shown.name()).and_then(Item::as_value_mut) {
                 Some(value) => put(value, names.into()),
@@ -85,6 +118,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::keymap::Preset;
     use crate::app::look::{Header, Palette, Units};
     use crate::app::net::NetTable;
     use crate::app::view::View;
@@ -106,32 +140,63 @@ mod tests {
     #[test]
     fn choices_are_read_back_and_comments_stay() {
         let text = "# mine\ntheme = \"dark\" # at night\nfuture = 1\n\n[columns]\n# wide\nmemory = [\"pid\"] # few\n";
-        let saved = with(text, &chosen()).unwrap();
+        let before = Look::default();
+        let saved = with(text, &chosen(), &before).unwrap();
         for kept in ["# mine", "theme = \"light\" # at night", "future = 1", "# wide\nmemory = [\"pid\"] # few"] {
             assert!(saved.contains(kept), "{kept} in\n{saved}");
         }
         let (config, warnings) = read(&saved).unwrap();
         assert_eq!((config.look.palette, config.look.units, config.look.columns.len(), warnings.len()), (Palette::Light, Units::Si, 4, 1));
-        assert_eq!(with(&saved, &chosen()).unwrap(), saved, "saving twice changes nothing");
-        assert_eq!(read(&with(DEFAULT, &chosen()).unwrap()).unwrap().0.look, chosen());
-        assert_eq!(read(&with("", &chosen()).unwrap()).unwrap().0.look, chosen());
+        assert_eq!(with(&saved, &chosen(), &before).unwrap(), saved, "saving twice changes nothing");
+        assert_eq!(read(&with(DEFAULT, &chosen(), &before).unwrap()).unwrap().0.look, chosen());
+        assert_eq!(read(&with("", &chosen(), &before).unwrap()).unwrap().0.look, chosen());
+    }
+
+    fn keeper(path: &Path, look: &Look) -> Keeper {
+        Keeper { path: path.into(), template: None, kept: look.clone() }
+    }
+
+    #[test]
+    fn what_the_command_line_said_is_not_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.toml");
+        fs::write(&path, "units = \"iec\"\n").unwrap();
+        let started = Look { units: Units::Si, ..Look::default() };
+        let mut keeper = keeper(&path, &started);
+        keeper.save(&Look { palette: Palette::Light, ..started.clone() }).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "units = \"iec\"\ntheme = \"light\"\n");
+        keeper.save(&started).unwrap();
+        assert_eq!(read(&fs::read_to_string(&path).unwrap()).unwrap().0.look, Look::default(), "back to the theme before");
+    }
+
+    #[test]
+    fn a_first_file_of_ones_own_begins_as_that_of_the_machine() {
+        let directory = tempfile::tempdir().unwrap();
+        let [machine, own] = ["machine.toml", "own.toml"].map(|name| directory.path().join(name));
+        fs::write(&machine, "ascii = true\n[keys]\npreset = \"vim\"\n").unwrap();
+        let loaded = Loaded { from: Some(machine.clone()), save_to: Some(own.clone()), ..Loaded::default() };
+        Keeper::new(&loaded, &Look::default()).unwrap().save(&chosen()).unwrap();
+        let (config, _) = read(&fs::read_to_string(&own).unwrap()).unwrap();
+        assert_eq!((config.ascii, config.preset, config.look), (true, Preset::Vim, chosen()));
+        assert!(!fs::read_to_string(&machine).unwrap().contains("theme"));
     }
 
     #[test]
     fn a_new_file_is_made_and_a_broken_one_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a").join("config.toml");
-        save(&path, &chosen()).unwrap();
+        let save = |path: &Path| keeper(path, &Look::default()).save(&chosen());
+        save(&path).unwrap();
         assert!(fs::read_to_string(&path).unwrap().contains("# Colours"));
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
         for mode in [0o600, 0o664] {
             fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
-            save(&path, &chosen()).unwrap();
+            save(&path).unwrap();
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
         }
         fs::write(&path, "theme = = 1").unwrap();
-        assert!(save(&path, &chosen()).unwrap_err().contains("mend it"));
+        assert!(save(&path).unwrap_err().contains("mend it"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "theme = = 1");
-        assert!(save(Path::new("/proc/ebtop/config.toml"), &chosen()).unwrap_err().starts_with("cannot save"));
+        assert!(save(Path::new("/proc/ebtop/config.toml")).unwrap_err().starts_with("cannot save"));
     }
 }
