@@ -14,6 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::app::column::{self, CgroupView, RowView};
 use crate::app::details::hold_until_ns;
+use crate::app::user_names::UserNames;
 use crate::app::view::View;
 use crate::collect::Collector;
 use crate::export::stack::NamedStack;
@@ -78,6 +79,7 @@ struct Batch<'a> {
     /// Updates that came while waiting for details.
     early: VecDeque<Update>,
     details: FxHashMap<ProcKey, Known>,
+    users: UserNames,
     /// Processes asked about last: their exec, and until when the answer holds.
     asked: FxHashMap<ProcKey, (u64, u64)>,
     names: Option<names::SymbolThread>,
@@ -101,7 +103,8 @@ enum Received {
 
 impl<'a> Batch<'a> {
     fn new(collector: &'a Collector, options: &'a BatchOptions, names: Option<names::SymbolThread>, stopped: &'a Receiver<()>) -> Self {
-        Batch { collector, options, stopped, early: VecDeque::new(), details: FxHashMap::default(), asked: FxHashMap::default(), names }
+        let (users, details, asked) = (options.users.clone(), FxHashMap::default(), FxHashMap::default());
+        Batch { collector, options, stopped, early: VecDeque::new(), details, users, asked, names }
     }
 
     fn run(mut self, out: &mut impl Write) -> Result<Outcome, BatchError> {
@@ -194,6 +197,7 @@ impl<'a> Batch<'a> {
     }
 
     fn learn(&mut self, found: Vec<(ProcKey, Details)>) {
+        found.iter().for_each(|(_, details)| self.users.learn(details));
         let asked = &self.asked;
         let known = |(key, details)| asked.get(&key).map(|&(exec_id, again_ns)| (key, Known { exec_id, again_ns, details }));
         self.details.extend(found.into_iter().filter_map(known));
@@ -250,15 +254,15 @@ impl<'a> Batch<'a> {
     }
 
     fn live<'m>(&'m self, model: &'m Model, row: &'m Row) -> RowView<'m> {
-        RowView::live(model, row, self.details_of(model.task(row).key))
+        RowView::live(model, row, self.details_of(model.task(row).key)).with_users(&self.users)
     }
 
     fn ended<'m>(&'m self, model: &'m Model, ended: Ended<'m>) -> RowView<'m> {
-        RowView::ended(model, ended).with_details(self.details_of(ended.task(model).key))
+        RowView::ended(model, ended).with_details(self.details_of(ended.task(model).key)).with_users(&self.users)
     }
 
     fn departed<'m>(&'m self, model: &'m Model, departed: &'m Departed) -> RowView<'m> {
-        RowView::departed(model, departed).with_details(self.details_of(departed.exit.task.key))
+        RowView::departed(model, departed).with_details(self.details_of(departed.exit.task.key)).with_users(&self.users)
     }
 
     fn details_of(&self, key: ProcKey) -> Option<&Details> {

@@ -190,9 +190,12 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
         return print(names.as_bytes());
     }
     let filter = filter(options)?;
+    // A recording has the names of its own machine.
+    let users = if source.is_empty() { UserNames::new(users::local()) } else { UserNames::default() };
     let batch = BatchOptions {
         iterations: options.iterations,
         filter: filter.clone(),
+        users: users.clone(),
         ..BatchOptions::new(options.format, options.view, &options.fields, options.sort.as_deref())
             .map_err(|e| Failure::Usage(e.to_string()))?
     };
@@ -232,8 +235,7 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
         readonly,
         look: look(options, &loaded.config),
         keys: KeyMap::new(options.keys.as_deref().and_then(Preset::named).unwrap_or(loaded.config.preset), &loaded.config.keys),
-        // A recording has the names of its own machine.
-        users: if source.is_empty() { UserNames::new(users::local()) } else { UserNames::default() },
+        users,
         notice: notice(&loaded.warnings),
     };
     if source.is_empty() {

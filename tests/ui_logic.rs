@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ebtop::app::bindings::BINDINGS;
+use ebtop::app::filter::parse;
 use ebtop::app::user_names::UserNames;
 use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event, Start};
+use ebtop::batch::{BatchOptions, Format, run};
 use ebtop::sample::*;
-use ui_world::common::{SECOND, With, exit, sample, task};
+use ui_world::common::{SECOND, With, collector, exit, sample, task};
 use ui_world::*;
 
 /// The selected line, as text.
@@ -90,7 +92,7 @@ fn a_bad_filter_keeps_the_last_good_one() {
     let mut app = app(120, 40);
     keys(&mut app, "\\cpu>5");
     let good = lines(&app);
-    assert_eq!(good.len(), 5, "{good:?}");
+    assert_eq!(good.len(), 4, "{good:?}");
     keys(&mut app, " (");
     let (mistake, others) = lines(&app).split_last().map(|(last, others)| (last.clone(), others.to_vec())).unwrap();
     assert_eq!(others, good);
@@ -198,6 +200,50 @@ fn those_on_their_way_out_stand_among_the_exited() {
     }
     keys(&mut app, "\x1b\\!exited\n");
     assert!(group(&app).is_empty() && !lines(&app).iter().any(|l| is_of(l, "2")), "{:?}", lines(&app));
+}
+
+#[test]
+fn of_the_exited_those_pass_a_filter_that_would_alone_as_in_batch_output() {
+    let ended = |pid, uid, comm: &str, ms: u64| {
+        let task = task(pid, comm).born(10 * SECOND).with(Counter::CpuNs, ms * 1_000_000);
+        exit(Task { uid, ..task }, 11 * SECOND)
+    };
+    let mut now = tick(11, &[(1, 0)]);
+    now.exits = vec![ended(5, 0, "cc1", 40), ended(6, 0, "cc1", 40), ended(7, 7, "cc1", 90), ended(8, 7, "sh", 1)];
+    now.tasks[0].uid = 0;
+    let users = || UserNames::new([(0, "root".into())]);
+    let mut app = App::new(Start { users: users(), ..Start::default() }, (120, 24));
+    show(&mut app, tick(10, &[(1, 0)]));
+    show(&mut app, now.clone());
+    let on_screen = |app: &App| -> Vec<String> {
+        let line = lines(app).into_iter().find(|l| l.contains("exited: ")).unwrap_or_default();
+        line.split_once("exited: ").map_or(vec![], |(_, names)| names.trim_end().split(" · ").map(str::to_owned).collect())
+    };
+    let in_batch = |text: &str| -> Vec<String> {
+        let (collector, _) = collector(vec![tick(10, &[(1, 0)]), now.clone()], vec![]);
+        let fields = ["user".to_owned(), "command".to_owned()];
+        let options = BatchOptions::new(Format::Text, View::Processes.into(), &fields, None).unwrap();
+        let mut out = Vec::new();
+        run(&collector, &BatchOptions { filter: parse(text).unwrap(), users: users(), ..options }, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let group = |line: &str| line.trim().strip_prefix('(')?.split_once(')').map(|(count, name)| format!("{} {count}", name.trim()));
+        text.lines().filter_map(group).collect()
+    };
+    for (filter, names) in [
+        ("exited", vec!["cc1 3", "sh 1"]),
+        ("!uid=0", vec!["cc1 1", "sh 1"]),
+        ("user!=root", vec!["cc1 1", "sh 1"]),
+        ("!user=root", vec!["cc1 1", "sh 1"]),
+        ("user=root", vec!["cc1 2"]),
+        ("exited cpu>5", vec!["cc1 1"]),
+        ("!cpu>5 uid=0", vec!["cc1 2"]),
+        ("!sh", vec!["cc1 3"]),
+        ("!exited", vec![]),
+    ] {
+        keys(&mut app, &format!("\x1b\\{filter}\n"));
+        assert_eq!(on_screen(&app), names, "{filter}");
+        assert_eq!(in_batch(filter), names, "{filter} in batch output");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! !kthread rss>=1.5G       adjacent terms mean and
 //! name~"^pg_"              a regular expression
 //! container:web pod:shop/* unit:ssh*   where it runs
-//! uid=1000                 by number, which the exited have, too; their users' names nobody looked up
+//! uid=1000                 by number, which is known of the exited, too, where the name of their user may not be
 //! remote:10.0.0.0/8        sockets by network, port:443 by either port
 //! ```
 //! Case matters only where a capital is typed. `|` binds tighter than adjacency and `and`, which bind tighter than `or`.

@@ -25,7 +25,7 @@ impl UserNames {
     }
 
     /// Takes over what the details of a process tell; a number is no name.
-    pub(super) fn learn(&mut self, details: &Details) {
+    pub(crate) fn learn(&mut self, details: &Details) {
         let Some(uid) = details.uid.filter(|uid| details.user != uid.to_string()) else { return };
         if self.0.get(&uid).is_some_and(|known| *known == details.user) || (self.0.len() >= MOST && !self.0.contains_key(&uid)) {
             return;

@@ -57,7 +57,7 @@ impl Batch<'_> {
             let owner = model.sample.sockets.get(row.socket as usize).and_then(|s| s.owner);
             let view = SocketView::new(model, row, owner.and_then(|key| self.details_of(key)));
             let counted = connections.get(&(view.socket.netns, view.socket.local.port())).copied();
-            SocketView { connections: listeners.then(|| counted.unwrap_or(0)), ..view }
+            SocketView { connections: listeners.then(|| counted.unwrap_or(0)), users: Some(&self.users), ..view }
         };
         let shown = model.sockets.iter().map(view).filter(|view| !listeners || is_listener(view.socket));
         let mut views: Vec<_> = shown.filter(|view| self.options.filter.matches_socket(view)).collect();

@@ -6,6 +6,7 @@ use super::net::NetSort;
 use crate::app::column::{CgroupColumn, Column, Columns, InterfaceColumn, RemoteColumn, Set, SocketColumn, fit, sets, wants};
 use crate::app::filter::Filter;
 use crate::app::net::NetTable;
+use crate::app::user_names::UserNames;
 use crate::app::view::{Shown, View};
 use crate::export::field::{CGROUP, EXIT, PROCESS, SOCKET};
 use crate::export::net_field::{INTERFACE, REMOTE, listener};
@@ -94,6 +95,8 @@ pub struct BatchOptions {
     pub cgroup_sort: (CgroupColumn, bool),
     /// Which rows.
     pub filter: Filter,
+    /// Names of users that are known from the start: those of the exited have no other source.
+    pub users: UserNames,
     /// Writes the columns or fields that were chosen.
     pub writer: Writer,
     /// What must be collected for them beyond the basics.
@@ -121,6 +124,7 @@ impl BatchOptions {
             net_sort: NetSort::new(shown.net, sort)?,
             cgroup_sort: (cgroup, cgroup.descends()),
             filter: Filter::default(),
+            users: UserNames::default(),
             wants: wanted(shown, format, &writer, fields),
             writer,
         })
