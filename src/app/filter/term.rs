@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::complete::FilterOf;
 use super::operand::{Likeness, Number, Order, Pattern};
 use crate::app::column::{
-    Align, CgroupColumn, CgroupView, Column, Columns, InterfaceColumn, RemoteColumn, RowView, SocketColumn, SocketView, Spec, Value,
+    CgroupColumn, CgroupView, Column, Columns, InterfaceColumn, Kind, RemoteColumn, RowView, SocketColumn, SocketView, Spec, Value,
 };
 use crate::app::net::NetTable;
 use crate::sample::cgroup_path;
@@ -159,7 +159,7 @@ impl Key {
     }
 
     pub(super) fn is_number(self) -> bool {
-        self.spec().is_some_and(|spec| spec.align == Align::Right)
+        self.spec().is_some_and(|spec| spec.kind != Kind::Words)
     }
 
     /// Which end of a socket it is the address of.
@@ -179,10 +179,20 @@ impl Key {
         self.process == Some(Column::Container)
     }
 
+    /// Of each table that has it.
+    fn specs(self) -> impl Iterator<Item = &'static Spec> {
+        let of_processes = [self.process.map(Columns::spec), self.socket.map(Columns::spec)];
+        let of_others = [self.remote.map(Columns::spec), self.interface.map(Columns::spec), self.cgroup.map(Columns::spec)];
+        of_processes.into_iter().chain(of_others).flatten()
+    }
+
     fn spec(self) -> Option<&'static Spec> {
-        let of_process = self.process.map(Columns::spec).or(self.socket.map(Columns::spec));
-        let of_net = self.remote.map(Columns::spec).or(self.interface.map(Columns::spec));
-        of_process.or(of_net).or(self.cgroup.map(Columns::spec))
+        self.specs().next()
+    }
+
+    /// What it holds in each table that has it.
+    pub(super) fn kinds(self) -> Vec<Kind> {
+        self.specs().map(|spec| spec.kind).collect()
     }
 
     /// Its name on screen.
