@@ -5,9 +5,12 @@ mod common;
 use std::sync::Arc;
 
 use common::*;
-use ebtop::app::column::{RowView, SocketView};
+use ebtop::app::column::{
+    CgroupColumn, Column, Columns, InterfaceColumn, RemoteColumn, RemoteView, RowView, SocketColumn, SocketView, Spec,
+};
 use ebtop::app::filter::{Filter, parse};
 use ebtop::model::Model;
+use ebtop::model::remotes::remotes;
 use ebtop::sample::Counter::*;
 use ebtop::sample::*;
 use proptest::prelude::*;
@@ -278,9 +281,51 @@ fn prints_canonical_text() {
         ("age>10m", "age>10m"),
         ("max>10m", "max>10M"),
         ("local=10.0.0.1", "local:10.0.0.1/32"),
+        ("comm:x", "comm:x"),
+        ("NAME:x", "command:x"),
+        ("Retransmits_Total>5", "retransmits_total>5"),
+        ("sockets>5", "sockets>5"),
+        ("RX>5", "rxtotal>5"),
+        ("CPU%>5", "cpu>5"),
+        ("memory_bytes>5", "memory_bytes>5"),
         ("remote!=fe80::/10", "remote!=fe80::/10"),
     ] {
         assert_eq!(reads(text).to_string(), printed);
+    }
+}
+
+/// All that the columns of a table can be called.
+fn names_of<C: Columns>() -> impl Iterator<Item = &'static str> {
+    let names = |spec: &'static Spec| [spec.name, spec.title].into_iter().chain(spec.aliases.iter().chain(spec.fields).copied());
+    C::all().iter().flat_map(move |column| names(column.spec()))
+}
+
+#[test]
+fn every_name_is_printed_as_one_that_means_the_same_in_all_tables() {
+    let of_processes = names_of::<Column>().chain(names_of::<SocketColumn>());
+    let of_others = names_of::<RemoteColumn>().chain(names_of::<InterfaceColumn>()).chain(names_of::<CgroupColumn>());
+    let mut read = 0;
+    for name in of_processes.chain(of_others) {
+        for name in [name.to_owned(), name.to_ascii_lowercase(), name.to_ascii_uppercase()] {
+            for text in [format!("{name}>5"), format!("{name}~x")] {
+                let Ok(filter) = parse(&text) else { continue };
+                let printed = filter.to_string();
+                assert_eq!(parse(&printed).as_ref(), Ok(&filter), "{text} is printed as {printed}");
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 400, "{read}");
+}
+
+#[test]
+fn a_printed_filter_finds_what_the_typed_one_found() {
+    let model = model();
+    let remote = remotes(&model, |_| true).into_iter().map(|remote| RemoteView::new(&model, remote)).next().expect("the other end");
+    for text in ["comm:nginx", "sockets=1", "conn=1", "retransmits_total=0", "!retr>5"] {
+        let filter = reads(text);
+        assert!(filter.matches_remote(&remote), "{text}");
+        assert!(reads(&filter.to_string()).matches_remote(&remote), "{text}, printed as {filter}");
     }
 }
 
@@ -308,6 +353,10 @@ fn piece() -> impl Strategy<Value = String> {
         "rss>10m",
         "flt<5m",
         "age<5m",
+        "comm:x",
+        "sockets>5",
+        "retransmits_total=1",
+        "RX<1k",
         "nginx:",
         "é*",
         "\"\"",

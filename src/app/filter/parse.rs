@@ -238,7 +238,7 @@ impl<'a> Parser<'a> {
                 "=" => Likeness::Equals,
                 "!=" => Likeness::Differs,
                 "~" => Likeness::Matches,
-                _ => return self.fail(format!("`{}` holds words: compare it with = != : or ~", key.name())),
+                _ => return self.fail(format!("`{}` holds words: compare it with = != : or ~", key.name)),
             };
             return Ok(Term::Words(key, self.pattern(value, likeness)?));
         }
@@ -249,13 +249,13 @@ impl<'a> Parser<'a> {
             ">=" => Order::GreaterOrEqual,
             "=" | ":" => Order::Equal,
             "!=" => Order::NotEqual,
-            _ => return self.fail(format!("`{}` holds numbers: compare it with < <= = != >= or >", key.name())),
+            _ => return self.fail(format!("`{}` holds numbers: compare it with < <= = != >= or >", key.name)),
         };
         let kinds = key.kinds();
         match Number::parse(value, &kinds) {
             Ok(number) => Ok(Term::Number(key, order, number)),
             Err(NoNumber::Unreadable) => self.fail(format!("`{value}` is not a number with a unit such as 5, 1.5G, 10MiB or 20ms")),
-            Err(NoNumber::OfOther) => self.fail(format!("`{}` {}", key.name(), kinds.first().map_or("", |kind| units(*kind)))),
+            Err(NoNumber::OfOther) => self.fail(format!("`{}` {}", key.name, kinds.first().map_or("", |kind| units(*kind)))),
         }
     }
 

@@ -125,6 +125,8 @@ impl Subject for CgroupView<'_> {
 /// A column by name, in every table that has one of that name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Key {
+    /// A name that means the same in all tables.
+    pub(super) name: &'static str,
     pub(super) process: Option<Column>,
     pub(super) socket: Option<SocketColumn>,
     pub(super) remote: Option<RemoteColumn>,
@@ -133,18 +135,29 @@ pub(super) struct Key {
 }
 
 impl Key {
-    pub(super) fn named(name: &str) -> Option<Key> {
+    /// What tables call so. It goes by the shortest name that is read back as the same: that of the column in the first table which
+    /// has it, unless another table calls something else so; else as it was typed.
+    pub(super) fn named(typed: &str) -> Option<Key> {
+        let key = Key::nameless(typed);
+        let first = key.spec()?.name;
+        let means_the_same = |name: &&'static str| Key::nameless(name) == key;
+        let of_columns = key.specs().map(|spec| spec.name).find(means_the_same);
+        let name = of_columns.or_else(|| key.specs().flat_map(names).filter(|name| name.eq_ignore_ascii_case(typed)).find(means_the_same));
+        Some(Key { name: name.unwrap_or(first), ..key })
+    }
+
+    fn nameless(name: &str) -> Key {
         let (process, socket) = (Column::named(name), SocketColumn::named(name));
         // By the name that is written, so that all names of a column mean the same.
         let written = process.map(|c| c.spec().name).or(socket.map(|c| c.spec().name)).unwrap_or(name);
-        let key = Key {
+        Key {
+            name: "",
             process,
             socket,
             remote: RemoteColumn::named(name),
             interface: InterfaceColumn::named(name),
             cgroup: CgroupColumn::named(written),
-        };
-        key.spec().map(|_| key)
+        }
     }
 
     /// Whether a table has it; sockets also tell where their owner runs.
@@ -194,11 +207,11 @@ impl Key {
     pub(super) fn kinds(self) -> Vec<Kind> {
         self.specs().map(|spec| spec.kind).collect()
     }
+}
 
-    /// Its name on screen.
-    pub(super) fn name(self) -> &'static str {
-        self.spec().map_or("", |spec| spec.name)
-    }
+/// Everything that a column can be called.
+fn names(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
+    [spec.name, spec.title].into_iter().chain(spec.aliases.iter().chain(spec.fields).copied())
 }
 
 /// An end of a socket.
@@ -263,7 +276,7 @@ impl Term {
     pub(super) fn foreign(&self, of: FilterOf) -> Option<&'static str> {
         let has_processes = matches!(of, FilterOf::Net(NetTable::Processes | NetTable::Sockets | NetTable::Listeners));
         match self {
-            Term::Words(key, _) | Term::Number(key, ..) => (!key.is_of(of)).then_some(key.name()),
+            Term::Words(key, _) | Term::Number(key, ..) => (!key.is_of(of)).then_some(key.name),
             Term::Uid(_) => (!has_processes && of != FilterOf::Net(NetTable::Remotes)).then_some("uid"),
             Term::KernelThread => (!has_processes).then_some("kthread"),
             Term::Text(_) | Term::Exited | Term::Port(_) | Term::Network(..) => None,
@@ -279,9 +292,9 @@ impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Term::Text(pattern) => write_word(f, &pattern.text),
-            Term::Number(key, order, number) => write!(f, "{}{}{}", key.name(), order.sign(), number.text),
+            Term::Number(key, order, number) => write!(f, "{}{}{}", key.name, order.sign(), number.text),
             Term::Words(key, pattern) => {
-                write!(f, "{}{}", key.name(), pattern.likeness.sign())?;
+                write!(f, "{}{}", key.name, pattern.likeness.sign())?;
                 write_word(f, &pattern.text)
             }
             Term::Uid(uid) => write!(f, "uid={uid}"),
