@@ -1,6 +1,7 @@
 //! `ebtop -b`: the same model without a terminal, tick by tick, until enough were written or somebody says stop.
 
 mod names;
+mod needs;
 mod net;
 mod options;
 
@@ -108,10 +109,11 @@ impl<'a> Batch<'a> {
     }
 
     fn run(mut self, out: &mut impl Write) -> Result<Outcome, BatchError> {
-        if self.options.wants != Wants::default() {
+        let wants = self.options.collects();
+        if wants != Wants::default() {
             // The sample taken at the start lacks what is wanted only now: growth is counted from one that has it.
             self.next_sample()?;
-            self.collector.send(Command::Want(self.options.wants));
+            self.collector.send(Command::Want(wants));
             self.collector.send(Command::SampleNow);
         }
         let mut writer = self.options.writer.clone();
@@ -131,8 +133,7 @@ impl<'a> Batch<'a> {
                 }
                 owners = model.owners;
                 outcome.ticks += 1;
-                outcome.partial |=
-                    is_partial(prev, &sample, &self.options.domains()) || self.options.wants.cgroups && lacks_cgroups(&sample);
+                outcome.partial |= is_partial(prev, &sample, &self.options.domains()) || wants.cgroups && lacks_cgroups(&sample);
             }
             prev = Some(sample);
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ebtop::app::bindings::BINDINGS;
+use ebtop::app::column::Column;
 use ebtop::app::filter::parse;
 use ebtop::app::user_names::UserNames;
 use ebtop::app::view::View;
@@ -322,6 +323,23 @@ fn page_allocations_are_wanted_only_while_their_column_shows() {
     assert!(keys(&mut app, "3").contains(&want(true)));
     assert!(screen(&app).contains("PGALLOC/s"));
     assert!(keys(&mut app, "1").contains(&want(false)));
+}
+
+#[test]
+fn what_the_screen_is_sorted_or_filtered_by_is_wanted_too() {
+    let want = |page_allocs| Effect::Command(Command::Want(Wants { page_allocs, ..Wants::NONE }));
+    let mut app = app(120, 40);
+    assert!(keys(&mut app, "\\nginx or !pgalloc>0\n").contains(&want(true)));
+    assert!(!screen(&app).contains("PGALLOC/s"));
+    assert!(keys(&mut app, "\x1b").contains(&want(false)));
+
+    let mut sorted = App::new(Start { sort: Some(Column::PageAllocs), ..Start::default() }, (80, 24));
+    assert!(sorted.update(Event::Update(Update::Sample(Arc::new(server(false))))).contains(&want(true)));
+    assert!(screen(&sorted).contains("PGALLOC/s"));
+    for _ in 0..20 {
+        assert!(!press(&mut sorted, KeyCode::Right).contains(&want(false)), "it is only out of sight");
+    }
+    assert!(!screen(&sorted).contains("PGALLOC/s"));
 }
 
 #[test]

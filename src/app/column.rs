@@ -238,10 +238,10 @@ pub fn sort<'a, C: Columns>(rows: &mut [C::Row<'a>], column: C, descending: bool
 
 /// What all of these columns need collected.
 pub fn wants<C: Columns>(columns: &[C]) -> Wants {
-    columns.iter().map(|c| c.spec().wants).fold(Wants::NONE, |a, b| Wants {
-        sockets: a.sockets || b.sockets,
-        page_allocs: a.page_allocs || b.page_allocs,
-        cgroup_memory: a.cgroup_memory || b.cgroup_memory,
-        ..Wants::NONE
-    })
+    wants_of(columns.iter().map(|c| c.spec()))
+}
+
+/// The same of columns of whichever tables.
+pub fn wants_of(specs: impl Iterator<Item = &'static Spec>) -> Wants {
+    specs.fold(Wants::NONE, |all, spec| all.with(spec.wants))
 }

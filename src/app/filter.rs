@@ -18,14 +18,14 @@ mod operand;
 mod parse;
 mod term;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 pub use complete::{Completion, FilterOf, complete};
 pub use parse::{FilterError, parse};
 use term::{Subject, Term};
 
-use super::column::{CgroupView, InterfaceView, RemoteView, RowView, SocketView};
+use super::column::{CgroupView, InterfaceView, RemoteView, RowView, SocketView, Spec};
 
 /// A filter; the default one lets everything pass.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,6 +80,19 @@ impl Filter {
             found.get().is_some()
         };
         self.0.as_ref().filter(|e| e.any_term(&is_foreign)).and_then(|_| found.get())
+    }
+
+    /// The columns of a table that it asks for.
+    pub fn specs(&self, of: FilterOf) -> Vec<&'static Spec> {
+        let found = RefCell::new(Vec::new());
+        let note = |term: &Term| {
+            found.borrow_mut().extend(term.spec(of));
+            false
+        };
+        if let Some(expr) = &self.0 {
+            expr.any_term(&note);
+        }
+        found.into_inner()
     }
 
     /// Reads command lines, users or cgroups: exact only once the details of every process are known.

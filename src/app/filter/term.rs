@@ -160,15 +160,21 @@ impl Key {
         }
     }
 
+    /// As a table has it.
+    fn spec_of(self, of: FilterOf) -> Option<&'static Spec> {
+        match of {
+            FilterOf::Net(NetTable::Processes) => self.process.map(Columns::spec),
+            FilterOf::Net(NetTable::Sockets | NetTable::Listeners) => self.socket.map(Columns::spec),
+            FilterOf::Net(NetTable::Remotes) => self.remote.map(Columns::spec),
+            FilterOf::Net(NetTable::Interfaces) => self.interface.map(Columns::spec),
+            FilterOf::Cgroups => self.cgroup.map(Columns::spec),
+        }
+    }
+
     /// Whether a table has it; sockets also tell where their owner runs.
     fn is_of(self, of: FilterOf) -> bool {
-        match of {
-            FilterOf::Net(NetTable::Processes) => self.process.is_some(),
-            FilterOf::Net(NetTable::Sockets | NetTable::Listeners) => self.socket.is_some() || self.process.is_some(),
-            FilterOf::Net(NetTable::Remotes) => self.remote.is_some(),
-            FilterOf::Net(NetTable::Interfaces) => self.interface.is_some(),
-            FilterOf::Cgroups => self.cgroup.is_some(),
-        }
+        let of_owner = matches!(of, FilterOf::Net(NetTable::Sockets | NetTable::Listeners)) && self.process.is_some();
+        of_owner || self.spec_of(of).is_some()
     }
 
     pub(super) fn is_number(self) -> bool {
@@ -269,6 +275,14 @@ impl Term {
             }
             Term::Exited => subject.is_exited(),
             Term::KernelThread => subject.is_kernel_thread(),
+        }
+    }
+
+    /// The column of a table that it reads.
+    pub(super) fn spec(&self, of: FilterOf) -> Option<&'static Spec> {
+        match self {
+            Term::Words(key, _) | Term::Number(key, ..) => key.spec_of(of),
+            _ => None,
         }
     }
 
