@@ -13,6 +13,7 @@
 //! [`Filter`]'s `Display` writes what [`parse`] reads back as the same filter.
 
 mod complete;
+mod key;
 mod net;
 mod operand;
 mod parse;

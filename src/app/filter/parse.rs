@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::complete::{NO_COLUMNS, nearest};
+use super::key::Key;
 use super::operand::{Likeness, NoNumber, Number, Order, Pattern};
-use super::term::{KEYWORDS, Key, Term};
+use super::term::{KEYWORDS, Term};
 use super::{Expr, Filter};
 use crate::app::column::Kind;
 
