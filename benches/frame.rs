@@ -1,4 +1,5 @@
-//! What a refresh of the screen costs at 10,000 processes, from the sample to the cells, for each shape of the table.
+//! What a refresh of the screen costs at 10,000 processes, from the sample to the cells, for each shape of the table; of it, what the
+//! graphs of rows cost; and what a key costs there.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -12,7 +13,9 @@ use cpu_time::{CpuTime, used};
 use criterion::measurement::WallTime;
 use criterion::{Criterion, criterion_group, criterion_main};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ebtop::app::trends::Trends;
 use ebtop::app::{App, Event, Start};
+use ebtop::model::Model;
 use ebtop::sample::Counter::*;
 use ebtop::sample::*;
 use ebtop::ui;
@@ -38,15 +41,18 @@ fn tick(number: u64) -> Sample {
 fn opened(first: &Arc<Sample>, keys: &str) -> App {
     let mut app = App::new(Start { interval: Duration::from_secs(1), ..Start::default() }, SIZE);
     app.update(Event::Update(Update::Sample(Arc::clone(first))));
-    for key in keys.chars() {
-        let code = match key {
-            '\n' => KeyCode::Enter,
-            '↓' => KeyCode::Down,
-            key => KeyCode::Char(key),
-        };
-        app.update(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
-    }
+    keys.chars().for_each(|key| press(&mut app, key));
     app
+}
+
+fn press(app: &mut App, key: char) {
+    let code = match key {
+        '\n' => KeyCode::Enter,
+        '↓' => KeyCode::Down,
+        '⌫' => KeyCode::Backspace,
+        key => KeyCode::Char(key),
+    };
+    app.update(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
 }
 
 fn frames(c: &mut Criterion<CpuTime>) {
@@ -81,9 +87,47 @@ fn frames(c: &mut Criterion<CpuTime>) {
     }
 }
 
+/// What is kept of each process for the graphs of its row, tick by tick.
+fn trends(c: &mut Criterion<CpuTime>) {
+    let samples: Vec<Arc<Sample>> = (1..=TICKS).map(|number| Arc::new(tick(number))).collect();
+    let models: Vec<Model> = samples.windows(2).map(|two| Model::between(Some(&two[0]), Arc::clone(&two[1]))).collect();
+    c.bench_function("trends of 10 000", |bench| {
+        let mut trends = Trends::default();
+        let mut next = models.iter().cycle();
+        bench.iter(|| next.next().into_iter().for_each(|model| trends.push(model)));
+    });
+}
+
+/// From the key to the cells.
+fn keys(c: &mut Criterion<CpuTime>) {
+    let samples: Vec<Arc<Sample>> = (1..=2).map(|number| Arc::new(tick(number))).collect();
+    let presses = [
+        ("down, flat", "", "↓"),
+        ("down, tree", "t", "↓"),
+        ("fold, tree", "t", "+"),
+        ("fold all, tree", "t", "*"),
+        ("sort, flat", "", "I"),
+        ("sort, tree", "t", "I"),
+        ("two letters of a filter, tree", "t\\service", "-⌫"),
+        ("two letters of a search, tree", "t/service", "-⌫"),
+    ];
+    for (what, before, key) in presses {
+        c.bench_function(&format!("key at 10 000: {what}"), |bench| {
+            let mut app = opened(&samples[0], "");
+            app.update(Event::Update(Update::Sample(Arc::clone(&samples[1]))));
+            before.chars().for_each(|key| press(&mut app, key));
+            let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1)).expect("a buffer");
+            bench.iter(|| {
+                key.chars().for_each(|key| press(&mut app, key));
+                terminal.draw(|frame| ui::draw(frame, &app, Theme::default())).expect("memory takes all");
+            });
+        });
+    }
+}
+
 criterion_group! {
     name = frame_costs;
     config = Criterion::default().with_measurement(CpuTime(WallTime));
-    targets = frames
+    targets = frames, trends, keys
 }
 criterion_main!(frame_costs);

@@ -80,9 +80,9 @@ struct Batch<'a> {
     /// Updates that came while waiting for details.
     early: VecDeque<Update>,
     details: FxHashMap<ProcKey, Known>,
-    users: UserNames,
     /// Processes asked about last: their exec, and until when the answer holds.
     asked: FxHashMap<ProcKey, (u64, u64)>,
+    users: UserNames,
     names: Option<names::SymbolThread>,
 }
 
@@ -104,17 +104,21 @@ enum Received {
 
 impl<'a> Batch<'a> {
     fn new(collector: &'a Collector, options: &'a BatchOptions, names: Option<names::SymbolThread>, stopped: &'a Receiver<()>) -> Self {
-        let (users, details, asked) = (options.users.clone(), FxHashMap::default(), FxHashMap::default());
-        Batch { collector, options, stopped, early: VecDeque::new(), details, users, asked, names }
+        let (early, details, asked, users) = (VecDeque::new(), FxHashMap::default(), FxHashMap::default(), options.users.clone());
+        Batch { collector, options, stopped, early, details, asked, users, names }
     }
 
     fn run(mut self, out: &mut impl Write) -> Result<Outcome, BatchError> {
         let wants = self.options.collects();
         if wants != Wants::default() {
             // The sample taken at the start lacks what is wanted only now: growth is counted from one that has it.
-            self.next_sample()?;
+            let first = self.next_sample()?;
             self.collector.send(Command::Want(wants));
-            self.collector.send(Command::SampleNow);
+            match first.filter(|sample| wants.cgroups && sample.cgroups.is_some()) {
+                // A recording holds them from the start.
+                Some(sample) => self.early.push_front(Update::Sample(sample)),
+                None => self.collector.send(Command::SampleNow),
+            }
         }
         let mut writer = self.options.writer.clone();
         let mut outcome = Outcome::default();

@@ -13,6 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat, readlinkat};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::rights;
 
@@ -20,6 +21,14 @@ use crate::rights;
 const LINKS_MAX: usize = 40;
 /// Nobody but the owner reads it: command lines hold secrets.
 const PRIVATE: Mode = Mode::from_raw_mode(0o600);
+
+/// Lets this process have as many files open as its hard limit says. The soft one is 1,024 nearly everywhere, for the sake of
+/// `select(2)`, and each CPU takes a descriptor for its timer, two more while faults are looked at.
+pub fn allow_many() {
+    let limit = getrlimit(Resource::Nofile);
+    // What is not allowed here is done without.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
 
 /// A file to be written.
 #[derive(Debug)]

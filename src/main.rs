@@ -21,11 +21,12 @@ use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check, types};
 use ebtop::config::{self, Config, Loaded};
 use ebtop::export::hot;
-use ebtop::files::{Opened, open_or_make};
+use ebtop::files::{self, Opened, open_or_make};
 use ebtop::profile::{self, Form, Output, ProfileError, ProfileOptions};
 use ebtop::record::{Replay, keep};
 use ebtop::rights::{Work, files_as_invoker, narrow};
 use ebtop::run::{self, RunOptions};
+use ebtop::sample::Wants;
 use ebtop::sample::{Command, Update, printable};
 use ebtop::symbols;
 use ebtop::ui::crash;
@@ -47,6 +48,7 @@ const PARTIAL: u8 = 4;
 fn main() -> ExitCode {
     bpf::memory::one_heap();
     crash::catch();
+    files::allow_many();
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
@@ -76,7 +78,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         None => show(&cli.show, cli.pace, "", |haste| live(cli.pace, &cli.collect, haste)),
         Some(Commands::Replay { file, pace, show: options }) => show(&options, pace, "replay", |_| replay(pace, &file)),
         Some(Commands::Record { output, iterations, pace, collect }) => {
-            let collector = live(pace, &collect, false)?;
+            let wants = Wants { cgroups: true, cgroup_memory: true, ..Wants::NONE };
+            let collector = begin(StartOptions { wants, ..options(pace, &collect)? })?;
             settle(true);
             keep(&collector, &output, iterations)?;
             Ok(ExitCode::SUCCESS)
@@ -95,8 +98,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn live(pace: Pace, collect: &Collect, haste: bool) -> anyhow::Result<Collector> {
-    let started = start(StartOptions { haste, ..options(pace, collect)? });
-    Ok(started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?)
+    begin(StartOptions { haste, ..options(pace, collect)? })
+}
+
+fn begin(options: StartOptions) -> anyhow::Result<Collector> {
+    Ok(start(options).map_err(|error| Failure::NothingLeft(format!("{error:#}")))?)
 }
 
 /// Memory for unwind tables of a profile: what the screen has by default.
@@ -115,15 +121,15 @@ fn stacks(options: &Stacks) -> anyhow::Result<ExitCode> {
         wakers: options.wakers,
     };
     types::choose(None).map_err(Failure::Usage)?;
-    let started = start(StartOptions {
+    let collector = begin(StartOptions {
         interval: profile::INTERVAL,
         hz: options.hz,
         unwind_bytes: UNWIND_BYTES,
         bpf: true,
         choice: forced(Choice::default())?,
         haste: false,
-    });
-    let collector = started.map_err(|error| Failure::NothingLeft(format!("{error:#}")))?;
+        wants: Wants::NONE,
+    })?;
     let names = symbols::spawn(collector.origin);
     settle(true);
     let form = options.format.or(options.folded.then_some(Form::Folded));
@@ -166,6 +172,7 @@ fn options(pace: Pace, collect: &Collect) -> anyhow::Result<StartOptions> {
         bpf: !collect.no_bpf,
         choice,
         haste: false,
+        wants: Wants::NONE,
     })
 }
 

@@ -1,12 +1,15 @@
 //! `ebtop stacks`: stacks of some processes over a span of time, named while the processes live, written for other tools.
 
+mod error;
 mod known;
 mod members;
 mod output;
 mod prepare;
+mod progress;
 mod tally;
+mod trouble;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,11 +20,14 @@ use crate::collect::Collector;
 use crate::export::profile::{Profile, ProfileStack};
 use crate::interrupt::Interrupt;
 use crate::model::stacks::Measure;
-use crate::sample::{Command, Domain, Health, Sample, Update, Watch};
+use crate::sample::{Command, Health, Sample, Update, Watch};
 use crate::symbols::Symbols;
 use members::Members;
+use progress::Progress;
 use tally::Tally;
+use trouble::{lost, troubles};
 
+pub use error::ProfileError;
 pub use members::Whose;
 pub use output::{Form, Output, save};
 
@@ -33,35 +39,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LOAD_PATIENCE: Duration = Duration::from_secs(60);
 /// How long names are waited for once all is sampled; what has none by then is written as an address.
 const NAMES_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Why there is no profile. Each says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum ProfileError {
-    /// Options that make no sense.
-    #[error("{0}")]
-    Usage(String),
-    /// There is no such process.
-    #[error("there is no process {0}")]
-    NoProcess(u32),
-    /// The kernel half refuses.
-    #[error("no stacks here: {0}")]
-    Refused(String),
-    /// The source failed.
-    #[error("{0}")]
-    Source(String),
-    /// Nothing was seen.
-    #[error("{0}")]
-    Nothing(String),
-    /// The output cannot be written.
-    #[error("cannot write {0}: {1}")]
-    Output(String, #[source] io::Error),
-    /// Something else has that name already.
-    #[error("{0} exists and is not a profile of yours: give another name, or remove it first")]
-    NotOurs(String),
-    /// Signals cannot be caught.
-    #[error("cannot catch signals: {0}")]
-    Signals(io::Error),
-}
 
 /// What is to be sampled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -326,74 +303,4 @@ impl Session<'_> {
 
 fn ended() -> ProfileError {
     ProfileError::Source("the collector stopped".into())
-}
-
-/// What is missing for good from the walks of stacks and from what was measured, why, and the fix: a line each.
-fn troubles(sample: &Sample, measured: Domain) -> Vec<String> {
-    let of = |domain| sample.status.iter().find(|status| status.domain == domain).map(|status| &status.health);
-    let walks = match of(Domain::Stacks) {
-        Some(Health::Off { reason }) => Some(format!("frames below code without frame pointers are missing: {reason}")),
-        Some(Health::Degraded { reason }) => Some(format!("stacks may lack frames: {reason}")),
-        _ => None,
-    };
-    let measure = match of(measured) {
-        Some(Health::Degraded { reason }) if measured != Domain::Stacks => Some(reason.clone()),
-        _ => None,
-    };
-    walks.into_iter().chain(measure).map(|line| crate::sample::printable(line.as_bytes())).collect()
-}
-
-fn lost(sample: &Sample, domain: Domain) -> u64 {
-    sample.status.iter().find(|status| status.domain == domain).map_or(0, |status| status.lost)
-}
-
-/// A line on the terminal's standard error, gone at the end.
-struct Progress {
-    time: Duration,
-    shown: bool,
-}
-
-impl Progress {
-    fn new(time: Duration) -> Progress {
-        Progress { time, shown: false }
-    }
-
-    fn show(&mut self, end: Instant, count: u64) {
-        if io::stderr().is_terminal() {
-            let left = end.saturating_duration_since(Instant::now());
-            let passed = self.time.saturating_sub(left).as_secs_f64();
-            let all = self.time.as_secs_f64();
-            let _ = write!(io::stderr(), "\r\x1b[K{passed:.0} of {all:.0} s, {count} seen; Ctrl-C writes what there is");
-            self.shown = true;
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.shown {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sample::DomainStatus;
-
-    #[test]
-    fn what_is_missing_from_stacks_is_told_with_its_cause() {
-        let told = |stacks: Health, watch: Health, measured| {
-            let status = [(Domain::Stacks, stacks), (Domain::Watch, watch)];
-            let status = status.map(|(domain, health)| DomainStatus { domain, health, lost: 0, cost: None });
-            troubles(&Sample { status: status.into(), ..Sample::default() }, measured)
-        };
-        let (off, degraded) = (|| Health::Off { reason: "refused\n: run as root".into() }, || Health::Degraded { reason: "slower".into() });
-        assert_eq!(told(Health::Live, Health::Live, Domain::Watch), [""; 0]);
-        let [line] = &told(off(), Health::Live, Domain::Watch)[..] else { panic!("one line") };
-        assert!(line.ends_with("are missing: refused\u{fffd}: run as root"), "{line}");
-        assert_eq!(told(degraded(), Health::Live, Domain::Stacks), ["stacks may lack frames: slower"]);
-        assert_eq!(told(Health::Live, degraded(), Domain::Watch), ["slower"]);
-    }
 }

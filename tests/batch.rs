@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use common::*;
 use ebtop::app::net::NetTable;
+use ebtop::app::user_names::UserNames;
 use ebtop::app::view::{Shown, View};
 use ebtop::batch::{BatchError, BatchOptions, Format, Outcome, run};
 use ebtop::collect::{Collector, Source, SourceError};
@@ -97,6 +98,30 @@ fn json_of_sockets() {
     let line = once(options(Format::Json, NetTable::Sockets, &[]));
     let value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     insta::assert_snapshot!(serde_json::to_string_pretty(&value["sockets"]).expect("JSON"));
+}
+
+#[test]
+fn users_have_names_before_any_details_come() {
+    let users = UserNames::new([(0, "root".to_owned()), (1000, "build".to_owned())]);
+    let shown = |format, view: Shown, fields: &[&str]| {
+        let (collector, _) = collector(samples(), Vec::new());
+        let options = BatchOptions { iterations: Some(1), users: users.clone(), ..options(format, view, fields) };
+        let mut out = Vec::new();
+        run(&collector, &options, &mut out).expect("the script ends well");
+        String::from_utf8(out).expect("text")
+    };
+    let text = shown(Format::Text, View::Processes.into(), &["pid", "user"]);
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    for line in [["80", "build"], ["90", "root"], ["12", "root"]] {
+        assert!(lines.contains(&line.to_vec()), "{line:?} in\n{text}");
+    }
+    let sockets = shown(Format::Csv, NetTable::Sockets.into(), &["pid", "user"]);
+    assert!(sockets.lines().any(|line| line.ends_with("80,build")), "{sockets}");
+    let other = Task { uid: 7, ..task(5, "x") };
+    let model = Model::between(None, Arc::new(sample(60 * SECOND, [other])));
+    let row = ebtop::app::column::RowView::live(&model, &model.rows[0], None).with_users(&users);
+    let field = ebtop::export::field::PROCESS.iter().find(|(name, _)| *name == "user").expect("a field").1;
+    assert_eq!(serde_json::to_value(field(&row)).expect("JSON"), serde_json::Value::Null, "a number is no name");
 }
 
 #[test]

@@ -178,6 +178,40 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_group()(
+        key in 0u64..6,
+        parent in prop::option::of(0u32..6),
+        pids in prop::option::of(prop::collection::vec(prop_oneof![0u32..6, small()], 0..6)),
+        n in prop::array::uniform6(prop::option::of(number())),
+        pressure: [Option<f32>; 3],
+        holds_all: bool,
+    ) -> Cgroup {
+        let [cpu_ns, periods, throttled_periods, memory_bytes, memory_max_bytes, cpu_max_milli] = n;
+        Cgroup {
+            path: format!("/{EVIL}{key}"),
+            key,
+            parent,
+            id: key,
+            inode: key,
+            holds_all,
+            pids,
+            cpu_ns,
+            periods,
+            throttled_periods,
+            throttled_ns: cpu_ns,
+            cpu_max_milli,
+            memory_bytes,
+            memory_max_bytes,
+            anon_bytes: memory_bytes,
+            file_bytes: periods,
+            pressure,
+            device_read_bytes: periods,
+            device_write_bytes: cpu_ns,
+        }
+    }
+}
+
+prop_compose! {
     fn any_sample()(
         at_ns in number(),
         unix_ms in number(),
@@ -187,12 +221,12 @@ prop_compose! {
         counts in prop::collection::vec(any_stack(), 0..6),
         machine in any_machine(),
         lost in number(),
-        hz in small(),
+        (hz, groups) in (small(), prop::option::of(prop::collection::vec(any_group(), 0..8))),
     ) -> Sample {
         let exit = |(task, n): (Task, u64)| Exit { task, at_ns: n, code: n as u8, signal: n as u8, peak_rss_bytes: Some(n) };
         let status = |domain| DomainStatus { domain, health: Health::Degraded { reason: EVIL.into() }, lost, cost: Some(EVIL.into()) };
         Sample {
-            cgroups: None,
+            cgroups: groups.map(|list| Arc::new(Cgroups { at_ns: lost, list, left_out: hz, trouble: Some(EVIL.into()) })),
             at_ns,
             unix_ms,
             tasks: tasks.into(),
@@ -263,7 +297,7 @@ const WALKS: [&str; 12] = [
     "1t*+H*tHKKg\n*g\x1b",
     "1 cUFi/a\n\x1b\x1bi",
     "1k\x1bu\x1b>\x1b?\x1b:\x1bS\x1b",
-    "2\x1b3\x1b5\x1b6t*",
+    "2\x1b3\x1b5\x1b6t*tn>\x1b\n\x1bb\x1b",
     "4s/1\n\x1bl\n\x1br\n\x1bw",
     "7ffc\x1bwwWHp\n\x1b",
     "7fyoofffo",
@@ -333,6 +367,17 @@ fn many(what: &str, later: bool) -> Sample {
                 |pid: usize| Task { key: ProcKey { pid: pid as u32, start_ns: 1 }, ppid: pid as u32 - 1, state: b'S', ..Task::default() };
             sample.tasks = (1..MANY / 10).map(below).collect();
         }
+        "cgroups" => {
+            let below = |at: u64| Cgroup {
+                path: format!("/{at}"),
+                key: if later { !at } else { at },
+                parent: at.checked_sub(1).map(|above| above as u32),
+                holds_all: true,
+                pids: Some((0..1000).collect()),
+                ..Cgroup::default()
+            };
+            sample.cgroups = Some(Arc::new(Cgroups { at_ns: sample.at_ns, list: (0..4096).map(below).collect(), ..Cgroups::default() }));
+        }
         "deep stack" => {
             let deep: Arc<[u64]> = (1..MANY).map(frame).collect();
             let waker = Waker { kernel: Arc::clone(&deep), user: Arc::clone(&deep), ..Waker::default() };
@@ -368,7 +413,9 @@ fn many(what: &str, later: bool) -> Sample {
 #[test]
 fn nothing_is_too_long_for_the_screen() {
     let dir = tempfile::tempdir().unwrap();
-    for what in ["cpus", "interfaces", "disks", "status", "sockets", "exits", "chain of processes", "deep stack", "stacks", "long texts"] {
+    for what in
+        ["cpus", "interfaces", "disks", "status", "sockets", "exits", "chain of processes", "cgroups", "deep stack", "stacks", "long texts"]
+    {
         let start = Instant::now();
         check_screen(replayed(&[many(what, false), many(what, true)], &dir.path().join("recording")), (80, 24), &SHORT_WALKS);
         assert!(start.elapsed() < Duration::from_secs(60), "{what}: {:?}", start.elapsed());

@@ -8,8 +8,10 @@ use crossterm::event::KeyCode;
 use ebtop::app::column::{CgroupColumn, CgroupView, Columns};
 use ebtop::app::view::View;
 use ebtop::app::{App, Effect};
+use ebtop::collect::Source;
 use ebtop::model::Model;
 use ebtop::model::stacks::Scope;
+use ebtop::record::{Recorder, Replay};
 use ebtop::sample::*;
 use insta::assert_snapshot;
 use ui_world::cgroups::{GROUPS, with_cgroups};
@@ -53,6 +55,30 @@ fn pids(app: &App) -> Vec<u32> {
     let mut pids: Vec<u32> = lines(app).iter().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
     pids.sort_unstable();
     pids
+}
+
+#[test]
+fn a_recording_shows_what_was_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("recording");
+    let mut recorder = Recorder::create(&path).unwrap();
+    [false, true].into_iter().for_each(|later| recorder.sample(&world(later)).unwrap());
+    for (width, height) in SIZES {
+        let mut replay = Replay::open(&path).unwrap();
+        let mut app = fresh(width, height);
+        keys(&mut app, "6");
+        while let Ok(sample) = replay.sample() {
+            show(&mut app, sample);
+        }
+        let mut seen = looking(width, height);
+        assert_eq!(screen(&app), screen(&seen));
+        for app in [&mut app, &mut seen] {
+            select(app, "nginx");
+            press(app, KeyCode::Enter);
+        }
+        assert_eq!(screen(&app), screen(&seen), "the processes of one of them");
+        assert_eq!(pids(&app), [NGINX, 4113]);
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ebtop::app::bindings::BINDINGS;
 use ebtop::app::column::Column;
 use ebtop::app::filter::parse;
+use ebtop::app::help::HelpLine;
 use ebtop::app::user_names::UserNames;
 use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event, Start};
@@ -529,4 +530,28 @@ fn an_unknown_column_is_pointed_at_with_what_was_meant() {
     let above = shown.lines().rev().nth(1).unwrap();
     let (caret, place) = (above.find('▾').map(|at| above[..at].chars().count()), footer(&app).find("useer"));
     assert!(caret == place && above.contains("user=…"), "{shown}");
+}
+
+#[test]
+fn help_explains_every_word_of_the_header_at_every_size() {
+    for (width, height) in [(60, 15), (80, 24), (92, 24), (100, 30), (120, 40), (200, 50)] {
+        let app = app(width, height);
+        let lines = ebtop::app::help::lines(&app, usize::from(width));
+        let part = lines.iter().skip_while(|line| !matches!(line, HelpLine::Heading(title) if title == "Header")).skip(1);
+        let entries = part.map_while(|line| match line {
+            HelpLine::Entry { what, text } => Some(format!("{what} {text}")),
+            _ => None,
+        });
+        let help = entries.collect::<Vec<_>>().join(" ");
+        let known: Vec<&str> = help.split(|c: char| !c.is_alphabetic()).collect();
+        let layout = app.layout().unwrap();
+        let text = screen(&app);
+        let rows = [layout.totals, layout.ledger].into_iter().filter(|area| area.height > 0);
+        let words: Vec<&str> = rows.flat_map(|area| text.lines().nth(area.y.into()).unwrap().split([' ', '/'])).collect();
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty() && word.chars().all(char::is_alphabetic)).collect();
+        assert!(words.contains(&"net") && words.contains(&"disk"), "{text}");
+        for word in words.into_iter().filter(|word| *word != "s") {
+            assert!(known.contains(&word), "{word} at {width}×{height} in {help}");
+        }
+    }
 }

@@ -3,9 +3,9 @@
 mod ui_world;
 
 use crossterm::event::KeyCode;
-use ebtop::app::column::Column;
 use ebtop::app::look::{Look, Palette, Units};
-use ebtop::app::view::View;
+use ebtop::app::net::NetTable;
+use ebtop::app::view::{Shown, View};
 use ebtop::app::{App, Effect, Event, Start};
 use ebtop::ui::theme::Theme;
 use insta::assert_snapshot;
@@ -56,8 +56,7 @@ fn columns_are_moved_and_saved() {
     press(&mut app, KeyCode::Home);
     let look = saved(keys(&mut app, " \n")).unwrap();
     assert_eq!(look.columns.len(), 1);
-    assert_eq!(look.columns[0].1[..3], [Column::Pid, Column::State, Column::CpuPct]);
-    assert_eq!(look.columns[0].1.last(), Some(&Column::Command));
+    assert_eq!(look.columns[0].1[..3], ["pid", "state", "cpu"]);
     assert_eq!(headings(&app)[..2], ["PID", "S"]);
     keys(&mut app, "2");
     assert!(headings(&app).contains(&"VCS/s".to_string()), "other views keep theirs");
@@ -66,9 +65,55 @@ fn columns_are_moved_and_saved() {
 }
 
 #[test]
+fn columns_of_every_table_are_chosen_kept_and_taken_back() {
+    let net = |table: NetTable| Shown::from(table);
+    let tables = [
+        ("1", View::Processes.into()),
+        ("2", View::Cpu.into()),
+        ("3", View::Memory.into()),
+        ("4", View::Network.into()),
+        ("4s", net(NetTable::Sockets)),
+        ("4l", net(NetTable::Listeners)),
+        ("4r", net(NetTable::Remotes)),
+        ("4w", net(NetTable::Interfaces)),
+        ("5", View::Disk.into()),
+        ("6", View::Cgroups.into()),
+    ];
+    assert!(tables.iter().map(|(_, shown)| *shown).eq(Shown::with_columns()));
+    for (way, shown) in tables {
+        let mut app = app(120, 40);
+        keys(&mut app, way);
+        let before = headings(&app);
+        keys(&mut app, "Scolumns\n");
+        // The list stands aside: the headings on the left of it are seen.
+        keys(&mut app, ">");
+        assert_eq!(headings(&app)[..2], [before[1].as_str(), before[0].as_str()], "{shown:?}");
+        press(&mut app, KeyCode::Esc);
+        assert_eq!(headings(&app), before, "{shown:?}");
+        let look = saved(keys(&mut app, "Scolumns\n> \n")).unwrap();
+        // Where there is room now, one comes back that had none.
+        let has_lost_the_first = |app: &App| headings(app)[0] == before[1] && !headings(app).contains(&before[0]);
+        assert!(has_lost_the_first(&app), "{shown:?}: {:?}", headings(&app));
+        assert_eq!(look.columns.iter().map(|(of, _)| *of).collect::<Vec<_>>(), [shown]);
+
+        let mut anew = App::new(Start { look, ..Start::default() }, (120, 40));
+        show(&mut anew, server(false));
+        show(&mut anew, server(true));
+        keys(&mut anew, way);
+        assert!(has_lost_the_first(&anew), "{shown:?}: {:?}", headings(&anew));
+    }
+}
+
+#[test]
+fn stacks_have_no_columns() {
+    let mut app = app(80, 24);
+    keys(&mut app, "7Scolumns\n");
+    assert!(app.menu().is_none() && screen(&app).contains("Stacks has no columns to choose"), "{}", screen(&app));
+}
+
+#[test]
 fn chosen_columns_hold_from_the_start_and_drop_where_there_is_no_room() {
-    let columns = vec![Column::Cgroup, Column::Pid, Column::Age, Column::Command];
-    let look = Look { columns: vec![(View::Processes, columns)], ..Look::default() };
+    let look = Look { columns: vec![(View::Processes.into(), vec!["cgroup", "pid", "age"])], ..Look::default() };
     let at = |width| {
         let mut app = App::new(Start { look: look.clone(), ..Start::default() }, (width, 24));
         show(&mut app, server(false));

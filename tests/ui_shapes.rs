@@ -273,6 +273,22 @@ fn following_holds_on_until_let_go() {
 }
 
 #[test]
+fn who_was_chosen_by_hand_is_followed_too() {
+    let mut app = at_home(80, 24);
+    press(&mut app, KeyCode::Down);
+    let chosen = targets(keys(&mut app, "k\n"));
+    press(&mut app, KeyCode::Down);
+    let next = targets(keys(&mut app, "k\n"));
+    assert_ne!(chosen, next);
+    keys(&mut app, "F");
+    assert!(footer(&app).contains(&format!("({})", next[0])), "{}", footer(&app));
+    assert_eq!(targets(keys(&mut app, "k\n")), next);
+    press(&mut app, KeyCode::Up);
+    keys(&mut app, "F");
+    assert_eq!(targets(keys(&mut app, "k\n")), chosen, "another is followed, nobody let go");
+}
+
+#[test]
 fn memory_of_a_group_is_the_sum_of_its_members() {
     let mut app = fresh(120, 40);
     let two = |at: u64| sample(at * SECOND, [10, 11].map(|pid| task(pid, "db")));

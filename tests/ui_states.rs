@@ -149,6 +149,25 @@ fn many_cpus() {
 }
 
 #[test]
+fn a_recording_says_what_it_does_not_hold() {
+    let mut app = App::new(Start { replay: true, ..Start::default() }, (80, 24));
+    show(&mut app, server(false));
+    show(&mut app, server(true));
+    for (typed, words) in [
+        ("4s", "The recording holds no sockets: whoever records"),
+        ("4l", "The recording holds no listeners: whoever records"),
+        ("4r", "The recording holds no remotes: whoever records"),
+        ("4w", "The recording holds no interfaces: whoever records"),
+        ("1H", "A recording holds no threads one by one"),
+    ] {
+        keys(&mut app, typed);
+        let text = screen(&app);
+        assert!(text.contains(words) && !text.contains("threads …"), "{typed}: {text}");
+        keys(&mut app, "\x1b\x1b");
+    }
+}
+
+#[test]
 fn help() {
     let mut app = app(100, 40);
     keys(&mut app, "?");

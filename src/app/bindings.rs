@@ -192,7 +192,7 @@ pub static BINDINGS: &[Binding] = {
             Action::Setup,
             Anywhere,
             "",
-            "Setup: columns of the view, colours, units; saved in the configuration",
+            "Setup: columns of the table, colours, units; saved in the configuration",
         ),
         bind(&[letter('e')], Action::Header, Anywhere, "", "Header: with graphs of the last minutes, on one line, as before"),
         bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),

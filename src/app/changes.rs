@@ -1,6 +1,6 @@
 //! Dialogs that change processes. Their targets are fixed when they open, whatever the rows do below; `control` does the rest.
 
-use super::column::Column;
+use super::chosen::Names;
 use super::keys::Action;
 use super::look::Look;
 use super::menu::{Item, Menu};
@@ -20,8 +20,8 @@ pub enum Topic {
     Nice(Vec<Target>),
     /// An I/O priority for these.
     Io(Vec<Target>),
-    /// CPUs for these.
-    Cpus(Vec<Target>),
+    /// CPUs for these: the numbers of those that are offered, in the order of the items.
+    Cpus(Vec<Target>, Vec<u32>),
     /// What lines are grouped by.
     Group,
     /// What lines are sorted by.
@@ -39,7 +39,7 @@ pub enum Topic {
     /// Size of the header; with what was chosen before.
     Header(Look),
     /// Columns, in the order of the items; with what was chosen before.
-    Columns(Look, Vec<Column>),
+    Columns(Look, Names),
 }
 
 /// The nice values, in the order of the dialog.
@@ -101,15 +101,13 @@ impl App {
             }
             Outcome::Seen(Setting::Cpus(allowed), targets) => {
                 let item = |cpu: u32| Item { is_checked: allowed.contains(&cpu), ..Item::new(format!("CPU {cpu}"), "") };
-                let mut menu = Menu::new(Topic::Cpus(targets.clone()), "CPUs it may run on", self.online().map(item).collect(), 0);
+                let cpus: Vec<u32> = self.machine().cpus.iter().map(|(cpu, _)| *cpu).collect();
+                let items = cpus.iter().copied().map(item).collect();
+                let mut menu = Menu::new(Topic::Cpus(targets.clone(), cpus), "CPUs it may run on", items, 0);
                 menu.is_checklist = true;
                 self.open_for(menu, "set", &targets);
             }
         }
-    }
-
-    fn online(&self) -> impl Iterator<Item = u32> {
-        self.machine().cpus.iter().map(|(cpu, _)| *cpu)
     }
 
     fn open_for(&mut self, mut menu: Menu, verb: &'static str, targets: &[Target]) {
@@ -139,7 +137,8 @@ impl App {
             return None;
         }
         let keys = match self.tagged() {
-            tagged if !tagged.is_empty() => tagged,
+            // Details are of one process, and so is what is done there.
+            tagged if !tagged.is_empty() && self.pane().is_none() => tagged,
             _ => self.chosen_processes(),
         };
         let targets: Vec<Target> = keys.into_iter().filter_map(|key| self.target(key)).collect();
@@ -162,8 +161,8 @@ impl App {
             Topic::Signal(targets) => (signals::ALL.get(chosen).map(|s| Change::Signal(s.number)), targets),
             Topic::Nice(targets) => (nice_values().nth(chosen).map(Change::Nice), targets),
             Topic::Io(targets) => (IoPriority::all().nth(chosen).map(Change::Io), targets),
-            Topic::Cpus(ref targets) => {
-                let cpus: Vec<u32> = self.online().zip(menu.items()).filter(|(_, item)| item.is_checked).map(|(cpu, _)| cpu).collect();
+            Topic::Cpus(ref targets, ref offered) => {
+                let cpus: Vec<u32> = offered.iter().zip(menu.items()).filter(|(_, item)| item.is_checked).map(|(cpu, _)| *cpu).collect();
                 if cpus.is_empty() {
                     self.say("Space checks a CPU; it must have one at least".into());
                     return self.menu = Some(menu);

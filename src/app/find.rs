@@ -10,7 +10,7 @@ use super::view::View;
 #[derive(Clone, Debug, Default)]
 pub struct Search {
     text: String,
-    /// Line where it began.
+    /// Line from where it looks.
     origin: usize,
     /// Nothing was found yet, and nobody went elsewhere since: command lines that come late may still hold it.
     missed: bool,
@@ -51,6 +51,7 @@ impl App {
     pub(super) fn begin_search_if(&mut self, purpose: Purpose) {
         if purpose == Purpose::Search {
             self.search = Some(Search { origin: self.cursor(), ..Search::default() });
+            self.with_list(|list, _| list.set_mark());
         }
     }
 
@@ -101,7 +102,7 @@ impl App {
         }
     }
 
-    /// Gives the search up and goes back to where it began.
+    /// Gives the search up and goes back to what was selected when it began.
     pub(super) fn end_search(&mut self) {
         if self.pane.is_some() {
             self.search = None;
@@ -110,8 +111,11 @@ impl App {
         if self.view == View::Stacks {
             self.stacks.set_search("");
         }
-        if let Some(search) = self.search.take() {
-            self.go_to_line(search.origin);
+        if self.search.take().is_some() {
+            self.with_list(|list, height| {
+                list.return_to_mark();
+                list.follow(height);
+            });
         }
     }
 

@@ -5,6 +5,7 @@ use unicode_width::UnicodeWidthStr;
 use super::App;
 use super::column::{Columns, Spec};
 use super::devices::Figure;
+use super::help_texts::{FILTERS, HEADER};
 use super::keys::{Action, Binding};
 use super::stacks::StackAction;
 use super::status;
@@ -46,19 +47,6 @@ impl Help {
     }
 }
 
-/// What can be written in a filter.
-const FILTERS: [(&str, &str); 9] = [
-    ("nginx|haproxy", "either word in the command line; in sockets in an address, too. Case matters where a capital is typed"),
-    ("cpu>5 net>=1M", "columns of numbers by < <= = != > >=, with units (K M G, KiB MiB, ms s m h); terms side by side must all hold"),
-    ("pid=1 or pid=2", "or between terms, and; ( ) hold together; ! and not turn round"),
-    ("user!=root", "columns of words by : = != (holds, is, is not)"),
-    ("name~\"^pg_\"", "a regular expression; quotes keep blanks and signs"),
-    ("uid=1000", "a user by number, which the exited have, too"),
-    ("kthread", "kernel threads; !kthread all others"),
-    ("exited", "what exited in this refresh; closed sockets"),
-    ("remote=10.0.0.1", "sockets by local or remote address, or its network: 10.0.0.0/8; port:443 by either port; state:est"),
-];
-
 /// All lines for a screen of that width.
 pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
     let mut lines = Vec::new();
@@ -94,6 +82,7 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
     if let Some(table) = app.cgroup_table() {
         part(format!("Columns of {view}"), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
+    part("Header".into(), HEADER.iter().map(|(what, text)| (what.to_string(), text.to_string())).collect());
     part("What works".into(), Domain::ALL.into_iter().filter_map(|d| domain_entry(app, d)).collect());
     lines
 }

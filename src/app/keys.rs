@@ -187,6 +187,11 @@ impl Key {
         KeyEvent::new(self.code, self.modifiers)
     }
 
+    /// It puts a character into a text.
+    pub fn types(&self) -> bool {
+        matches!(self.code, KeyCode::Char(_)) && self.modifiers.is_empty()
+    }
+
     /// As it is written on the screen.
     pub fn name(&self) -> String {
         let code = match self.code {

@@ -1,7 +1,7 @@
 //! What somebody may choose about the looks, and keeps in the configuration file.
 
-use super::column::Column;
-use super::view::View;
+use super::chosen::Names;
+use super::view::Shown;
 
 /// Colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,6 +122,6 @@ pub struct Look {
     pub units: Units,
     /// How much of the screen the header takes.
     pub header: Header,
-    /// Columns of views, in order, where somebody chose them.
-    pub columns: Vec<(View, Vec<Column>)>,
+    /// Columns of tables, where somebody chose them.
+    pub columns: Vec<(Shown, Names)>,
 }

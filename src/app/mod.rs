@@ -2,6 +2,7 @@
 
 pub mod bindings;
 pub mod cgroups;
+pub mod chosen;
 pub mod column;
 pub mod details;
 pub mod devices;
@@ -33,6 +34,7 @@ mod arrange;
 mod changes;
 mod event;
 mod find;
+mod help_texts;
 mod mouse;
 mod palette;
 mod pick;
@@ -68,7 +70,7 @@ use lines::{Line, LineKey, Lines, SocketKey};
 use look::Look;
 use menu::Menu;
 use names::Names;
-use net::{NetTable, NetView};
+use net::NetView;
 use prompt::Prompt;
 use shape::Shape;
 use stacks::StacksView;
@@ -126,6 +128,8 @@ pub struct App {
     hides_kernel_threads: bool,
     /// Processes that actions are for.
     tags: FxHashSet<ProcKey>,
+    /// The process that `F` holds on to.
+    followed: Option<ProcKey>,
     /// Programs are shown with the directories they were started from.
     program_paths: bool,
     /// How many lines there were before the filter.
@@ -182,9 +186,11 @@ impl App {
             lines: Lines::default(),
             shape: if start.tree { Shape::Tree } else { Shape::Flat },
             toggled: FxHashSet::default(),
-            shows_threads: start.threads,
+            // A recording holds none.
+            shows_threads: start.threads && !start.replay,
             hides_kernel_threads: false,
             tags: FxHashSet::default(),
+            followed: None,
             program_paths: false,
             unfiltered: 0,
             filter_text: start.filter.to_string(),
@@ -288,12 +294,7 @@ impl App {
 
     /// The table on screen, whatever its lines are.
     fn list(&mut self) -> Option<&mut dyn List> {
-        match self.view {
-            View::Stacks => None,
-            View::Cgroups => Some(&mut self.cgroups.table),
-            View::Network if self.net.shows != NetTable::Processes => self.net.list(),
-            view => self.processes.get_mut(view as usize).map(|t| t as &mut dyn List),
-        }
+        self.table(self.shown())
     }
 }
 

@@ -135,9 +135,9 @@ impl NetView {
         }
     }
 
-    /// The table on screen; `None` for processes.
-    pub(super) fn list(&mut self) -> Option<&mut dyn List> {
-        match self.shows {
+    /// One of its tables; `None` for processes.
+    pub(super) fn table(&mut self, table: NetTable) -> Option<&mut dyn List> {
+        match table {
             NetTable::Processes => None,
             NetTable::Sockets => Some(&mut self.sockets),
             NetTable::Listeners => Some(&mut self.listeners),

@@ -14,6 +14,9 @@ impl App {
             self.press(&KeyEvent::from(KeyCode::Esc), effects);
             return self.press(&next.event(), effects);
         }
+        if self.layout().is_none() {
+            return self.press_unseen(key, effects);
+        }
         if self.type_into_prompt(event, effects) || self.press_in_menu(event, effects) {
             return;
         }
@@ -23,6 +26,16 @@ impl App {
                 self.act(action, effects);
             }
             None => self.say(format!("{} does nothing here; ? lists the keys", key.name())),
+        }
+    }
+
+    /// A screen too small for anything shows neither what is selected nor what is asked: nothing is done there but to leave. Letters may
+    /// be meant for a text that is being typed.
+    fn press_unseen(&mut self, key: Key, effects: &mut Vec<Effect>) {
+        let is_typed = self.prompt.is_some() && key.types();
+        let action = self.keymap.action(key, self.places()).filter(|_| !is_typed);
+        if let Some(action @ (Action::Quit | Action::Suspend | Action::Redraw)) = action {
+            self.act(action, effects);
         }
     }
 

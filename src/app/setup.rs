@@ -1,15 +1,13 @@
-//! Setup: columns of the view, colours, units. What is chosen shows at once behind the list; Enter keeps it and saves it, Esc takes it back.
+//! Setup: columns of the table, colours, units. What is chosen shows at once behind the list; Enter keeps it and saves it, Esc takes it back.
 
-use super::column::{Column, Columns};
+use super::column::Spec;
 use super::look::{Header, Look, Palette, Units};
 use super::menu::{Item, Menu, Topic};
-use super::net::NetTable;
-use super::view::View;
 use super::{App, Effect};
 
 /// The parts of the setup, in the order of its list.
 const PARTS: [(&str, &str); 4] = [
-    ("columns", "which columns this view has, and their order"),
+    ("columns", "which columns this table has, and their order"),
     ("theme", "colours"),
     ("units", "how bytes are counted"),
     ("header", "how much of the screen the header takes"),
@@ -64,22 +62,17 @@ impl App {
     }
 
     fn ask_columns(&mut self, before: Look) {
-        let Some(set) = self.view.columns().filter(|_| self.net_table() == NetTable::Processes) else {
-            return self.say("Columns are chosen in the tables of processes: 1 to 5".into());
+        let shown = self.shown();
+        let Some((choice, last)) = self.table(shown).map(|table| (table.choice(), table.last_title())) else {
+            return self.say(format!("{} has no columns to choose", shown.title()));
         };
-        let chosen = before.columns.iter().find(|(view, _)| *view == self.view);
-        let chosen = chosen.map_or(set.first, |(_, columns)| columns);
-        let others = Column::all().iter().copied().filter(|column| !chosen.contains(column));
-        let columns: Vec<Column> = chosen.iter().copied().chain(others).filter(|column| !column.takes_the_rest()).collect();
-        let item = |column: &Column| {
-            let spec = column.spec();
-            Item { is_checked: chosen.contains(column), ..Item::new(spec.title, spec.help) }
-        };
-        let items = columns.iter().map(item).collect();
-        let mut menu = Menu::new(Topic::Columns(before, columns), format!("Columns of {}", self.view.title()), items, 0);
+        let item = |&(spec, is_checked): &(&Spec, bool)| Item { is_checked, ..Item::new(spec.title, spec.help) };
+        let items = choice.iter().map(item).collect();
+        let names = choice.iter().map(|(spec, _)| spec.name).collect();
+        let mut menu = Menu::new(Topic::Columns(before, names), format!("Columns of {}", shown.title()), items, 0);
         menu.is_checklist = true;
         menu.is_orderable = true;
-        menu.about = vec!["< and > move a column; COMMAND stands last".into()];
+        menu.about = vec![format!("< and > move a column; {last} stands last")];
         self.open_to_save(menu);
     }
 
@@ -92,11 +85,10 @@ impl App {
             Topic::Units(_) => self.look.units = chosen.and_then(|i| Units::ALL.get(i)).copied().unwrap_or(self.look.units),
             Topic::Header(_) => self.look.header = chosen.and_then(|i| Header::ALL.get(i)).copied().unwrap_or(self.look.header),
             Topic::Columns(_, columns) => {
-                let checked = menu.in_order().filter(|(_, item)| item.is_checked).filter_map(|(index, _)| columns.get(index).copied());
-                let columns: Vec<Column> = checked.chain([Column::Command]).collect();
-                let view = self.view;
-                self.look.columns.retain(|(of, _)| *of != view);
-                self.look.columns.push((view, columns));
+                let checked = menu.in_order().filter(|(_, item)| item.is_checked);
+                let names = checked.filter_map(|(index, _)| columns.get(index).copied()).collect();
+                let shown = self.shown();
+                self.look.choose_columns(shown, names);
                 self.apply_columns();
             }
             _ => {}
@@ -114,12 +106,5 @@ impl App {
     /// The list was closed with Enter.
     pub(super) fn keep_look(&mut self, effects: &mut Vec<Effect>) {
         effects.push(Effect::Save(self.look.clone()));
-    }
-
-    /// Gives the tables the columns that were chosen.
-    pub(super) fn apply_columns(&mut self) {
-        for (view, table) in View::ALL.into_iter().zip(&mut self.processes) {
-            table.chosen = self.look.columns.iter().find(|(of, _)| *of == view).map(|(_, columns)| columns.clone());
-        }
     }
 }

@@ -18,6 +18,9 @@ impl App {
 
     /// Shows threads one by one, or as their processes.
     pub(super) fn toggle_threads(&mut self) {
+        if self.replay && !self.shows_threads {
+            return self.say("A recording holds no threads one by one".into());
+        }
         self.shows_threads = !self.shows_threads;
         self.rearrange();
     }
@@ -88,18 +91,20 @@ impl App {
         self.rearrange();
     }
 
-    /// Holds on to the selected line, in the middle of the screen at first; or lets go, and the first line is selected again.
+    /// Holds on to the selected process, in the middle of the screen at first; or lets go of it, and the first line is selected again.
     pub(super) fn follow_selected(&mut self) {
         let Some((LineKey::Process(key), _)) = self.current_line() else {
             return self.say("Choose a process to follow first".into());
         };
         let height = self.layout().map_or(1, |l| usize::from(l.body.height));
         let Some(table) = self.processes.get_mut(self.view as usize) else { return };
-        if table.selected().is_some() {
+        if self.followed == Some(key) && table.selected().is_some() {
+            self.followed = None;
             table.select(None);
             table.find_selected();
             return self.say("No process is followed; the first line is selected, whichever it is".into());
         }
+        self.followed = Some(key);
         table.move_to(table.cursor());
         table.offset = table.cursor().saturating_sub(height / 2);
         let name = self.model.find(key).map(|row| self.model.task(row).comm.to_string()).unwrap_or_default();
@@ -108,8 +113,9 @@ impl App {
 
     /// In words, what is not as usual about the lines.
     pub(super) fn shape_words(&self) -> Vec<String> {
+        let tags = (!self.tags.is_empty()).then(|| format!("{} tagged", self.tags.len()));
         if self.process_table().is_none() {
-            return Vec::new();
+            return tags.into_iter().collect();
         }
         let shape = match self.shape {
             Shape::Flat => None,
@@ -119,7 +125,6 @@ impl App {
         let told = if self.model.threads.leaders.is_empty() { "threads …" } else { "threads" };
         let threads = self.shows_threads.then(|| told.to_string());
         let hidden = self.hides_kernel_threads.then(|| "no kernel threads".to_string());
-        let tags = (!self.tags.is_empty()).then(|| format!("{} tagged", self.tags.len()));
         shape.into_iter().chain(threads).chain(hidden).chain(tags).collect()
     }
 }

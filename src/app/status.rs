@@ -111,7 +111,10 @@ pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
                 .chain([ways_out_of_the_filter(app)])
                 .collect(),
         ),
-        0 if app.net_table() != NetTable::Processes && !app.knows_net() => Some(vec![format!("Reading the {} …", app.net_table().name())]),
+        0 if app.net_table() != NetTable::Processes && !app.knows_net() => Some(vec![match app.is_replay() {
+            true => format!("The recording holds no {}: whoever records does not look at them.", app.net_table().name()),
+            false => format!("Reading the {} …", app.net_table().name()),
+        }]),
         0 if app.net_table() == NetTable::Processes && app.within().is_some() => {
             Some(vec!["No processes in this cgroup.".into(), "Esc leads back to all cgroups.".into()])
         }

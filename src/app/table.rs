@@ -1,5 +1,7 @@
 //! A table as its reader left it: sorted column, order, selection and scroll position. The same for processes and sockets.
 
+use unicode_width::UnicodeWidthStr;
+
 use super::column::{self, Columns, Set, Spec};
 use super::order::{self, Entry, Ranks};
 
@@ -32,6 +34,8 @@ pub struct Table<K, L, C: 'static> {
     selected: Option<K>,
     /// Index of the selected line.
     cursor: usize,
+    /// What was selected when somebody set out to search.
+    mark: Option<K>,
     ranks: Ranks<K>,
 }
 
@@ -48,6 +52,7 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
             shift: 0,
             selected: None,
             cursor: 0,
+            mark: None,
             ranks: Ranks::default(),
         }
     }
@@ -126,6 +131,7 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
     /// The columns that fit in `width`. Further ones come only where the command line stays readable beside them; the one it is sorted
     /// by is always there.
     pub fn columns(&self, width: u16) -> Vec<C> {
+        let width = width.saturating_sub(room_for_mark(self.sort));
         if self.shift > 0 {
             return self.shifted(width);
         }
@@ -145,6 +151,11 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
         let at = columns.iter().position(|c| c.takes_the_rest()).unwrap_or(columns.len());
         columns.insert(at, self.sort);
         columns
+    }
+
+    /// The same with their places.
+    pub fn placed(&self, width: u16) -> Vec<Placed<C>> {
+        place(&self.columns(width), self.sort, width)
     }
 
     /// All columns it has on a screen that is wide enough, in order.
@@ -211,6 +222,10 @@ pub trait List {
     fn scroll(&mut self, lines: isize, height: usize);
     /// Moves the window so that the selection is in it.
     fn follow(&mut self, height: usize);
+    /// Remembers what is selected, to come back to.
+    fn set_mark(&mut self);
+    /// Selects that again, wherever it stands by now; whichever is first where nothing had been chosen.
+    fn return_to_mark(&mut self);
     /// Turns the order round.
     fn invert(&mut self);
     /// A step to the right, or back.
@@ -223,6 +238,12 @@ pub trait List {
     fn column_at(&self, x: u16, width: u16) -> Option<usize>;
     /// Sorts by the column shown at `x`; false if there is none.
     fn sort_at(&mut self, x: u16, width: u16) -> bool;
+    /// Takes columns by their names in place of its own; those of another kind of table are left out.
+    fn choose(&mut self, names: Option<&[&'static str]>);
+    /// What can be chosen, each with whether it is: those first, in their order. Without the column that takes the rest.
+    fn choice(&self) -> Vec<(&'static Spec, bool)>;
+    /// Heading of the column that takes the rest of the width.
+    fn last_title(&self) -> &'static str;
     /// Heading of the column it is sorted by.
     fn sorted_by(&self) -> &'static str;
 }
@@ -230,6 +251,15 @@ pub trait List {
 impl<K: Copy + Ord, L: Copy, C: Columns> List for Table<K, L, C> {
     fn move_by(&mut self, lines: isize) {
         self.move_to(self.cursor.saturating_add_signed(lines));
+    }
+
+    fn set_mark(&mut self) {
+        self.mark = self.selected;
+    }
+
+    fn return_to_mark(&mut self) {
+        self.selected = self.mark;
+        self.find_selected();
     }
 
     fn home(&mut self) {
@@ -291,17 +321,33 @@ impl<K: Copy + Ord, L: Copy, C: Columns> List for Table<K, L, C> {
     }
 
     fn column_at(&self, x: u16, width: u16) -> Option<usize> {
-        let hit = place(&self.columns(width), width).into_iter().find(|p| (p.x..=p.x.saturating_add(p.width)).contains(&x))?;
+        let hit = self.placed(width).into_iter().find(|p| (p.x..=p.x.saturating_add(p.width)).contains(&x))?;
         self.specs().0.iter().position(|spec| spec.name == hit.column.spec().name)
     }
 
     fn sort_at(&mut self, x: u16, width: u16) -> bool {
-        let placed = place(&self.columns(width), width);
+        let placed = self.placed(width);
         let hit = placed.into_iter().find(|p| (p.x..=p.x.saturating_add(p.width)).contains(&x));
         if let Some(hit) = &hit {
             self.sort_by(hit.column);
         }
         hit.is_some()
+    }
+
+    fn choose(&mut self, names: Option<&[&'static str]>) {
+        let column = |name: &&str| C::all().iter().copied().find(|c| c.spec().name == *name);
+        self.chosen = names.map(|names| names.iter().filter_map(column).chain(C::all().last().copied()).collect());
+    }
+
+    fn choice(&self) -> Vec<(&'static Spec, bool)> {
+        let chosen = self.chosen.as_deref().unwrap_or(self.set.first);
+        let others = C::all().iter().filter(|column| !chosen.contains(column)).map(|column| (column, false));
+        let all = chosen.iter().map(|column| (column, true)).chain(others);
+        all.filter(|(column, _)| !column.takes_the_rest()).map(|(column, is_chosen)| (column.spec(), is_chosen)).collect()
+    }
+
+    fn last_title(&self) -> &'static str {
+        C::all().last().map_or("", |column| column.spec().title)
     }
 
     fn sorted_by(&self) -> &'static str {
@@ -321,16 +367,23 @@ pub struct Placed<C> {
 }
 
 /// Gives each column its width, one blank between two, and the rest to the one that takes it.
-pub fn place<C: Columns>(columns: &[C], width: u16) -> Vec<Placed<C>> {
+pub fn place<C: Columns>(columns: &[C], sort: C, width: u16) -> Vec<Placed<C>> {
     let mut x = 0;
     let mut placed = Vec::with_capacity(columns.len());
     for &column in columns {
         let left = width.saturating_sub(x);
-        let width = if column.takes_the_rest() { left } else { column.spec().width.min(left) };
+        let needs = column.spec().width + if column == sort { room_for_mark(sort) } else { 0 };
+        let width = if column.takes_the_rest() { left } else { needs.min(left) };
         placed.push(Placed { column, x, width });
         x = x.saturating_add(width + 1);
     }
     placed
+}
+
+/// Cells that a column is wider while it is sorted by: where its title fills it, the mark beside it would take the blank to the next.
+fn room_for_mark<C: Columns>(sort: C) -> u16 {
+    let spec = sort.spec();
+    u16::from(spec.title.width() >= usize::from(spec.width))
 }
 
 #[cfg(test)]
@@ -416,7 +469,7 @@ mod tests {
             for width in [59, 79, 119] {
                 let columns = table.columns(width);
                 assert!(columns.contains(&column) && columns.last() == Some(&Column::Command), "{columns:?}");
-                let placed = place(&columns, width);
+                let placed = table.placed(width);
                 assert!(placed.last().is_some_and(|p| p.x + p.width == width && p.width >= 12), "{placed:?}");
             }
         }
@@ -424,7 +477,7 @@ mod tests {
 
     #[test]
     fn the_rest_goes_to_the_command() {
-        let placed = place(&table(&[]).columns(80), 80);
+        let placed = table(&[]).placed(80);
         let last = placed.last().unwrap();
         assert_eq!((last.column, last.x + last.width), (Column::Command, 80));
         assert!(placed.windows(2).all(|p| p[0].x + p[0].width < p[1].x + 1));

@@ -25,7 +25,7 @@ impl UserNames {
     }
 
     /// Takes over what the details of a process tell; a number is no name.
-    pub(crate) fn learn(&mut self, details: &Details) {
+    pub fn learn(&mut self, details: &Details) {
         let Some(uid) = details.uid.filter(|uid| details.user != uid.to_string()) else { return };
         if self.0.get(&uid).is_some_and(|known| *known == details.user) || (self.0.len() >= MOST && !self.0.contains_key(&uid)) {
             return;
@@ -35,9 +35,14 @@ impl UserNames {
 
     /// The user of a process: by the number it has now, by its details, or that number.
     pub fn of<'a>(names: Option<&'a UserNames>, task: Option<&Task>, details: Option<&'a Details>) -> Option<Cow<'a, str>> {
-        let known = names.and_then(|names| names.0.get(&task?.uid).map(String::as_str));
-        let named = known.or(details.map(|details| details.user.as_str())).map(Cow::Borrowed);
+        let named = UserNames::told(names, task, details).map(Cow::Borrowed);
         named.or_else(|| task.map(|task| Cow::Owned(task.uid.to_string())))
+    }
+
+    /// The same; `None` as long as nobody has said whether that number has a name.
+    pub fn told<'a>(names: Option<&'a UserNames>, task: Option<&Task>, details: Option<&'a Details>) -> Option<&'a str> {
+        let known = names.and_then(|names| names.0.get(&task?.uid).map(String::as_str));
+        known.or(details.map(|details| details.user.as_str()))
     }
 }
 

@@ -101,6 +101,43 @@ pub struct Shown {
     pub net: NetTable,
 }
 
+impl Shown {
+    /// All of them, in the order of their tabs.
+    pub const ALL: [Shown; View::ALL.len() + 4] = {
+        const fn of(view: View) -> Shown {
+            Shown { view, net: NetTable::Processes }
+        }
+        const fn net(net: NetTable) -> Shown {
+            Shown { view: View::Network, net }
+        }
+        use NetTable::{Interfaces, Listeners, Remotes, Sockets};
+        use View::{Cgroups, Cpu, Disk, Memory, Network, Processes, Stacks};
+        [
+            of(Processes),
+            of(Cpu),
+            of(Memory),
+            of(Network),
+            net(Sockets),
+            net(Listeners),
+            net(Remotes),
+            net(Interfaces),
+            of(Disk),
+            of(Cgroups),
+            of(Stacks),
+        ]
+    };
+
+    /// Its name on the command line and in the configuration.
+    pub fn name(self) -> &'static str {
+        if self.net == NetTable::Processes { self.view.name() } else { self.net.name() }
+    }
+
+    /// Its name in the title of a list.
+    pub fn title(self) -> &'static str {
+        if self.net == NetTable::Processes { self.view.title() } else { self.net.name() }
+    }
+}
+
 impl From<View> for Shown {
     fn from(view: View) -> Shown {
         Shown { view, net: NetTable::Processes }
@@ -115,28 +152,7 @@ impl From<NetTable> for Shown {
 
 impl ValueEnum for Shown {
     fn value_variants<'a>() -> &'a [Shown] {
-        const fn of(view: View) -> Shown {
-            Shown { view, net: NetTable::Processes }
-        }
-        const fn net(net: NetTable) -> Shown {
-            Shown { view: View::Network, net }
-        }
-        use NetTable::{Interfaces, Listeners, Remotes, Sockets};
-        use View::{Cgroups, Cpu, Disk, Memory, Network, Processes, Stacks};
-        static ALL: [Shown; View::ALL.len() + 4] = [
-            of(Processes),
-            of(Cpu),
-            of(Memory),
-            of(Network),
-            net(Sockets),
-            net(Listeners),
-            net(Remotes),
-            net(Interfaces),
-            of(Disk),
-            of(Cgroups),
-            of(Stacks),
-        ];
-        &ALL
+        &Shown::ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {

@@ -96,7 +96,7 @@ pub struct BatchOptions {
     pub cgroup_sort: (CgroupColumn, bool),
     /// Which rows.
     pub filter: Filter,
-    /// Names of users that are known from the start: those of the exited have no other source.
+    /// Names of users that are known from the start; of others the details of processes tell.
     pub users: UserNames,
     /// Writes the columns or fields that were chosen.
     pub writer: Writer,

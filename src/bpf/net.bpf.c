@@ -91,8 +91,12 @@ static __always_inline int call_begins(struct socket *sock, __u64 flags)
 	__u64 id = bpf_get_current_pid_tgid();
 	struct eb_net_call call = {.sk = (__u64)BPF_CORE_READ(sock, sk), .flags = flags};
 
+	/* The kernel follows only so many calls at once to their return: each thread that waits in
+	 * one takes a place. */
+	if (bpf_map_lookup_elem(&net_calls, &id))
+		COUNT(lost_calls);
 	if (bpf_map_update_elem(&net_calls, &id, &call, BPF_ANY))
-		COUNT(lost_uses);
+		COUNT(lost_calls);
 	return 0;
 }
 
@@ -238,11 +242,14 @@ int net_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
 		return 0;
 	use = first_of(st);
 	if (!use && ctl->list_idle) {
+		ctl->list_idle--;
 		key.cookie = st->cookie;
 		use = make_first(sk, st, &key);
 	}
-	if (!use)
+	if (!use) {
+		COUNT(unlisted);
 		return 0;
+	}
 	use->guess = st->guess;
 	read_name(sk, &use->name, false);
 	read_tcp(sk, st, &use->tcp);

@@ -106,16 +106,19 @@ struct eb_net_sk {
 	__u32 zero;
 };
 
-/* Written by user space. walk: number of the walk that runs now; list_idle: let it list sockets
- * that moved nothing. */
+/* Written by user space. walk: number of the walk that runs now; list_idle: so many sockets that
+ * moved nothing it may list. */
 struct eb_net_control {
 	__u32 walk;
 	__u32 list_idle;
 };
 
-/* Written by the kernel half. taken: slots taken from net_free, in its order. */
+/* Written by the kernel half. taken: slots taken from net_free, in its order. unlisted: how often a
+ * walk met a socket that it might not list. lost_calls: calls whose result nobody saw. */
 struct eb_net_stats {
 	__u64 taken;
+	__u64 unlisted;
+	__u64 lost_calls;
 	__u64 lost_uses;
 	__u64 lost_procs;
 	__u64 lost_sockets;

@@ -127,7 +127,10 @@ static __always_inline void eb_add_dead(struct eb_task *row, struct signal_struc
 	if (bpf_core_field_exists(signal->ioac.read_bytes)) {
 		row->read_bytes += eb_without(signal->ioac.read_bytes, signal->cinblock);
 		row->write_bytes += eb_without(signal->ioac.write_bytes, signal->coublock);
-		row->cancelled_bytes += signal->ioac.cancelled_write_bytes;
+		/* What children cancelled is in it, too, and nowhere apart. Who has waited for one
+		 * has its faults. */
+		if (!signal->cmin_flt)
+			row->cancelled_bytes += signal->ioac.cancelled_write_bytes;
 	}
 }
 
@@ -360,7 +363,7 @@ __noinline int eb_renew_row(struct eb_task *row, struct eb_walk *walk)
 		differs = true;
 		__builtin_memcpy(name, comm, EB_COMM_LEN);
 	}
-	if (row->facts & EB_HAS_MEMORY) {
+	if (row->tid == row->tgid || !task->group_leader->mm) {
 		anon = row->anon_pages;
 		file = row->file_pages;
 		shmem = row->shmem_pages;
@@ -430,6 +433,13 @@ static __always_inline bool eb_keep_row(struct eb_task *row, __u32 place,
 	return false;
 }
 
+/* Nobody stands on the list of threads beside its head. */
+static __always_inline bool eb_is_alone(struct task_struct *leader)
+{
+	return *(volatile __u64 *)&leader->thread_node.next ==
+	       *(volatile __u64 *)&leader->thread_node.prev;
+}
+
 static __always_inline void eb_walk_threads(struct task_struct *leader, struct eb_walk *walk)
 {
 	struct task_struct *thread;
@@ -472,12 +482,13 @@ int task_walk(void *ctx)
 		row = bpf_map_lookup_elem(&task_rows, &place);
 		if (row && eb_keep_row(row, place, leader, walk))
 			continue;
-		/* Nobody stands on the list beside its head. */
-		alone = leader->thread_node.next == leader->thread_node.prev;
+		alone = eb_is_alone(leader);
 		walk->task = (__u64)leader;
 		if (row)
 			eb_write_row(row, walk);
-		if (alone)
+		/* Asked before, for the sums of threads that leave, and again, for those that came.
+		 */
+		if (alone && eb_is_alone(leader))
 			continue;
 		/* Where other threads are beside a leader, its row holds only for now. */
 		if (row)

@@ -25,6 +25,21 @@
 #define EB_WALKS 1
 #endif
 
+/* What was found at an address: most stacks share most of their frames with one of the last. */
+struct eb_known {
+	__u64 pc;
+	__u32 version; /* of the process: struct eb_proc */
+	__u32 what; /* upper half of a row */
+};
+
+/* How many addresses are remembered on each CPU, as a power of two. */
+#define EB_KNOWN_SHIFT 8
+
+/* Words of the stack that are held, a power of two; at most half as many are read at once. */
+#define EB_WINDOW 64
+/* No kernel's pages are smaller. */
+#define EB_WINDOW_PAGE 4096
+
 /*
  * A walk. It is memory of a map, and what changes in loops is volatile, so that the verifier does
  * not tell apart the states of each iteration: kernels from 6.8 on would otherwise give up.
@@ -34,6 +49,7 @@ struct eb_walk {
 	struct eb_mapping mapping; /* the last one, as the caller is often in the same */
 	__u32 mappings_at;
 	__u32 mappings; /* 0: the process is not known */
+	__u32 version; /* of what is known of the process */
 	volatile __u32 low, high; /* of a binary search */
 	__u32 frames;
 	__u8 exact; /* ip is not a return address: the first frame, or one that a signal interrupted
@@ -41,8 +57,11 @@ struct eb_walk {
 	__u8 leap; /* the last step followed a frame pointer out of the stack */
 	__u8 doubt; /* a step was by frame pointer for want of a table */
 	__u8 guess; /* the last step was, through compiled code */
-	__u8 pad[4];
-	__u64 saved[8];
+	__u64 window_at; /* address of what was read of the stack last */
+	volatile __u32 window_words;
+	__u32 pad;
+	__u64 window[EB_WINDOW];
+	struct eb_known known[1 << EB_KNOWN_SHIFT]; /* stays from walk to walk */
 	struct eb_stack_sample sample;
 };
 

@@ -25,6 +25,30 @@ static __always_inline enum eb_step eb_end(struct eb_walk *walk, enum eb_quality
 	return EB_STOP;
 }
 
+/* A word of the user stack, and with it what lies above in the same page: callers' frames mostly,
+ * and each read has its price. */
+static __always_inline bool eb_read_word(struct eb_walk *walk, __u64 at, __u64 *word)
+{
+	__u64 offset = at - walk->window_at;
+	__u32 words;
+
+	if (at & 7)
+		return !bpf_probe_read_user(word, sizeof(*word), (void *)at);
+	if (offset >= (__u64)walk->window_words * 8) {
+		words = (EB_WINDOW_PAGE - (at & (EB_WINDOW_PAGE - 1))) / 8;
+		walk->window_words = words < EB_WINDOW / 2 ? words : EB_WINDOW / 2;
+		words = walk->window_words & (EB_WINDOW - 1);
+		if (bpf_probe_read_user(walk->window, words * 8, (void *)at)) {
+			walk->window_words = 0;
+			return false;
+		}
+		walk->window_at = at;
+		offset = 0;
+	}
+	*word = walk->window[(offset / 8) & (EB_WINDOW - 1)];
+	return true;
+}
+
 /* The registers of the caller are known. */
 static __always_inline enum eb_step eb_climb(struct eb_walk *walk, __u64 ip, __u64 sp, __u64 fp)
 {
@@ -55,7 +79,7 @@ static __always_inline enum eb_step eb_step_by_fp(struct eb_walk *walk, enum eb_
 	walk->leap = fp < walk->regs.sp || fp - walk->regs.sp > EB_FRAME_BYTES;
 	if (walk->leap && walk->doubt)
 		return eb_end(walk, otherwise);
-	if (bpf_probe_read_user(record, sizeof(record), (void *)fp))
+	if (!eb_read_word(walk, fp, &record[0]) || !eb_read_word(walk, fp + 8, &record[1]))
 		return eb_end(walk, otherwise);
 	if (EB_ADDR(record[1]) && !eb_may_be_code(EB_ADDR(record[1])))
 		return eb_end(walk, otherwise);
@@ -154,7 +178,6 @@ static __always_inline enum eb_step eb_step_by_rule(struct eb_walk *walk,
 						    const struct eb_rule *rule)
 {
 	__u64 fp = walk->regs.fp, ra = walk->regs.lr, frame = eb_frame_address(walk, rule);
-	__u64 apart = rule->ra - rule->fp;
 
 	if (!frame)
 		return eb_end(walk, EB_UNREADABLE);
@@ -165,21 +188,15 @@ static __always_inline enum eb_step eb_step_by_rule(struct eb_walk *walk,
 		/* Only the innermost function can keep it in a register. */
 		if (!ra)
 			return eb_end(walk, EB_CUT);
-	} else if (rule->saved & EB_SAVED_FP && apart < sizeof(walk->saved)) {
-		/* Mostly they lie close together: one read for both. */
-		if (bpf_probe_read_user(walk->saved, (apart & 56) + 8, (void *)(frame + rule->fp)))
-			return eb_end(walk, EB_UNREADABLE);
-		fp = walk->saved[0];
-		ra = walk->saved[(apart >> 3) & 7];
 	} else {
-		if (bpf_probe_read_user(&ra, sizeof(ra), (void *)(frame + rule->ra)))
-			return eb_end(walk, EB_UNREADABLE);
 		if (rule->saved & (EB_SAVED_FP | EB_SAVED_AT_FP)) {
 			__u64 from = rule->saved & EB_SAVED_FP ? frame : walk->regs.fp;
 
-			if (bpf_probe_read_user(&fp, sizeof(fp), (void *)(from + rule->fp)))
+			if (!eb_read_word(walk, from + rule->fp, &fp))
 				return eb_end(walk, EB_UNREADABLE);
 		}
+		if (!eb_read_word(walk, frame + rule->ra, &ra))
+			return eb_end(walk, EB_UNREADABLE);
 	}
 	walk->regs.lr = 0;
 	return eb_climb(walk, ra, frame, fp);

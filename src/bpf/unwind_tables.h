@@ -44,6 +44,8 @@ struct eb_proc {
 	__u64 mm; /* set by the first walk: after exec it is another */
 	__u32 mappings_at;
 	__u32 mappings;
+	__u32 version; /* another each time this is written, never 0 */
+	__u32 pad;
 };
 
 /* What the upper half of a row says: EB_ROW_RULE and the number of an eb_rule, or the most common
@@ -82,7 +84,7 @@ struct eb_rule {
 };
 
 _Static_assert(sizeof(struct eb_mapping) == 32 && sizeof(struct eb_page) == 8 &&
-		       sizeof(struct eb_proc) == 24 && sizeof(struct eb_rule) == 16,
+		       sizeof(struct eb_proc) == 32 && sizeof(struct eb_rule) == 16,
 	       "src/unwind/layout.rs writes these");
 
 #endif

@@ -265,7 +265,13 @@ static __always_inline int call_begins(struct socket *sock, __u64 flags)
 	__u64 id = bpf_get_current_pid_tgid();
 	struct eb_watch_call call = {.sk = (__u64)BPF_CORE_READ(sock, sk), .flags = flags};
 
-	if (is_watched(id >> 32) && bpf_map_update_elem(&watch_calls, &id, &call, BPF_ANY))
+	if (!is_watched(id >> 32))
+		return 0;
+	/* The kernel follows only so many calls at once to their return: each thread that waits in
+	 * one takes a place. */
+	if (bpf_map_lookup_elem(&watch_calls, &id))
+		lose();
+	if (bpf_map_update_elem(&watch_calls, &id, &call, BPF_ANY))
 		lose();
 	return 0;
 }

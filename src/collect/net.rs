@@ -37,6 +37,9 @@ const SEARCH_EVERY: Duration = Duration::from_secs(30);
 /// And this often while some have no known owner.
 const SEARCH_UNKNOWN_EVERY: Duration = Duration::from_secs(5);
 
+/// Between two searches so many times as long as one took: with a million open files it holds the other readings up.
+const SEARCH_REST: u32 = 100;
+
 /// One reading of the socket counters.
 #[derive(Default)]
 pub struct NetReading {
@@ -61,7 +64,12 @@ pub struct Net {
     last_walk: Instant,
     live_at_walk: usize,
     last_search: Option<Instant>,
+    /// How long the last search for owners took.
+    search_took: Duration,
     unknown_owners: bool,
+    wants_sockets: bool,
+    /// Idle sockets that the last walk found no place for.
+    unlisted: u64,
     /// net_procs holds something: the kernel half ran out of slots once.
     has_unslotted: bool,
     failed_reads: u64,
@@ -91,7 +99,10 @@ impl Net {
             last_walk: Instant::now(),
             live_at_walk: 0,
             last_search: None,
+            search_took: Duration::ZERO,
             unknown_owners: false,
+            wants_sockets: false,
+            unlisted: 0,
             has_unslotted: false,
             failed_reads: 0,
         })
@@ -121,11 +132,13 @@ impl Net {
 
     /// What works, what was lost, and what it costs.
     pub fn status(&self) -> DomainStatus {
-        let health = match self.attached.missing.is_empty() {
+        let unlisted = (self.wants_sockets && self.unlisted > 0).then(|| format!("{} idle sockets are not listed yet", self.unlisted));
+        let reasons: Vec<&str> = self.attached.missing.iter().map(|why| why.as_ref()).chain(unlisted.as_deref()).collect();
+        let health = match reasons.is_empty() {
             true => Health::Live,
-            false => Health::Degraded { reason: self.attached.missing.join("; ") },
+            false => Health::Degraded { reason: reasons.join("; ") },
         };
-        let lost = self.stats.lost_uses + self.stats.lost_procs + self.stats.lost_sockets + self.failed_reads;
+        let lost = self.stats.lost_uses + self.stats.lost_procs + self.stats.lost_sockets + self.stats.lost_calls + self.failed_reads;
         DomainStatus { domain: Domain::Net, health, lost, cost: self.attached.rung.cost().map(Into::into) }
     }
 
@@ -153,15 +166,17 @@ impl Net {
 
     /// While sockets are on screen idle ones are listed too; their owners are looked for when the view opens, and rarely after.
     fn want(&mut self, sockets: bool) {
-        if (self.control.list_idle != 0) != sockets {
-            self.control.list_idle = u32::from(sockets);
-            self.write_control();
+        if self.wants_sockets != sockets {
+            self.wants_sockets = sockets;
             self.last_search = None;
         }
         let every = if self.unknown_owners { SEARCH_UNKNOWN_EVERY } else { SEARCH_EVERY };
+        let every = every.max(self.search_took * SEARCH_REST);
         if sockets && self.last_search.is_none_or(|at| at.elapsed() >= every) {
-            self.last_search = Some(Instant::now());
+            let began = Instant::now();
             self.run(|a| a.files.as_ref());
+            self.search_took = began.elapsed();
+            self.last_search = Some(began);
         }
     }
 
@@ -212,9 +227,12 @@ impl Net {
     fn walk(&mut self) -> Vec<Socket> {
         self.last_walk = Instant::now();
         self.control.walk = self.control.walk.wrapping_add(1);
+        self.control.list_idle = if self.wants_sockets { self.slots.to_spare() } else { 0 };
         self.write_control();
+        let unlisted = self.stats.unlisted;
         let complete = self.run(|a| a.walk.as_ref());
         self.read_stats();
+        self.unlisted = self.stats.unlisted.saturating_sub(unlisted);
         let mut uses: Vec<(u32, eb_net_use)> = Vec::with_capacity(self.slots.active().len());
         let mut discarded = Vec::new();
         for &slot in self.slots.active() {

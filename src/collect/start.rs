@@ -9,6 +9,7 @@ use super::proc_fs::ProcFs;
 use super::rest::Rest;
 use super::{Collector, Source};
 use crate::rights::{Work, narrow};
+use crate::sample::Wants;
 
 /// What the user asked of collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct StartOptions {
     pub choice: Choice,
     /// Begin with the processes alone, for a screen that should be up at once; the rest comes with the first rates.
     pub haste: bool,
+    /// What is looked at from the first sample on.
+    pub wants: Wants,
 }
 
 /// Starts the kernel source, or /proc with the reason why it is not the kernel.
@@ -32,7 +35,11 @@ pub struct StartOptions {
 /// # Errors
 /// Not even /proc can be read.
 pub fn start(options: StartOptions) -> anyhow::Result<Collector> {
-    Collector::start(options.interval, move || best_source(options))
+    Collector::start(options.interval, move || {
+        let mut source = best_source(options)?;
+        source.want(options.wants);
+        Ok(source)
+    })
 }
 
 fn best_source(options: StartOptions) -> anyhow::Result<Box<dyn Source>> {

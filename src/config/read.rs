@@ -4,11 +4,10 @@ use toml_edit::{Array, Document, Item, Table};
 
 use super::Config;
 use crate::app::bindings::BINDINGS;
-use crate::app::column::{Column, Columns};
 use crate::app::keymap::{self, OwnKeys, Preset};
 use crate::app::keys::Key;
 use crate::app::look::{Header, Palette, Units};
-use crate::app::view::View;
+use crate::app::view::Shown;
 use crate::sample::printable;
 
 /// Warnings kept; a file with more is not worth more words.
@@ -129,34 +128,33 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn columns(&mut self, views: &Table) {
-        for (name, item) in views {
-            let at = views.key(name).and_then(|key| key.span()).map_or(0, |span| span.start);
-            let view = View::ALL.into_iter().find(|view| view.columns().is_some() && view.title().eq_ignore_ascii_case(name));
-            let wrong = match (view, item.as_array()) {
+    fn columns(&mut self, tables: &Table) {
+        for (name, item) in tables {
+            let at = tables.key(name).and_then(|key| key.span()).map_or(0, |span| span.start);
+            let shown = Shown::with_columns().find(|shown| shown.name().eq_ignore_ascii_case(name));
+            let wrong = match (shown, item.as_array()) {
                 (None, _) => Err(format!("no view with columns is called {}", printable(name.as_bytes()))),
                 (_, None) => Err(format!("{name} is a list of names: [\"pid\", \"cpu\"]")),
-                (Some(view), Some(names)) => self.columns_of(view, names),
+                (Some(shown), Some(names)) => self.columns_of(shown, names),
             };
             self.check(at, wrong);
         }
     }
 
-    /// Those that are known; the command line last, each once.
-    fn columns_of(&mut self, view: View, names: &Array) -> Result<(), String> {
+    /// Those that are known, each once; the one that stands last need not be named.
+    fn columns_of(&mut self, shown: Shown, names: &Array) -> Result<(), String> {
         let mut columns = Vec::new();
         let mut unknown = None;
         for name in names {
-            match name.as_str().and_then(Column::named) {
-                Some(column) if !column.takes_the_rest() && !columns.contains(&column) => columns.push(column),
+            match name.as_str().and_then(|name| shown.column(name)) {
+                Some(Some(column)) if !columns.contains(&column) => columns.push(column),
                 Some(_) => {}
                 None => {
                     unknown = Some(name.as_str().map_or_else(|| "something else than a name".into(), |name| printable(name.as_bytes())))
                 }
             }
         }
-        columns.push(Column::Command);
-        self.config.look.columns.push((view, columns));
+        self.config.look.choose_columns(shown, columns);
         unknown.map_or(Ok(()), |name| Err(format!("there is no column {name}")))
     }
 }
@@ -168,6 +166,7 @@ fn one_of<const N: usize>(key: &str, names: [&str; N]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::view::View;
     use crate::config::DEFAULT;
     use proptest::prelude::*;
 
@@ -176,7 +175,7 @@ mod tests {
         assert_eq!(read(DEFAULT).unwrap(), (Config::default(), vec![]));
         let shown: String = DEFAULT.lines().map(|l| if l.contains(" = [") { &l[2..] } else { l }.to_owned() + "\n").collect();
         let (config, warnings) = read(&shown).unwrap();
-        assert_eq!((config.look.columns.len(), warnings), (5, vec![]), "the examples are right");
+        assert_eq!((config.look.columns.len(), warnings), (Shown::with_columns().count(), vec![]), "the examples are right");
     }
 
     #[test]
@@ -184,7 +183,7 @@ mod tests {
         let (config, warnings) =
             read("theme='mono'\nunits='si'\nascii=true\nmouse=false\n[columns]\ncpu=['CPU%','command','pid','pid']\n").unwrap();
         assert_eq!((config.look.palette, config.look.units, config.ascii, config.no_mouse), (Palette::Mono, Units::Si, true, true));
-        assert_eq!(config.look.columns, [(View::Cpu, vec![Column::CpuPct, Column::Pid, Column::Command])]);
+        assert_eq!(config.look.columns, [(View::Cpu.into(), vec!["cpu", "pid"])]);
         assert!(warnings.is_empty());
     }
 
@@ -192,7 +191,7 @@ mod tests {
     fn what_cannot_be_used_is_told_by_line() {
         let text = "theme = 'dark'\nthme = 'x'\nunits = 3\n\n[columns]\ncpu = ['pid', 'nosuch']\nstacks = []\nmemory = 7\n[more]\n";
         let (config, warnings) = read(text).unwrap();
-        assert_eq!(config.look.columns, [(View::Cpu, vec![Column::Pid, Column::Command])]);
+        assert_eq!(config.look.columns, [(View::Cpu.into(), vec!["pid"])]);
         let begin: Vec<_> = warnings.iter().map(|w| w.split(';').next().unwrap()).collect();
         assert_eq!(
             begin,

@@ -8,7 +8,6 @@ use std::path::Path;
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
 use super::{DEFAULT, text_of};
-use crate::app::column::Columns;
 use crate::app::look::Look;
 
 /// Saves choices in a file, which is made where it is not there: whole or not at all.
@@ -36,12 +35,11 @@ fn with(text: &str, look: &Look) -> Result<String, String> {
     if !look.columns.is_empty() {
         let columns = root.entry("columns").or_insert_with(|| Item::Table(Table::new()));
         let columns = columns.as_table_like_mut().ok_or("`columns` in it is no table")?;
-        for (view, chosen) in &look.columns {
-            let names: Array = chosen.iter().map(|column| column.spec().name).collect();
-            let name = view.title().to_lowercase();
-            match columns.get_mut(&name).and_then(Item::as_value_mut) {
+        for (shown, chosen) in &look.columns {
+            let names: Array = chosen.iter().copied().collect();
+            match columns.get_mut(shown.name()).and_then(Item::as_value_mut) {
                 Some(value) => put(value, names.into()),
-                None => drop(columns.insert(&name, Item::Value(names.into()))),
+                None => drop(columns.insert(shown.name(), Item::Value(names.into()))),
             }
         }
     }
@@ -87,8 +85,8 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::column::Column;
     use crate::app::look::{Header, Palette, Units};
+    use crate::app::net::NetTable;
     use crate::app::view::View;
     use crate::config::read;
 
@@ -97,7 +95,11 @@ mod tests {
             palette: Palette::Light,
             units: Units::Si,
             header: Header::Large,
-            columns: vec![(View::Cpu, vec![Column::CpuPct, Column::Command])],
+            columns: vec![
+                (View::Cpu.into(), vec!["cpu"]),
+                (NetTable::Listeners.into(), vec!["local", "user"]),
+                (View::Cgroups.into(), vec![]),
+            ],
         }
     }
 
@@ -109,7 +111,7 @@ mod tests {
             assert!(saved.contains(kept), "{kept} in\n{saved}");
         }
         let (config, warnings) = read(&saved).unwrap();
-        assert_eq!((config.look.palette, config.look.units, config.look.columns.len(), warnings.len()), (Palette::Light, Units::Si, 2, 1));
+        assert_eq!((config.look.palette, config.look.units, config.look.columns.len(), warnings.len()), (Palette::Light, Units::Si, 4, 1));
         assert_eq!(with(&saved, &chosen()).unwrap(), saved, "saving twice changes nothing");
         assert_eq!(read(&with(DEFAULT, &chosen()).unwrap()).unwrap().0.look, chosen());
         assert_eq!(read(&with("", &chosen()).unwrap()).unwrap().0.look, chosen());

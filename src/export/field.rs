@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 
 use crate::app::column::{CgroupView, Column, Columns, RowView, SocketColumn, SocketView, Subject, Value, socket};
+use crate::app::user_names::UserNames;
 use crate::sample::{Comm, Container, Counter::*, Exit, Memory, Task};
 
 /// A value in raw units.
@@ -124,7 +125,7 @@ pub static PROCESS: &[ProcessField] = &[
     ("ppid", |r| of_task(r, |t| t.ppid)),
     ("comm", |r| of_task(r, |t| t.comm)),
     ("cmdline", |r| r.details.map(|d| d.cmdline.as_str()).into()),
-    ("user", |r| r.details.map(|d| d.user.as_str()).into()),
+    ("user", |r| UserNames::told(r.users, r.task(), r.details).into()),
     ("uid", |r| of_task(r, |t| t.uid)),
     ("state", |r| Column::State.value(r).into()),
     ("threads", |r| of_task(r, |t| t.threads)),
@@ -189,7 +190,7 @@ pub static SOCKET: &[SocketField] = &[
     ("start_ns", |s| s.socket.owner.map(|key| key.start_ns).into()),
     ("comm", |s| s.task.map(|t| t.comm).into()),
     ("cmdline", |s| s.details.map(|d| d.cmdline.as_str()).into()),
-    ("user", |s| s.details.map(|d| d.user.as_str()).into()),
+    ("user", |s| UserNames::told(s.users, s.task, s.details).into()),
     ("proto", |s| SocketColumn::Protocol.value(s).into()),
     ("local", |s| s.socket.local.to_string().into()),
     ("remote", |s| s.socket.remote.to_string().into()),

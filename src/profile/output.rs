@@ -1,7 +1,8 @@
 //! The form a profile is written in, and where to.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, IsTerminal, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -140,13 +141,23 @@ impl Output {
         }
     }
 
-    /// Leaves nothing behind that was not there before.
+    /// Leaves nothing behind that was not there before, and what others put there by the same name meanwhile.
     pub fn discard(self) {
-        if let To::File { path, is_new: true, .. } = self.to {
+        if let To::File { path, file, is_new: true } = self.to
+            && is_still(&file, &path)
+        {
             // Whoever may make the file may remove it; if not, an empty file stays.
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// Whether the name leads to the file that was opened by it. The kernel has no call that removes one on that condition: what comes
+/// between is the time of two calls.
+fn is_still(file: &File, path: &Path) -> bool {
+    let place = |meta: Metadata| (meta.dev(), meta.ino());
+    let (opened, named) = (file.metadata().map(place), std::fs::symlink_metadata(path).map(place));
+    opened.is_ok_and(|opened| named.is_ok_and(|named| named == opened))
 }
 
 /// Writes a profile to a file whose name says its form, and says so in one line.
@@ -195,6 +206,23 @@ mod tests {
         let written = Output::open(Some(&old), None).unwrap().write(&Profile::default()).unwrap();
         assert_eq!(written.as_deref(), old.to_str());
         assert_eq!(std::fs::read_to_string(&old).unwrap(), hot::text(&Profile::default()));
+    }
+
+    #[test]
+    fn what_others_put_in_its_place_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let [path, other] = ["a.txt", "other"].map(|name| dir.path().join(name));
+        std::fs::write(&other, "theirs").unwrap();
+        let output = Output::open(Some(&path), None).unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        output.discard();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
+        let link = dir.path().join("b.txt");
+        let output = Output::open(Some(&link), None).unwrap();
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        output.discard();
+        assert!(link.is_symlink());
     }
 
     #[test]

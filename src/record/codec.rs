@@ -2,22 +2,25 @@
 //! with bytes that are really there.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::distrust;
-use crate::sample::{Details, ProcKey, Sample};
+use super::{distrust, groups};
+use crate::sample::{Cgroups, Details, ProcKey, Sample};
 
 /// First bytes of every recording.
 pub(super) const MAGIC: [u8; 9] = *b"ebtop\0rec";
 /// Changes with every change of the frames' content.
-pub(super) const VERSION: u16 = 4;
+pub(super) const VERSION: u16 = 5;
+/// The oldest that is read: its frames end before the control groups.
+pub(super) const OLDEST: u16 = 4;
 /// Bytes of magic and version.
 pub(super) const HEADER_LEN: usize = MAGIC.len() + 2;
 /// No frame is longer, so that a hostile length costs no more than this, and what is decoded from it a small multiple.
 pub(super) const FRAME_LIMIT: usize = 32 << 20;
 
-/// What one frame holds, as it is read.
+/// What one frame holds, as it is read; from format 5 on control groups follow, which end up in the sample.
 #[derive(Debug, PartialEq, Deserialize)]
 pub(super) struct Frame {
     pub(super) sample: Sample,
@@ -29,6 +32,13 @@ pub(super) struct Frame {
 pub(super) struct FrameRef<'a> {
     pub(super) sample: &'a Sample,
     pub(super) details: &'a [(ProcKey, Details)],
+    cgroups: Option<&'a Cgroups>,
+}
+
+impl<'a> FrameRef<'a> {
+    pub(super) fn new(sample: &'a Sample, details: &'a [(ProcKey, Details)]) -> Self {
+        FrameRef { sample, details, cgroups: sample.cgroups.as_deref() }
+    }
 }
 
 /// How reading the next frame went.
@@ -69,8 +79,8 @@ pub(super) fn encode(frame: &FrameRef<'_>, out: &mut Vec<u8>) -> Result<(), post
     Ok(())
 }
 
-/// Reads the next frame; `buffer` is kept between calls.
-pub(super) fn next_frame(input: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<Next> {
+/// Reads the next frame of a recording of that version; `buffer` is kept between calls.
+pub(super) fn next_frame(input: &mut impl Read, version: u16, buffer: &mut Vec<u8>) -> io::Result<Next> {
     let mut prefix = [0; 8];
     match read_full(input, &mut prefix)? {
         0 => return Ok(Next::End),
@@ -89,9 +99,17 @@ pub(super) fn next_frame(input: &mut impl Read, buffer: &mut Vec<u8>) -> io::Res
     if crc32fast::hash(buffer) != u32::from_le_bytes([c0, c1, c2, c3]) {
         return Ok(Next::Damaged);
     }
-    let Ok(mut frame) = postcard::from_bytes::<Box<Frame>>(buffer) else { return Ok(Next::Damaged) };
+    let Ok(mut frame) = decode(buffer, version) else { return Ok(Next::Damaged) };
     distrust::clean(&mut frame);
     Ok(Next::Frame(frame))
+}
+
+fn decode(bytes: &[u8], version: u16) -> Result<Box<Frame>, postcard::Error> {
+    let (mut frame, rest) = postcard::take_from_bytes::<Box<Frame>>(bytes)?;
+    if version > OLDEST {
+        frame.sample.cgroups = postcard::from_bytes::<Option<groups::AsRead>>(rest)?.map(|groups| Arc::new(groups.into()));
+    }
+    Ok(frame)
 }
 
 /// Fills `out` as far as the input reaches.
@@ -113,7 +131,6 @@ mod tests {
     use super::*;
     use crate::sample::*;
     use proptest::prelude::*;
-    use std::sync::Arc;
 
     fn full_sample() -> Sample {
         let key = ProcKey { pid: 7, start_ns: 123_456_789 };
@@ -155,8 +172,32 @@ mod tests {
         };
         let health = [Health::Live, Health::Standby, Health::Degraded { reason: "a".into() }, Health::Off { reason: "b".into() }];
         let status = Domain::ALL.into_iter().zip(health);
+        let group = Cgroup {
+            path: "/web".into(),
+            key: 3,
+            pids: Some(vec![7]),
+            cpu_ns: Some(1 << 50),
+            periods: Some(9),
+            throttled_periods: Some(4),
+            throttled_ns: Some(5),
+            cpu_max_milli: Some(1500),
+            memory_bytes: Some(6),
+            memory_max_bytes: Some(8),
+            anon_bytes: Some(1),
+            file_bytes: Some(2),
+            pressure: [Some(1.5), None, Some(0.0)],
+            device_read_bytes: Some(10),
+            device_write_bytes: Some(11),
+            parent: Some(0),
+            id: 77,
+            inode: 78,
+            holds_all: false,
+        };
+        let root = Cgroup { path: "/".into(), key: 1, holds_all: true, ..Cgroup::default() };
+        let cgroups = Cgroups { at_ns: 3, list: vec![root, group], left_out: 1, trouble: Some("one file".into()) };
         Sample {
             at_ns: 1,
+            cgroups: Some(Arc::new(cgroups)),
             tasks: vec![task].into(),
             exits: vec![Exit { task, at_ns: 2, code: 1, signal: 9, peak_rss_bytes: Some(1) }],
             sockets: vec![socket],
@@ -179,7 +220,7 @@ mod tests {
         let sample = full_sample();
         let details = vec![(sample.tasks[0].key, Details { cmdline: "a b".into(), ..Details::default() })];
         let mut bytes = Vec::new();
-        encode(&FrameRef { sample: &sample, details: &details }, &mut bytes).unwrap();
+        encode(&FrameRef::new(&sample, &details), &mut bytes).unwrap();
         (bytes, Frame { sample, details })
     }
 
@@ -187,22 +228,35 @@ mod tests {
     fn every_field_survives() {
         let (bytes, frame) = encoded();
         let mut input = bytes.as_slice();
-        assert_eq!(next_frame(&mut input, &mut Vec::new()).unwrap(), Next::Frame(Box::new(frame)));
-        assert_eq!(next_frame(&mut input, &mut Vec::new()).unwrap(), Next::End);
+        assert_eq!(next_frame(&mut input, VERSION, &mut Vec::new()).unwrap(), Next::Frame(Box::new(frame)));
+        assert_eq!(next_frame(&mut input, VERSION, &mut Vec::new()).unwrap(), Next::End);
+    }
+
+    #[test]
+    fn the_format_before_ends_where_control_groups_begin() {
+        let (_, Frame { mut sample, details }) = encoded();
+        let mut body = postcard::to_allocvec(&(&sample, &details)).unwrap();
+        let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
+        bytes.extend(crc32fast::hash(&body).to_le_bytes());
+        bytes.append(&mut body);
+        assert_eq!(next_frame(&mut bytes.as_slice(), VERSION, &mut Vec::new()).unwrap(), Next::Damaged, "it is no frame of this format");
+        sample.cgroups = None;
+        let read = next_frame(&mut bytes.as_slice(), OLDEST, &mut Vec::new()).unwrap();
+        assert_eq!(read, Next::Frame(Box::new(Frame { sample, details })));
     }
 
     #[test]
     fn a_cut_anywhere_is_torn() {
         let (bytes, _) = encoded();
         for length in 1..bytes.len() {
-            assert_eq!(next_frame(&mut &bytes[..length], &mut Vec::new()).unwrap(), Next::Torn, "at {length}");
+            assert_eq!(next_frame(&mut &bytes[..length], VERSION, &mut Vec::new()).unwrap(), Next::Torn, "at {length}");
         }
     }
 
     #[test]
     fn a_length_beyond_the_limit_allocates_nothing() {
         let mut buffer = Vec::new();
-        assert_eq!(next_frame(&mut [0xff; 64].as_slice(), &mut buffer).unwrap(), Next::Damaged);
+        assert_eq!(next_frame(&mut [0xff; 64].as_slice(), VERSION, &mut buffer).unwrap(), Next::Damaged);
         assert_eq!(buffer.capacity(), 0);
     }
 
@@ -212,7 +266,7 @@ mod tests {
         let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
         bytes.extend(crc32fast::hash(&body).to_le_bytes());
         bytes.extend(body);
-        assert_eq!(next_frame(&mut bytes.as_slice(), &mut Vec::new()).unwrap(), Next::Damaged);
+        assert_eq!(next_frame(&mut bytes.as_slice(), VERSION, &mut Vec::new()).unwrap(), Next::Damaged);
     }
 
     proptest! {
@@ -221,7 +275,7 @@ mod tests {
             let (mut bytes, frame) = encoded();
             let at = at.index(bytes.len());
             bytes[at] ^= change;
-            prop_assert_ne!(next_frame(&mut bytes.as_slice(), &mut Vec::new()).unwrap(), Next::Frame(Box::new(frame)));
+            prop_assert_ne!(next_frame(&mut bytes.as_slice(), VERSION, &mut Vec::new()).unwrap(), Next::Frame(Box::new(frame)));
         }
 
         #[test]
@@ -229,7 +283,9 @@ mod tests {
             let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
             bytes.extend(crc32fast::hash(&body).to_le_bytes());
             bytes.extend(body);
-            next_frame(&mut bytes.as_slice(), &mut Vec::new()).unwrap();
+            for version in OLDEST..=VERSION {
+                next_frame(&mut bytes.as_slice(), version, &mut Vec::new()).unwrap();
+            }
         }
     }
 }

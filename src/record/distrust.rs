@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::bound::{cut_lists, cut_name, cut_text};
 use super::codec::Frame;
+use super::groups;
 use crate::sample::{
     Counter, CpuTimes, Disk, DomainStatus, Exit, Health, Interface, InterfaceCounters, Machine, MachineMemory, Memory, Socket, Task,
     TcpInfo, printable,
 };
 
 /// More bytes (or ns) than any machine has, few enough that the sum of the parts of one thing does not overflow.
-const MOST: u64 = 1 << 60;
+pub(super) const MOST: u64 = 1 << 60;
 
 /// Restores every promise that [`Sample`](crate::sample::Sample) makes.
 pub(super) fn clean(frame: &mut Frame) {
@@ -36,6 +37,9 @@ pub(super) fn clean(frame: &mut Frame) {
         }
     }
     clean_machine(&mut sample.machine);
+    if let Some(groups) = sample.cgroups.as_mut().map(Arc::make_mut) {
+        groups::clean(groups);
+    }
     sample.status.iter_mut().for_each(clean_status);
     for (_, details) in &mut frame.details {
         clean_text(&mut details.cmdline);
@@ -48,7 +52,7 @@ pub(super) fn clean(frame: &mut Frame) {
     }
 }
 
-fn cap<'a>(values: impl IntoIterator<Item = &'a mut u64>) {
+pub(super) fn cap<'a>(values: impl IntoIterator<Item = &'a mut u64>) {
     for value in values {
         *value = (*value).min(MOST);
     }
@@ -128,7 +132,7 @@ fn clean_name(name: &mut String) {
     clean_text(name);
 }
 
-fn clean_text(text: &mut String) {
+pub(super) fn clean_text(text: &mut String) {
     cut_text(text);
     let clean = printable(text.as_bytes());
     if clean != *text {

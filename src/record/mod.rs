@@ -1,13 +1,15 @@
 //! Recordings: samples in a file, and the source that plays them again.
 //!
 //! A file is the magic, a version, then frames. Each frame is a length and a CRC-32 (both little-endian `u32`) and that many bytes:
-//! the postcard form of a [`Sample`](crate::sample::Sample) and of the [`Details`](crate::sample::Details) that were read since the
-//! frame before. A writer that died leaves a torn last frame; everything before it plays.
+//! the postcard form of a [`Sample`](crate::sample::Sample), of the [`Details`](crate::sample::Details) that were read since the frame
+//! before, and of the control groups, which the format before had not. A writer that died leaves a torn last frame; everything before
+//! it plays.
 
 mod boot;
 mod bound;
 mod codec;
 mod distrust;
+mod groups;
 mod keep;
 mod replay;
 mod write;
@@ -33,8 +35,8 @@ pub enum RecordError {
     /// The file was not written by ebtop.
     #[error("{0} is not an ebtop recording: give a file that `ebtop record -o` wrote")]
     NotARecording(String),
-    /// A newer ebtop wrote it.
-    #[error("{path} has format {version}, this ebtop reads format {}: play it with the ebtop that wrote it", codec::VERSION)]
+    /// Another ebtop wrote it.
+    #[error("{path} has format {version}, this ebtop reads {} and {}: play it with the ebtop that wrote it", codec::OLDEST, codec::VERSION)]
     Version {
         /// The file.
         path: String,

@@ -17,6 +17,7 @@ use crate::sample::{Cgroups, Details, Origin, ProcKey, Sample, Wants};
 pub struct Replay {
     input: BufReader<File>,
     path: PathBuf,
+    version: u16,
     buffer: Vec<u8>,
     /// The first frame, read when the recording was opened.
     first: Option<Next>,
@@ -35,16 +36,17 @@ impl Replay {
         let mut header = [0; HEADER_LEN];
         codec::read_full(&mut input, &mut header).map_err(RecordError::io(path))?;
         let name = || path.display().to_string();
-        match codec::version_of(&header) {
-            Some(codec::VERSION) => {}
+        let version = match codec::version_of(&header) {
+            Some(version @ codec::OLDEST..=codec::VERSION) => version,
             Some(version) => return Err(RecordError::Version { path: name(), version }),
             None => return Err(RecordError::NotARecording(name())),
-        }
+        };
         let mut buffer = Vec::new();
-        let first = codec::next_frame(&mut input, &mut buffer).map_err(RecordError::io(path))?;
+        let first = codec::next_frame(&mut input, version, &mut buffer).map_err(RecordError::io(path))?;
         Ok(Replay {
             input,
             path: path.to_owned(),
+            version,
             buffer,
             first: Some(first),
             details: FxHashMap::default(),
@@ -69,11 +71,13 @@ impl Replay {
 
 impl Source for Replay {
     fn sample(&mut self) -> Result<Sample, SourceError> {
-        let next = self.first.take().map_or_else(|| codec::next_frame(&mut self.input, &mut self.buffer), Ok);
+        let next = self.first.take().map_or_else(|| codec::next_frame(&mut self.input, self.version, &mut self.buffer), Ok);
         match next {
             Ok(Next::Frame(mut frame)) => {
                 self.played += 1;
-                frame.sample.cgroups = self.wants.cgroups.then(|| no_cgroups(frame.sample.at_ns));
+                if self.wants.cgroups && frame.sample.cgroups.is_none() {
+                    frame.sample.cgroups = Some(no_cgroups(frame.sample.at_ns, self.version));
+                }
                 self.details.extend(frame.details);
                 self.forget_ended(&frame.sample);
                 Ok(frame.sample)
@@ -105,9 +109,13 @@ impl Source for Replay {
     }
 }
 
-/// Whoever records does not look at them.
-fn no_cgroups(at_ns: u64) -> Arc<Cgroups> {
-    Arc::new(Cgroups { at_ns, trouble: Some("a recording holds no cgroups".to_owned()), ..Cgroups::default() })
+/// Why there are none.
+fn no_cgroups(at_ns: u64, version: u16) -> Arc<Cgroups> {
+    let trouble = match version {
+        codec::OLDEST => format!("this recording has format {version}, which holds no cgroups: record anew with this ebtop"),
+        _ => "the recording holds no cgroups here".to_owned(),
+    };
+    Arc::new(Cgroups { at_ns, trouble: Some(trouble), ..Cgroups::default() })
 }
 
 #[cfg(test)]
@@ -143,6 +151,25 @@ mod tests {
         assert_eq!(replay.sample().unwrap(), sample(3, 2..4));
         assert_eq!(replay.details(details(2).0), Some(details(2).1));
         assert!(matches!(replay.sample(), Err(SourceError::End)));
+    }
+
+    #[test]
+    fn an_older_recording_plays_and_says_what_it_lacks() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r");
+        let body = postcard::to_allocvec(&(sample(1, 1..3), vec![details(2)])).unwrap();
+        let mut bytes = b"ebtop\0rec\x04\0".to_vec();
+        bytes.extend((body.len() as u32).to_le_bytes());
+        bytes.extend(crc32fast::hash(&body).to_le_bytes());
+        bytes.extend(body);
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(Replay::open(&path).unwrap().sample().unwrap(), sample(1, 1..3));
+        let mut replay = Replay::open(&path).unwrap();
+        replay.want(Wants { cgroups: true, ..Wants::NONE });
+        let played = replay.sample().unwrap();
+        assert_eq!(replay.details(details(2).0), Some(details(2).1));
+        let cgroups = played.cgroups.unwrap();
+        assert!(cgroups.list.is_empty() && cgroups.trouble.as_ref().unwrap().contains("has format 4, which holds no cgroups"));
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Recorder {
     /// The disk is full or gone, or the sample is too large.
     pub fn sample(&mut self, sample: &Sample) -> Result<(), RecordError> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let encoded = codec::encode(&FrameRef { sample, details: &self.details }, &mut buffer);
+        let encoded = codec::encode(&FrameRef::new(sample, &self.details), &mut buffer);
         if encoded.is_err() || buffer.len() - 8 > FRAME_LIMIT {
             return Err(RecordError::TooLarge(buffer.len()));
         }

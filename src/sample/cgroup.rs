@@ -1,7 +1,9 @@
 //! Control groups: what the kernel counts for each, and who is in it.
 
+use serde::{Deserialize, Serialize};
+
 /// All control groups at one instant, those of all hierarchies in one tree: what has the same path is one.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Cgroups {
     /// When they were read, `CLOCK_BOOTTIME`.
     pub at_ns: u64,
@@ -14,7 +16,7 @@ pub struct Cgroups {
 }
 
 /// A control group. Figures of the kernel are those of itself and all below it; what no file tells is `None`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cgroup {
     /// Its path in its hierarchy, fit for a terminal; `/` is the root.
     pub path: String,

@@ -54,7 +54,7 @@ pub struct Sample {
     pub exits: Vec<Exit>,
     /// Sockets; empty unless wanted ([`Wants::sockets`]).
     pub sockets: Vec<Socket>,
-    /// Control groups, if they are wanted ([`Wants::cgroups`]). Not recorded.
+    /// Control groups, if they are wanted ([`Wants::cgroups`]). Recordings hold them beside the sample.
     #[serde(skip)]
     pub cgroups: Option<Arc<Cgroups>>,
     /// Stack samples since the sample before.

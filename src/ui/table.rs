@@ -12,7 +12,7 @@ use crate::app::forest::Branch;
 use crate::app::layout::Layout;
 use crate::app::lines::LineKey;
 use crate::app::status::instead_of_lines;
-use crate::app::table::{Placed, Table, place};
+use crate::app::table::{Placed, Table};
 use crate::app::{App, ProcessTable, table_width};
 
 /// Draws the table of the view on screen; in place of its lines, where there are none, why.
@@ -119,7 +119,7 @@ pub(super) fn on_screen<K: Copy + Ord, L: Copy, C: Columns>(
 /// Draws the headings and says where the columns stand.
 fn headings<K: Copy + Ord, L: Copy, C: Columns>(buffer: &mut Buffer, layout: &Layout, table: &Table<K, L, C>, pen: Pen) -> Vec<Placed<C>> {
     let area = layout.headings;
-    let columns = place(&table.columns(table_width(layout)), table_width(layout));
+    let columns = table.placed(table_width(layout));
     paint_line(buffer, area, area.y, pen, Role::Heading);
     if table.is_shifted() {
         pen.put(buffer, (area.x, area.y), "<", 1, Role::Accent);
@@ -142,15 +142,19 @@ fn headings<K: Copy + Ord, L: Copy, C: Columns>(buffer: &mut Buffer, layout: &La
     columns
 }
 
-/// Marks the sorted column beside its title: on the right, or where the next title would stick to it, on the left.
+/// Marks the sorted column beside its title: on the right, or where the next title would stick to it, on the left. The column has
+/// room for it on one side.
 fn arrow<C: Columns>(buffer: &mut Buffer, area: Rect, placed: &Placed<C>, descending: bool, pen: Pen) {
     let spec = placed.column.spec();
     let (left, title) = (area.x + 1 + placed.x, (spec.title.width() as u16).min(placed.width));
-    let start = if spec.align == Align::Left { left } else { left + placed.width - title };
-    let end = start + title;
-    let is_blank = |x: u16| x >= area.right() || buffer[(x, area.y)].symbol() == " ";
-    let (right, before) = (end, start - 1);
-    let x = if is_blank(right + 1) || !is_blank(before) || before > area.x && !is_blank(before - 1) { right } else { before };
+    let x = match spec.align {
+        Align::Left => left + title,
+        Align::Right => {
+            let end = left + placed.width;
+            let is_free = end < area.right() && (end + 1 == area.right() || buffer[(end + 1, area.y)].symbol() == " ");
+            if is_free || title == placed.width { end } else { end - title - 1 }
+        }
+    };
     if x < area.right() {
         pen.put(buffer, (x, area.y), if descending { "▾" } else { "▴" }, 1, Role::Accent);
     }
@@ -202,5 +206,48 @@ pub(super) fn put_cell<C: Columns>(
     }
     if sorted && cell.tone != Tone::Dim {
         buffer.set_style(Rect::new(at.0, y, placed.width, 1), pen.theme.style(Role::Sorted));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::column::sets;
+    use crate::app::look::Header;
+    use crate::app::table::List;
+
+    /// The headings of a table that is sorted by each of its columns, at each width and step to the right.
+    fn check<C: Columns>(set: crate::app::column::Set<C>) {
+        for &sort in C::all() {
+            let mut table: Table<u32, u32, C> = Table::new(set, sort);
+            for (width, shifts) in (60..=240).map(|width| (width, width % 4)) {
+                (0..4).for_each(|_| table.shift_by(false));
+                (0..shifts).for_each(|_| table.shift_by(true));
+                let layout = Layout::of(width, 24, 2, Header::Auto).unwrap();
+                let mut buffer = Buffer::empty(Rect::new(0, 0, width, 24));
+                let shown = headings(&mut buffer, &layout, &table, Pen::new(crate::ui::theme::Theme::default()));
+                // The first cell says that something stands left of the screen.
+                let line: String = (1..width).map(|x| buffer[(x, layout.headings.y)].symbol()).collect();
+                let found: Vec<&str> = line.split_whitespace().collect();
+                let mut titles: Vec<String> = shown.iter().map(|placed| placed.column.spec().title.to_owned()).collect();
+                let marked = found.iter().position(|title| title.contains(['▾', '▴']));
+                assert_eq!(marked.is_some(), shown.iter().any(|placed| placed.column == sort), "{sort:?} at {width}: {line}");
+                if let Some(at) = marked {
+                    let bare: String = found[at].chars().filter(|c| !"▾▴".contains(*c)).collect();
+                    assert_eq!(bare, sort.spec().title, "{sort:?} at {width}: {line}");
+                    titles[at] = found[at].to_owned();
+                }
+                assert_eq!(found, titles, "{sort:?} at {width}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_mark_of_the_order_sticks_to_its_own_title_alone() {
+        [sets::PROCESSES, sets::CPU, sets::MEMORY, sets::NETWORK, sets::DISK].into_iter().for_each(check);
+        [sets::SOCKETS, sets::LISTENERS].into_iter().for_each(check);
+        check(sets::REMOTES);
+        check(sets::INTERFACES);
+        check(sets::CGROUPS);
     }
 }

@@ -1,5 +1,7 @@
 //! Unwind tables as `src/bpf/unwind_tables.h` lays them out.
 
+use std::num::NonZeroU32;
+
 /// Words of 4 bytes in a chunk (`EB_CHUNK_WORDS`).
 pub(crate) const CHUNK_WORDS: u32 = 65536;
 /// Most chunks (`EB_CHUNKS_MAX`).
@@ -55,12 +57,13 @@ impl MappingEntry {
     }
 }
 
-/// `struct eb_proc`; `mm` is left for the first walk to set.
-pub(super) fn proc_bytes(start_ns: u64, mappings_at: u32, mappings: u32) -> [u8; 24] {
-    let mut bytes = [0; 24];
+/// `struct eb_proc`; `mm` is left for the first walk to set. What walks remember of a process holds as long as its `version`.
+pub(super) fn proc_bytes(start_ns: u64, mappings_at: u32, mappings: u32, version: NonZeroU32) -> [u8; 32] {
+    let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&start_ns.to_ne_bytes());
     bytes[16..20].copy_from_slice(&mappings_at.to_ne_bytes());
-    bytes[20..].copy_from_slice(&mappings.to_ne_bytes());
+    bytes[20..24].copy_from_slice(&mappings.to_ne_bytes());
+    bytes[24..28].copy_from_slice(&version.get().to_ne_bytes());
     bytes
 }
 
@@ -150,7 +153,8 @@ mod tests {
         assert_eq!(rule.bytes(), [5, 6, 254, 255, 2, 1, 0, 0, 248, 255, 255, 255, 240, 255, 255, 255]);
         let mapping = MappingEntry { start: 1 << 40, end: (1 << 40) + 5, bias: 7, pages_at: 9, kind: Kind::Jit };
         assert_eq!(mapping.words(), [0, 256, 5, 256, 7, 0, 9, 2]);
-        assert_eq!(proc_bytes(1, 2, 3)[8..], [0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0]);
+        assert_eq!(proc_bytes(1, 2, 3, NonZeroU32::MAX)[8..24], [0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0]);
+        assert_eq!(proc_bytes(1, 2, 3, NonZeroU32::MIN)[24..], [1, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(row(3, ROW_RULE | 4), 0x8004_0003);
     }
 }

@@ -1,6 +1,7 @@
 //! Which processes and files the kernel half knows, and what makes room for others.
 
 use std::io;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -41,6 +42,8 @@ pub(super) struct Store<K> {
     held: Vec<FileNumber>,
     /// Tables given up to make room.
     evicted: u64,
+    /// Of what the kernel half was told last. That it comes round again takes years.
+    version: NonZeroU32,
 }
 
 /// Sections of more bytes take long: from 100,000 rows on.
@@ -87,6 +90,7 @@ impl<K: Kernel> Store<K> {
             large_bytes: LARGE_BYTES,
             held: Vec::new(),
             evicted: 0,
+            version: NonZeroU32::MIN,
         }
     }
 
@@ -270,7 +274,8 @@ impl<K: Kernel> Store<K> {
             None => return None,
         };
         let written = self.kernel.write(run.at, &words);
-        let value = proc_bytes(key.start_ns, run.at, entries.len() as u32);
+        self.version = self.version.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        let value = proc_bytes(key.start_ns, run.at, entries.len() as u32, self.version);
         if written.and_then(|()| self.kernel.set_proc(key.pid, &value)).is_err() {
             self.arena.give(run, now);
             return None;

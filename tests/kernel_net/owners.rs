@@ -178,6 +178,29 @@ fn idle_sockets_have_an_owner() {
     }
 }
 
+/// More idle sockets than places wait for the kernel half: it lists them bit by bit, and those that move bytes find one meanwhile.
+#[test]
+#[ignore = "root"]
+fn crowds_of_idle_sockets_leave_room_for_busy_ones() {
+    const CROWD: usize = 6000;
+    ebtop::files::allow_many();
+    let mut net = open();
+    let idle: Vec<UdpSocket> = (0..CROWD).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    let ports: std::collections::BTreeSet<u16> = idle.iter().map(|s| s.local_addr().unwrap().port()).collect();
+    let listed = |sockets: &[Socket]| sockets.iter().filter(|s| ports.contains(&s.local.port())).count();
+    let first = listed(&net.read(true).sockets);
+    assert!(first > 0 && first < CROWD, "{first}");
+    let Health::Degraded { reason } = net.status().health else { panic!("{:?}", net.status()) };
+    assert!(reason.ends_with("idle sockets are not listed yet"), "{reason}");
+    let (client, server) = udp_pair("127.0.0.1:0");
+    client.send(&[7; 99]).unwrap();
+    server.recv(&mut [0; 99]).unwrap();
+    let second = net.read(true).sockets;
+    assert_eq!(local(&second, client.local_addr().unwrap())[0].tx_bytes, 99);
+    let all = (0..10).map(|_| listed(&net.read(true).sockets)).find(|count| *count == CROWD);
+    assert_eq!((all, net.status().health, net.status().lost), (Some(CROWD), Health::Live, 0));
+}
+
 #[test]
 #[ignore = "root"]
 fn an_exited_process_keeps_its_totals_until_forgotten() {

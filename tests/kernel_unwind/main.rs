@@ -4,4 +4,5 @@ mod compiled;
 mod cost;
 mod installed;
 mod large;
+mod tables;
 mod watch;

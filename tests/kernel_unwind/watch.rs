@@ -101,7 +101,7 @@ pub fn off_cpu(pid: u32) -> Watched {
 }
 
 /// As exact as the kernel knows it.
-fn start_ns(pid: u32) -> u64 {
+pub fn start_ns(pid: u32) -> u64 {
     let mut stacks = Stacks::open(HZ).unwrap();
     let begin = Instant::now();
     loop {

@@ -29,3 +29,18 @@ fn a_configuration_that_was_named_must_be_there() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
     assert!(String::from_utf8_lossy(&output.stderr).contains("/no/such/file.toml"), "{output:?}");
 }
+
+#[test]
+fn a_recording_holds_control_groups_from_its_first_sample_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("recording");
+    let ebtop = || Command::new(env!("CARGO_BIN_EXE_ebtop"));
+    let recorded = ebtop().args(["record", "--no-bpf", "-n", "2", "-d", "0.2", "-o"]).arg(&path).output().unwrap();
+    assert!(recorded.status.success(), "{recorded:?}");
+    let played = ebtop().arg("replay").arg(&path).args(["-d", "0.1", "-b", "--view", "cgroups", "--format", "json"]).output().unwrap();
+    let ticks: Vec<serde_json::Value> =
+        played.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    assert_eq!(ticks.len(), 1, "rates of two samples: {}", String::from_utf8_lossy(&played.stderr));
+    let root = ticks[0]["cgroups"].as_array().and_then(|groups| groups.iter().find(|group| group["path"] == "/")).unwrap();
+    assert!(root["cpu_ns"].is_number() && root["processes"].as_u64() > Some(0), "{root}");
+}

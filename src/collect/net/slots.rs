@@ -52,6 +52,13 @@ impl Slots {
         self.active.len() > since + self.uses.len() / 4
     }
 
+    /// So many may go to sockets that moved nothing: a quarter stays for those that do, of all and of what waits.
+    pub fn to_spare(&self) -> u32 {
+        let waiting = self.waiting.len().saturating_sub(WAITING / 4);
+        let unused = (self.uses.len() - self.uses.len() / 4).saturating_sub(self.active.len());
+        waiting.min(unused) as u32
+    }
+
     /// What a tick needs of a use.
     pub fn head(&self, slot: u32) -> eb_net_head {
         self.uses.get_first(slot as usize).unwrap_or_default()

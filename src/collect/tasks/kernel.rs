@@ -34,6 +34,8 @@ const BATCHES: usize = 40_000;
 const BATCHED_THREADS: usize = 3000;
 /// Room for rows to begin with.
 const FEW_THREADS: usize = 4096;
+/// After each refusal of more room it is twice as long until it is asked for again, up to 2 to the power of this.
+const REFUSALS_COUNTED: u32 = 6;
 /// The kernel hands out at most this much of an iterator's stream at once.
 const STREAM_BYTES: usize = 32 * 1024;
 
@@ -45,6 +47,10 @@ pub struct Kernel {
     pub words: Words,
     /// Why last words are not to be had.
     pub deaf: Option<String>,
+    /// How often more room was refused, one time after the other.
+    refusals: u32,
+    /// Before it is asked for again.
+    walks_to_wait: u32,
     _hooks: Vec<Link>,
 }
 
@@ -70,13 +76,26 @@ impl Kernel {
 
     /// Makes room for more rows where the last walk had too few; whether it did. Then rounds are counted anew.
     pub fn make_room(&mut self) -> bool {
-        if self.walk.outgrown()
-            && let Ok(larger) = load(Rung::OpenCoded, false, room_for(self.walk.seen))
-        {
-            self.walk = larger.walk;
-            return true;
+        if !self.walk.outgrown() {
+            return false;
         }
-        false
+        if self.walks_to_wait > 0 {
+            self.walks_to_wait -= 1;
+            return false;
+        }
+        match load(Rung::OpenCoded, false, room_for(self.walk.seen)) {
+            Ok(larger) => {
+                self.walk = larger.walk;
+                self.refusals = 0;
+                true
+            }
+            // Memory is short, perhaps: asking takes some, too.
+            Err(_) => {
+                self.refusals = (self.refusals + 1).min(REFUSALS_COUNTED);
+                self.walks_to_wait = 1 << self.refusals;
+                false
+            }
+        }
     }
 }
 
@@ -166,7 +185,7 @@ impl Walk {
 
     /// Runs the open-coded walk; false where there is none or its rows did not fit.
     fn walk_at_once(&mut self) -> io::Result<bool> {
-        let Some(open_coded) = &mut self.open_coded else { return Ok(false) };
+        let Some(open_coded) = self.open_coded.as_mut().filter(|o| self.seen <= o.rows.len()) else { return Ok(false) };
         open_coded.choose_batches(self.seen).map_err(io::Error::other)?;
         self.seen = open_coded.walk()?;
         Ok(self.seen <= open_coded.rows.len())
@@ -215,7 +234,7 @@ fn load(rung: Rung, hooks: bool, room: usize) -> libbpf_rs::Result<Kernel> {
     let mut walk = Walk { open_coded, iterator, stream: Vec::new(), chunk: Vec::new(), seen: threads_now() };
     // A form that loads but does not run is no better than one that does not load.
     walk.rows()?;
-    Ok(Kernel { walk, words: Words::open(&skel)?, deaf: None, _hooks: links })
+    Ok(Kernel { walk, words: Words::open(&skel)?, deaf: None, refusals: 0, walks_to_wait: 0, _hooks: links })
 }
 
 /// Rows to make room for, so that ordinary growth does not need more. All of them count as resident.

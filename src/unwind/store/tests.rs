@@ -74,6 +74,16 @@ fn a_process_is_known_with_its_code_until_it_is_forgotten() {
 }
 
 #[test]
+fn what_walks_remember_of_a_process_ends_when_it_is_told_anew() {
+    let (mut store, key) = complete();
+    let version = |store: &Store<Fake>| store.kernel.procs[&key.pid][24..28].to_vec();
+    let before = version(&store);
+    // Tables may have come to lie elsewhere, though its mappings are the same.
+    assert_eq!(store.look(key, u64::MAX), Looked::Same);
+    assert!(version(&store) != before && version(&store) != [0; 4] && before != [0; 4]);
+}
+
+#[test]
 fn what_finds_no_room_is_told() {
     let mut store = Store::new(Fake::default(), 256 << 10);
     let key = own_key();
