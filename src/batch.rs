@@ -1,6 +1,7 @@
 //! `ebtop -b`: the same model without a terminal, tick by tick, until enough were written or somebody says stop.
 
 mod names;
+mod needs;
 mod net;
 mod options;
 
@@ -108,11 +109,12 @@ impl<'a> Batch<'a> {
     }
 
     fn run(mut self, out: &mut impl Write) -> Result<Outcome, BatchError> {
-        if self.options.wants != Wants::default() {
+        let wants = self.options.collects();
+        if wants != Wants::default() {
             // The sample taken at the start lacks what is wanted only now: growth is counted from one that has it.
             let first = self.next_sample()?;
-            self.collector.send(Command::Want(self.options.wants));
-            match first.filter(|sample| self.options.wants.cgroups && sample.cgroups.is_some()) {
+            self.collector.send(Command::Want(wants));
+            match first.filter(|sample| wants.cgroups && sample.cgroups.is_some()) {
                 // A recording holds them from the start.
                 Some(sample) => self.early.push_front(Update::Sample(sample)),
                 None => self.collector.send(Command::SampleNow),
@@ -135,8 +137,7 @@ impl<'a> Batch<'a> {
                 }
                 owners = model.owners;
                 outcome.ticks += 1;
-                outcome.partial |=
-                    is_partial(prev, &sample, &self.options.domains()) || self.options.wants.cgroups && lacks_cgroups(&sample);
+                outcome.partial |= is_partial(prev, &sample, &self.options.domains()) || wants.cgroups && lacks_cgroups(&sample);
             }
             prev = Some(sample);
         }

@@ -252,7 +252,7 @@ pub struct Collect {
     #[arg(long)]
     pub no_bpf: bool,
 
-    /// Start only these parts; without tasks, processes come from /proc
+    /// Start only these parts; without tasks, processes come from /proc. Batch output that shows another one ends with code 4
     #[arg(long, value_name = "PART,..", value_delimiter = ',', value_enum, conflicts_with = "no_bpf")]
     pub probes: Vec<Domain>,
 

@@ -302,6 +302,44 @@ fn only_what_is_shown_is_collected() {
 }
 
 #[test]
+fn what_is_sorted_or_filtered_by_is_collected_too() {
+    let wanted = |format, view: View, sort, filter: &str| {
+        let (collector, wants) = collector(samples(), known_details());
+        let options = BatchOptions::new(format, view.into(), &[], sort).expect("good options");
+        let filter = ebtop::app::filter::parse(filter).expect("a filter");
+        run(&collector, &BatchOptions { filter, ..options }, &mut Vec::new()).expect("the script ends well");
+        *wants.lock().expect("nobody panicked")
+    };
+    for format in [Format::Text, Format::Json, Format::Csv] {
+        assert!(!wanted(format, View::Processes, None, "").page_allocs);
+        assert!(wanted(format, View::Processes, Some("pgalloc"), "").page_allocs);
+        assert!(wanted(format, View::Processes, None, "nginx or !(cpu>5 page_allocs<=0)").page_allocs);
+    }
+    assert!(!wanted(Format::Text, View::Cgroups, None, "").cgroup_memory);
+    assert!(wanted(Format::Text, View::Cgroups, Some("anon"), "").cgroup_memory);
+    let filtered = wanted(Format::Text, View::Cgroups, None, "file>1M");
+    assert!(filtered.cgroup_memory && filtered.cgroups);
+}
+
+#[test]
+fn text_shows_the_column_it_is_sorted_by() {
+    fn headings(shown: impl Into<Shown>, fields: &[&str], sort: Option<&str>) -> String {
+        let fields: Vec<String> = fields.iter().map(|f| f.to_string()).collect();
+        let options = BatchOptions::new(Format::Text, shown.into(), &fields, sort).expect("good options");
+        let text = once(options);
+        let words = text.lines().nth(3).unwrap_or_default().split_whitespace();
+        words.collect::<Vec<_>>().join(" ")
+    }
+    assert!(headings(View::Processes, &[], Some("swap")).ends_with(" TIME+ SWAP COMMAND"));
+    assert_eq!(headings(View::Processes, &[], Some("rss")), headings(View::Processes, &[], None));
+    assert!(!headings(View::Network, &[], None).contains("NET/s"));
+    assert!(headings(View::Cgroups, &[], Some("anon")).ends_with(" ANON NAME"));
+    assert!(headings(NetTable::Sockets, &[], Some("netns")).ends_with(" NETNS COMMAND"));
+    assert!(headings(NetTable::Listeners, &[], Some("rx")).ends_with(" RX/s COMMAND"));
+    assert_eq!(headings(View::Processes, &["pid", "comm"], Some("swap")), "PID COMMAND", "chosen columns are those");
+}
+
+#[test]
 fn losses_and_missing_domains_make_the_data_partial() {
     let run_with = |change: fn(&mut DomainStatus)| {
         let mut all = samples();
@@ -319,6 +357,33 @@ fn losses_and_missing_domains_make_the_data_partial() {
         }),
         "not shown, not missed"
     );
+}
+
+#[test]
+fn a_part_that_is_off_is_missed_only_where_something_of_it_is_shown() {
+    let partial = |off: &[Domain], options: &BatchOptions| {
+        let mut all: Vec<_> = samples().into_iter().zip(0..).map(|(sample, tick)| with_groups(sample, tick)).collect();
+        for sample in &mut all {
+            let groups = Arc::make_mut(sample.cgroups.as_mut().expect("groups"));
+            (groups.left_out, groups.trouble) = (0, None);
+            for status in sample.status.iter_mut().filter(|status| off.contains(&status.domain)) {
+                status.health = Health::Off { reason: "--no-bpf".into() };
+            }
+        }
+        let (collector, _) = collector(all, known_details());
+        run(&collector, options, &mut Vec::new()).expect("the script ends well").partial
+    };
+    for format in [Format::Text, Format::Json, Format::Csv] {
+        assert!(!partial(&Domain::ALL, &options(format, NetTable::Interfaces, &[])), "{format:?}");
+        assert!(partial(&[Domain::Net], &options(format, NetTable::Remotes, &[])), "{format:?}");
+        assert!(!partial(&[Domain::Net], &options(format, View::Disk, &["pid", "io"])), "{format:?}");
+        assert!(!partial(&[Domain::Net], &options(format, View::Cgroups, &["path", "mem"])), "{format:?}");
+        assert!(partial(&[Domain::Net], &options(format, View::Cgroups, &[])), "{format:?}");
+        assert!(partial(&[Domain::Tasks], &options(format, View::Disk, &[])), "{format:?}");
+    }
+    assert!(!partial(&[Domain::Net], &options(Format::Text, View::Disk, &[])));
+    let by_net = BatchOptions { filter: ebtop::app::filter::parse("net>1k").expect("a filter"), ..options(Format::Text, View::Disk, &[]) };
+    assert!(partial(&[Domain::Net], &by_net));
 }
 
 #[test]

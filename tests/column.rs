@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use common::*;
 use ebtop::app::column::{
-    Cell, CgroupColumn, Column, Columns, InterfaceColumn, RemoteColumn, RowView, Set, SocketColumn, Tone, fit, sets, sort, wants,
+    Cell, CgroupColumn, CgroupView, Column, Columns, InterfaceColumn, InterfaceView, Kind, RemoteColumn, RemoteView, RowView, Set,
+    SocketColumn, SocketView, Tone, Value, fit, sets, sort, wants,
 };
 use ebtop::model::Model;
+use ebtop::model::remotes::remotes;
 use ebtop::sample::Counter::*;
 use ebtop::sample::*;
 
@@ -88,6 +90,57 @@ fn the_costly_probe_is_wanted_by_its_column_alone() {
 fn cell(column: Column, row: &RowView<'_>) -> (String, Tone) {
     let Cell { text, tone } = column.cell(row, column.spec().width);
     (text, tone)
+}
+
+/// The numbers that a row has are of the kind that their columns say.
+fn kinds_hold<'a, C: Columns>(row: &C::Row<'a>, at_least: usize) {
+    let mut known = 0;
+    for column in C::all() {
+        let value = column.value(row);
+        let kind = match value {
+            Value::Unknown => continue,
+            Value::Text(_) | Value::Pids(..) => Kind::Words,
+            Value::Exact(_) | Value::Count(_) | Value::PerSec(_) => Kind::Count,
+            Value::Bytes(_) | Value::BytesPerSec(_) => Kind::Bytes,
+            Value::Percent(_) => Kind::Percent,
+            Value::CpuTime(_) | Value::Duration(_) | Value::Micros(_) => Kind::Time,
+            Value::Spark(_) => panic!("nothing is drawn here"),
+        };
+        assert_eq!(column.spec().kind, kind, "{}: {value:?}", column.spec().title);
+        known += 1;
+    }
+    assert!(known >= at_least, "{known} of {} columns have a value", C::all().len());
+}
+
+#[test]
+fn columns_hold_what_they_say() {
+    let prev = sample(10 * SECOND, [task(80, "nginx")]);
+    let mut next = sample(11 * SECOND, [task(80, "nginx")]);
+    next.sockets = vec![socket(5, Some(task(80, "").key), "10.0.0.1:443", "10.0.0.9:51000")];
+    next.cgroups = Some(Arc::new(Cgroups {
+        list: vec![Cgroup {
+            path: "/web".into(),
+            pids: Some(vec![80]),
+            cpu_max_milli: Some(1500),
+            memory_bytes: Some(MIB),
+            memory_max_bytes: Some(8 * MIB),
+            anon_bytes: Some(MIB),
+            file_bytes: Some(MIB),
+            pressure: [Some(1.0); 3],
+            ..Cgroup::default()
+        }],
+        ..Cgroups::default()
+    }));
+    let eth0 = Interface { name: "eth0".into(), state: "up".into(), speed_mbit: Some(10), ..Interface::default() };
+    next.machine.interfaces = vec![eth0.clone()];
+    let prev = Sample { machine: Machine { interfaces: vec![eth0], ..prev.machine.clone() }, ..prev };
+    let model = Model::between(Some(&prev), Arc::new(next));
+    kinds_hold::<Column>(&RowView::live(&model, &model.rows[0], Some(&details("nginx", "www"))), 40);
+    kinds_hold::<SocketColumn>(&SocketView::new(&model, &model.sockets[0], None), 12);
+    let remote = remotes(&model, |_| true).into_iter().next().expect("the other end");
+    kinds_hold::<RemoteColumn>(&RemoteView::new(&model, remote), 8);
+    kinds_hold::<InterfaceColumn>(&InterfaceView::new(&model, 0).expect("an interface"), 14);
+    kinds_hold::<CgroupColumn>(&CgroupView::all(&model).next().expect("a group"), 10);
 }
 
 #[test]

@@ -5,9 +5,12 @@ mod common;
 use std::sync::Arc;
 
 use common::*;
-use ebtop::app::column::{RowView, SocketView};
+use ebtop::app::column::{
+    CgroupColumn, Column, Columns, InterfaceColumn, RemoteColumn, RemoteView, RowView, SocketColumn, SocketView, Spec,
+};
 use ebtop::app::filter::{Filter, parse};
 use ebtop::model::Model;
+use ebtop::model::remotes::remotes;
 use ebtop::sample::Counter::*;
 use ebtop::sample::*;
 use proptest::prelude::*;
@@ -53,6 +56,10 @@ fn matches() {
         "CPU%=150",
         "net>2.9MiB",
         "net<3.1M",
+        "net>2m",
+        "net<4m",
+        "rss<1g",
+        "flt<1m",
         "tx>=3MiB",
         "tx_bytes>3MB",
         "rx=0",
@@ -236,6 +243,15 @@ fn errors_point_at_the_place() {
         ("remote:10.0.0.0/33", 7, "a network such as"),
         ("uid=-1", 4, "uid=1000"),
         ("cpu~5", 4, "holds numbers"),
+        ("rss>5%", 4, "`rss` is in bytes: write 512, 10K, 10M"),
+        ("nginx and rss > 5s", 16, "in bytes"),
+        ("time>1k", 5, "`time` is a time: write 20ms"),
+        ("age>5M", 4, "a time"),
+        ("rtt<5%", 4, "a time"),
+        ("cpu>5s", 4, "`cpu` is in percent: write 50"),
+        ("cpu>5m", 4, "in percent"),
+        ("flt>5s", 4, "`flt` is a plain number: write 5, 10k"),
+        ("threads>5KiB", 8, "a plain number"),
         ("name~\"(\"", 5, "regular expression"),
         ("\"open", 0, "closing"),
         ("nginx or", 8, "expected a word"),
@@ -261,10 +277,55 @@ fn prints_canonical_text() {
         ("not kthread", "!kthread"),
         ("name~\"^pg_\"", "command~\"^pg_\""),
         ("pid:1", "pid=1"),
+        ("rss>10m", "rss>10M"),
+        ("age>10m", "age>10m"),
+        ("max>10m", "max>10M"),
         ("local=10.0.0.1", "local:10.0.0.1/32"),
+        ("comm:x", "comm:x"),
+        ("NAME:x", "command:x"),
+        ("Retransmits_Total>5", "retransmits_total>5"),
+        ("sockets>5", "sockets>5"),
+        ("RX>5", "rxtotal>5"),
+        ("CPU%>5", "cpu>5"),
+        ("memory_bytes>5", "memory_bytes>5"),
         ("remote!=fe80::/10", "remote!=fe80::/10"),
     ] {
         assert_eq!(reads(text).to_string(), printed);
+    }
+}
+
+/// All that the columns of a table can be called.
+fn names_of<C: Columns>() -> impl Iterator<Item = &'static str> {
+    let names = |spec: &'static Spec| [spec.name, spec.title].into_iter().chain(spec.aliases.iter().chain(spec.fields).copied());
+    C::all().iter().flat_map(move |column| names(column.spec()))
+}
+
+#[test]
+fn every_name_is_printed_as_one_that_means_the_same_in_all_tables() {
+    let of_processes = names_of::<Column>().chain(names_of::<SocketColumn>());
+    let of_others = names_of::<RemoteColumn>().chain(names_of::<InterfaceColumn>()).chain(names_of::<CgroupColumn>());
+    let mut read = 0;
+    for name in of_processes.chain(of_others) {
+        for name in [name.to_owned(), name.to_ascii_lowercase(), name.to_ascii_uppercase()] {
+            for text in [format!("{name}>5"), format!("{name}~x")] {
+                let Ok(filter) = parse(&text) else { continue };
+                let printed = filter.to_string();
+                assert_eq!(parse(&printed).as_ref(), Ok(&filter), "{text} is printed as {printed}");
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 400, "{read}");
+}
+
+#[test]
+fn a_printed_filter_finds_what_the_typed_one_found() {
+    let model = model();
+    let remote = remotes(&model, |_| true).into_iter().map(|remote| RemoteView::new(&model, remote)).next().expect("the other end");
+    for text in ["comm:nginx", "sockets=1", "conn=1", "retransmits_total=0", "!retr>5"] {
+        let filter = reads(text);
+        assert!(filter.matches_remote(&remote), "{text}");
+        assert!(reads(&filter.to_string()).matches_remote(&remote), "{text}, printed as {filter}");
     }
 }
 
@@ -289,6 +350,13 @@ fn piece() -> impl Strategy<Value = String> {
         "port:443",
         "uid=7",
         "age<20ms",
+        "rss>10m",
+        "flt<5m",
+        "age<5m",
+        "comm:x",
+        "sockets>5",
+        "retransmits_total=1",
+        "RX<1k",
         "nginx:",
         "é*",
         "\"\"",

@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ebtop::app::bindings::BINDINGS;
+use ebtop::app::column::Column;
+use ebtop::app::filter::parse;
 use ebtop::app::help::HelpLine;
 use ebtop::app::user_names::UserNames;
 use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event, Start};
+use ebtop::batch::{BatchOptions, Format, run};
 use ebtop::sample::*;
-use ui_world::common::{SECOND, With, exit, sample, task};
+use ui_world::common::{SECOND, With, collector, exit, sample, task};
 use ui_world::*;
 
 /// The selected line, as text.
@@ -91,7 +94,7 @@ fn a_bad_filter_keeps_the_last_good_one() {
     let mut app = app(120, 40);
     keys(&mut app, "\\cpu>5");
     let good = lines(&app);
-    assert_eq!(good.len(), 5, "{good:?}");
+    assert_eq!(good.len(), 4, "{good:?}");
     keys(&mut app, " (");
     let (mistake, others) = lines(&app).split_last().map(|(last, others)| (last.clone(), others.to_vec())).unwrap();
     assert_eq!(others, good);
@@ -202,6 +205,50 @@ fn those_on_their_way_out_stand_among_the_exited() {
 }
 
 #[test]
+fn of_the_exited_those_pass_a_filter_that_would_alone_as_in_batch_output() {
+    let ended = |pid, uid, comm: &str, ms: u64| {
+        let task = task(pid, comm).born(10 * SECOND).with(Counter::CpuNs, ms * 1_000_000);
+        exit(Task { uid, ..task }, 11 * SECOND)
+    };
+    let mut now = tick(11, &[(1, 0)]);
+    now.exits = vec![ended(5, 0, "cc1", 40), ended(6, 0, "cc1", 40), ended(7, 7, "cc1", 90), ended(8, 7, "sh", 1)];
+    now.tasks[0].uid = 0;
+    let users = || UserNames::new([(0, "root".into())]);
+    let mut app = App::new(Start { users: users(), ..Start::default() }, (120, 24));
+    show(&mut app, tick(10, &[(1, 0)]));
+    show(&mut app, now.clone());
+    let on_screen = |app: &App| -> Vec<String> {
+        let line = lines(app).into_iter().find(|l| l.contains("exited: ")).unwrap_or_default();
+        line.split_once("exited: ").map_or(vec![], |(_, names)| names.trim_end().split(" · ").map(str::to_owned).collect())
+    };
+    let in_batch = |text: &str| -> Vec<String> {
+        let (collector, _) = collector(vec![tick(10, &[(1, 0)]), now.clone()], vec![]);
+        let fields = ["user".to_owned(), "command".to_owned()];
+        let options = BatchOptions::new(Format::Text, View::Processes.into(), &fields, None).unwrap();
+        let mut out = Vec::new();
+        run(&collector, &BatchOptions { filter: parse(text).unwrap(), users: users(), ..options }, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let group = |line: &str| line.trim().strip_prefix('(')?.split_once(')').map(|(count, name)| format!("{} {count}", name.trim()));
+        text.lines().filter_map(group).collect()
+    };
+    for (filter, names) in [
+        ("exited", vec!["cc1 3", "sh 1"]),
+        ("!uid=0", vec!["cc1 1", "sh 1"]),
+        ("user!=root", vec!["cc1 1", "sh 1"]),
+        ("!user=root", vec!["cc1 1", "sh 1"]),
+        ("user=root", vec!["cc1 2"]),
+        ("exited cpu>5", vec!["cc1 1"]),
+        ("!cpu>5 uid=0", vec!["cc1 2"]),
+        ("!sh", vec!["cc1 3"]),
+        ("!exited", vec![]),
+    ] {
+        keys(&mut app, &format!("\x1b\\{filter}\n"));
+        assert_eq!(on_screen(&app), names, "{filter}");
+        assert_eq!(in_batch(filter), names, "{filter} in batch output");
+    }
+}
+
+#[test]
 fn a_user_who_is_known_has_a_name_from_the_first_screen() {
     let users = UserNames::new([(1000, "web".into())]);
     let mut app = App::new(Start { users, ..Start::default() }, (80, 24));
@@ -277,6 +324,23 @@ fn page_allocations_are_wanted_only_while_their_column_shows() {
     assert!(keys(&mut app, "3").contains(&want(true)));
     assert!(screen(&app).contains("PGALLOC/s"));
     assert!(keys(&mut app, "1").contains(&want(false)));
+}
+
+#[test]
+fn what_the_screen_is_sorted_or_filtered_by_is_wanted_too() {
+    let want = |page_allocs| Effect::Command(Command::Want(Wants { page_allocs, ..Wants::NONE }));
+    let mut app = app(120, 40);
+    assert!(keys(&mut app, "\\nginx or !pgalloc>0\n").contains(&want(true)));
+    assert!(!screen(&app).contains("PGALLOC/s"));
+    assert!(keys(&mut app, "\x1b").contains(&want(false)));
+
+    let mut sorted = App::new(Start { sort: Some(Column::PageAllocs), ..Start::default() }, (80, 24));
+    assert!(sorted.update(Event::Update(Update::Sample(Arc::new(server(false))))).contains(&want(true)));
+    assert!(screen(&sorted).contains("PGALLOC/s"));
+    for _ in 0..20 {
+        assert!(!press(&mut sorted, KeyCode::Right).contains(&want(false)), "it is only out of sight");
+    }
+    assert!(!screen(&sorted).contains("PGALLOC/s"));
 }
 
 #[test]

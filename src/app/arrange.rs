@@ -192,15 +192,14 @@ impl<'a> Forest<'a> {
     }
 }
 
-/// The exited that pass a filter by themselves, or whose command does as a whole: many small ones make a large one.
-fn exited_that_pass(model: &Model, filter: &Filter, within: Option<&Members>) -> Exited {
-    let shown: Vec<Ended<'_>> = model.ended().filter(|ended| is_shown(within, ended.task(model))).collect();
-    let folded = Exited::fold(model, shown.iter().copied());
-    let groups: FxHashSet<&str> =
-        folded.groups.iter().filter(|g| filter.matches(&RowView::exited(model, g))).map(|g| g.name.as_str()).collect();
-    let passes =
-        |ended: &Ended<'_>| groups.contains(ended.task(model).comm.to_string().as_str()) || filter.matches(&RowView::ended(model, *ended));
-    Exited::fold(model, shown.iter().copied().filter(passes))
+/// The exited that pass a filter, one by one as in batch output: a command that is folded has neither user nor pid that could be asked.
+fn exited_that_pass(model: &Model, details: &DetailsBook, filter: &Filter, within: Option<&Members>) -> Exited {
+    let passes = |ended: &Ended<'_>| {
+        let task = ended.task(model);
+        let view = || RowView::ended(model, *ended).with_details(details.get(task.key)).with_users(details.users());
+        is_shown(within, task) && filter.matches(&view())
+    };
+    Exited::fold(model, model.ended().filter(passes))
 }
 
 /// The commands of the exited, each as a line.
@@ -216,7 +215,10 @@ impl App {
         let model = &self.model;
         let all_pass = self.filter.is_empty();
         let within = self.cgroups.members();
-        let exited = if all_pass && within.is_none() { model.exited.clone() } else { exited_that_pass(model, &self.filter, within) };
+        let exited = match within {
+            None if all_pass => model.exited.clone(),
+            _ => exited_that_pass(model, &self.details, &self.filter, within),
+        };
         self.lines = Lines { exited, ..Lines::default() };
         let leaving = model.ended().filter(|ended| matches!(ended, Ended::Leaving(_))).count();
         self.unfiltered =

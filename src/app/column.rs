@@ -32,6 +32,21 @@ pub enum Align {
     Right,
 }
 
+/// What a column holds, and so which units a number may have that it is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// No numbers.
+    Words,
+    /// How many, how many a second, or a number that is a name.
+    Count,
+    /// Bytes, or bytes a second.
+    Bytes,
+    /// A share.
+    Percent,
+    /// A time.
+    Time,
+}
+
 /// What is fixed about a column.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
@@ -51,6 +66,8 @@ pub struct Spec {
     pub weight: u8,
     /// Side of its text.
     pub align: Align,
+    /// What it holds.
+    pub kind: Kind,
     /// What must be collected for it beyond the basics.
     pub wants: Wants,
 }
@@ -71,15 +88,27 @@ impl Spec {
     }
 }
 
-/// A column of numbers.
-const fn num(title: &'static str, name: &'static str, fields: &'static [&'static str], width: u16, weight: u8) -> Spec {
-    let wants = Wants::NONE;
-    Spec { title, name, fields, aliases: &[], help: "", width, weight, align: Align::Right, wants }
+/// Title, name, fields, width and weight of a column; the rest is nothing special.
+macro_rules! specs {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident, $align:ident;)*) => {
+        $($(#[$doc])*
+        const fn $name(title: &'static str, name: &'static str, fields: &'static [&'static str], width: u16, weight: u8) -> Spec {
+            let (align, kind, wants) = (Align::$align, Kind::$kind, Wants::NONE);
+            Spec { title, name, fields, aliases: &[], help: "", width, weight, align, kind, wants }
+        })*
+    };
 }
-
-/// A column of words.
-const fn word(title: &'static str, name: &'static str, fields: &'static [&'static str], width: u16, weight: u8) -> Spec {
-    Spec { align: Align::Left, ..num(title, name, fields, width, weight) }
+specs! {
+    /// A column of words.
+    word: Words, Left;
+    /// A column of numbers.
+    num: Count, Right;
+    /// A column of bytes, or bytes a second.
+    size: Bytes, Right;
+    /// A column of shares.
+    share: Percent, Right;
+    /// A column of times.
+    time: Time, Right;
 }
 
 /// Declares an enum of columns, one entry each: `Variant: spec, help => value;`. The last takes the rest of the width.
@@ -209,10 +238,10 @@ pub fn sort<'a, C: Columns>(rows: &mut [C::Row<'a>], column: C, descending: bool
 
 /// What all of these columns need collected.
 pub fn wants<C: Columns>(columns: &[C]) -> Wants {
-    columns.iter().map(|c| c.spec().wants).fold(Wants::NONE, |a, b| Wants {
-        sockets: a.sockets || b.sockets,
-        page_allocs: a.page_allocs || b.page_allocs,
-        cgroup_memory: a.cgroup_memory || b.cgroup_memory,
-        ..Wants::NONE
-    })
+    wants_of(columns.iter().map(|c| c.spec()))
+}
+
+/// The same of columns of whichever tables.
+pub fn wants_of(specs: impl Iterator<Item = &'static Spec>) -> Wants {
+    specs.fold(Wants::NONE, |all, spec| all.with(spec.wants))
 }

@@ -6,26 +6,27 @@
 //! !kthread rss>=1.5G       adjacent terms mean and
 //! name~"^pg_"              a regular expression
 //! container:web pod:shop/* unit:ssh*   where it runs
-//! uid=1000                 by number, which the exited have, too; their users' names nobody looked up
+//! uid=1000                 by number, which is known of the exited, too, where the name of their user may not be
 //! remote:10.0.0.0/8        sockets by network, port:443 by either port
 //! ```
 //! Case matters only where a capital is typed. `|` binds tighter than adjacency and `and`, which bind tighter than `or`.
 //! [`Filter`]'s `Display` writes what [`parse`] reads back as the same filter.
 
 mod complete;
+mod key;
 mod net;
 mod operand;
 mod parse;
 mod term;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 pub use complete::{Completion, FilterOf, complete};
 pub use parse::{FilterError, parse};
 use term::{Subject, Term};
 
-use super::column::{CgroupView, InterfaceView, RemoteView, RowView, SocketView};
+use super::column::{CgroupView, InterfaceView, RemoteView, RowView, SocketView, Spec};
 
 /// A filter; the default one lets everything pass.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,6 +81,19 @@ impl Filter {
             found.get().is_some()
         };
         self.0.as_ref().filter(|e| e.any_term(&is_foreign)).and_then(|_| found.get())
+    }
+
+    /// The columns of a table that it asks for.
+    pub fn specs(&self, of: FilterOf) -> Vec<&'static Spec> {
+        let found = RefCell::new(Vec::new());
+        let note = |term: &Term| {
+            found.borrow_mut().extend(term.spec(of));
+            false
+        };
+        if let Some(expr) = &self.0 {
+            expr.any_term(&note);
+        }
+        found.into_inner()
     }
 
     /// Reads command lines, users or cgroups: exact only once the details of every process are known.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::column::Columns;
 use super::view::View;
 use super::{App, Effect, column, table_width};
 use crate::model::stacks::Scope;
@@ -56,11 +57,17 @@ impl App {
     fn wants_now(&self) -> Wants {
         let width = self.layout().map(|layout| table_width(&layout));
         let of_columns = match (width, self.process_table(), self.cgroup_table()) {
-            (Some(width), Some(table), _) => Wants { threads: self.shows_threads, ..column::wants(&table.columns(width)) },
-            (Some(width), _, Some(table)) => column::wants(&table.columns(width)),
+            (Some(width), Some(table), _) => {
+                let wants = column::wants(&table.columns(width)).with(table.sort.spec().wants);
+                Wants { threads: self.shows_threads, ..wants }
+            }
+            (Some(width), _, Some(table)) => column::wants(&table.columns(width)).with(table.sort.spec().wants),
             _ => self.net_table().wants(),
         };
-        Wants { cgroups: self.view == View::Cgroups || self.within().is_some(), ..of_columns }
+        // Stacks are not filtered by what their processes did.
+        let of_filter = if self.view == View::Stacks { vec![] } else { self.filter.specs(self.filter_of()) };
+        let wants = of_columns.with(column::wants_of(of_filter.into_iter()));
+        Wants { cgroups: self.view == View::Cgroups || self.within().is_some(), ..wants }
     }
 
     /// The probe that the Stacks view needs, while it is on screen.

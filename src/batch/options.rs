@@ -2,8 +2,9 @@
 
 use clap::ValueEnum;
 
+use super::needs::{made_from, wanted};
 use super::net::NetSort;
-use crate::app::column::{CgroupColumn, Column, Columns, InterfaceColumn, RemoteColumn, Set, SocketColumn, fit, sets, wants};
+use crate::app::column::{CgroupColumn, Column, Columns, InterfaceColumn, RemoteColumn, Set, SocketColumn, fit, sets, wants_of};
 use crate::app::filter::Filter;
 use crate::app::net::NetTable;
 use crate::app::user_names::UserNames;
@@ -11,7 +12,7 @@ use crate::app::view::{Shown, View};
 use crate::export::field::{CGROUP, EXIT, PROCESS, SOCKET};
 use crate::export::net_field::{INTERFACE, REMOTE, listener};
 use crate::export::{Writer, csv, json, text};
-use crate::sample::{Domain, Wants};
+use crate::sample::Wants;
 
 /// Form of batch output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -99,8 +100,10 @@ pub struct BatchOptions {
     pub users: UserNames,
     /// Writes the columns or fields that were chosen.
     pub writer: Writer,
-    /// What must be collected for them beyond the basics.
+    /// What must be collected for them and the order beyond the basics; see [`BatchOptions::collects`].
     pub wants: Wants,
+    /// Fields that they and the order are made from, of tables of processes and control groups.
+    pub fields: Vec<&'static str>,
 }
 
 impl BatchOptions {
@@ -115,27 +118,26 @@ impl BatchOptions {
             (Some(name), _, NetTable::Processes) => process = column(name)?,
             _ => {}
         }
-        let writer = writer(format, shown, fields)?;
+        let net_sort = NetSort::new(shown.net, sort)?;
+        let mut writer = writer(format, shown, fields)?;
+        if let (Writer::Text(table), Some(_), true) = (&mut writer, sort, fields.is_empty()) {
+            show_order(table, process, cgroup, net_sort);
+        }
+        let of_sort = [process.spec(), cgroup.spec()];
+        let made_from = made_from(shown, &writer, &fields_of(shown, fields)?);
         Ok(BatchOptions {
             format,
             shown,
             iterations: None,
             sort: (process, process.descends()),
-            net_sort: NetSort::new(shown.net, sort)?,
+            net_sort,
             cgroup_sort: (cgroup, cgroup.descends()),
             filter: Filter::default(),
             users: UserNames::default(),
-            wants: wanted(shown, format, &writer, fields),
+            wants: wanted(shown, format, &writer, fields).with(wants_of(of_sort.into_iter())),
+            fields: made_from.into_iter().chain(of_sort.iter().flat_map(|spec| spec.fields).copied()).collect(),
             writer,
         })
-    }
-
-    /// The domains that what is shown comes from.
-    pub fn domains(&self) -> Vec<Domain> {
-        let mut domains = vec![Domain::Tasks, Domain::Net];
-        domains.extend((self.shown.view == View::Stacks).then_some(Domain::Stacks));
-        domains.extend(self.wants.page_allocs.then_some(Domain::Mem));
-        domains
     }
 }
 
@@ -186,29 +188,30 @@ fn all_or<C: Columns>(names: &[String], set: Set<C>) -> Result<Vec<C>, OptionsEr
     if names.is_empty() { Ok(fit(set.first, set.more, u16::MAX)) } else { columns(names) }
 }
 
+/// Puts the column that a table is sorted by into it, as the screen does: who asks for an order wants to see it.
+fn show_order(table: &mut text::Table, process: Column, cgroup: CgroupColumn, net: NetSort) {
+    fn show<C: Columns>(columns: &mut Vec<C>, sort: C) {
+        if !columns.contains(&sort) {
+            let at = columns.iter().position(|c| c.takes_the_rest()).unwrap_or(columns.len());
+            columns.insert(at, sort);
+        }
+    }
+    match table {
+        text::Table::Processes(columns) => show(columns, process),
+        text::Table::Sockets(columns) | text::Table::Listeners(columns) => show(columns, net.socket.0),
+        text::Table::Remotes(columns) => show(columns, net.remote.0),
+        text::Table::Interfaces(columns) => show(columns, net.interface.0),
+        text::Table::Cgroups(columns) => show(columns, cgroup),
+        text::Table::Stacks => {}
+    }
+}
+
 /// What processes are sorted by unless told otherwise: as on the screen, but network bytes are those of both ways.
 fn first_sort(view: View) -> Column {
     match view {
         View::Network => Column::Net,
         view => view.first_sort(),
     }
-}
-
-/// What must be collected: the probe of page allocations costs, so it runs only if a column or field made from them is shown.
-fn wanted(shown: Shown, format: Format, writer: &Writer, names: &[String]) -> Wants {
-    if shown.view == View::Cgroups {
-        let named = |field: &str| names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(field));
-        let cgroup_memory = match writer {
-            Writer::Text(text::Table::Cgroups(columns)) => wants(columns).cgroup_memory,
-            _ => format != Format::Text && ["anon_bytes", "anon", "file_bytes", "file"].into_iter().any(named),
-        };
-        return Wants { cgroups: true, cgroup_memory, ..Wants::NONE };
-    }
-    let of_columns = match writer {
-        Writer::Text(text::Table::Processes(columns)) => wants(columns),
-        _ => wants(&names.iter().filter_map(|name| Column::named(name)).collect::<Vec<_>>()),
-    };
-    Wants { page_allocs: of_columns.page_allocs, ..shown.net.wants() }
 }
 
 fn columns<C: Columns>(names: &[String]) -> Result<Vec<C>, OptionsError> {

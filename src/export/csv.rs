@@ -89,9 +89,9 @@ impl Csv {
             }
             Table::Stacks => {
                 for s in report.stacks.iter().flatten() {
-                    let values =
-                        [s.key.pid.into(), s.tid.into(), s.comm.into(), s.samples.into(), s.quality_name().into(), s.folded().into()];
-                    line(tick.iter().cloned().chain(values), out)?;
+                    let who = [s.key.pid.into(), s.key.start_ns.into(), s.tid.into(), s.comm.into()];
+                    let what = [s.samples.into(), s.quality_name().into(), s.folded().into()];
+                    line(tick.iter().cloned().chain(who).chain(what), out)?;
                 }
             }
         }
@@ -105,7 +105,7 @@ impl Csv {
             Table::Remotes(fields) => fields.iter().map(|(name, _)| *name).collect(),
             Table::Interfaces(fields) => fields.iter().map(|(name, _)| *name).collect(),
             Table::Cgroups(fields) => fields.iter().map(|(name, _)| *name).collect(),
-            Table::Stacks => vec!["pid", "tid", "comm", "samples", "quality", "stack"],
+            Table::Stacks => vec!["pid", "start_ns", "tid", "comm", "samples", "quality", "stack"],
         };
         writeln!(out, "at_ns,interval_ns,{}", names.join(","))
     }

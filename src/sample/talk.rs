@@ -49,6 +49,19 @@ impl Wants {
     /// Nothing but the basics.
     pub const NONE: Wants =
         Wants { sockets: false, page_allocs: false, threads: false, interfaces: false, cgroups: false, cgroup_memory: false };
+
+    /// Both together.
+    #[must_use]
+    pub fn with(self, other: Wants) -> Wants {
+        Wants {
+            sockets: self.sockets || other.sockets,
+            page_allocs: self.page_allocs || other.page_allocs,
+            threads: self.threads || other.threads,
+            interfaces: self.interfaces || other.interfaces,
+            cgroups: self.cgroups || other.cgroups,
+            cgroup_memory: self.cgroup_memory || other.cgroup_memory,
+        }
+    }
 }
 
 /// A costly way to take stacks, in use only while somebody wants it.

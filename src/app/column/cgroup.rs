@@ -1,7 +1,7 @@
 //! The columns of the table of control groups.
 
 use super::value::{Value, Value::*, bytes, known};
-use super::{Columns, Spec, columns, num, word};
+use super::{Columns, Spec, columns, num, share, size, word};
 use crate::model::Model;
 use crate::model::cgroups::CgroupRow;
 use crate::sample::{Cgroup, Counter, Counter::*, Wants};
@@ -95,55 +95,55 @@ columns! {
     Processes: num("PROCS", "procs", &["processes"], 5, 200),
         "Processes in the cgroup and below it. Blank where its threads are of processes that belong to one above."
         => known(row.row.processes, |count| Exact(count.into()));
-    CpuPct: num("CPU%", "cpu", &["cpu_ns"], 5, 240),
+    CpuPct: share("CPU%", "cpu", &["cpu_ns"], 5, 240),
         "CPU time of it and all below over elapsed time, one core = 100, those that ended included. From cpu.stat, or cpuacct.usage of cgroup v1."
         => known(row.percent(row.row.cpu_ns), Percent);
-    Throttled: num("THROTTLE%", "throttle", &["periods", "throttled_periods"], 9, 195),
+    Throttled: share("THROTTLE%", "throttle", &["periods", "throttled_periods"], 9, 195),
         "Share of the periods of its own CPU limit in which it had used all it may and was stopped. From nr_throttled and nr_periods of cpu.stat; blank without a limit. Limits of those above and below it are theirs."
         => known(row.throttled_pct(), Percent);
-    Memory: num("MEM", "mem", &["memory_bytes"], 5, 230).also(&["rss"]),
+    Memory: size("MEM", "mem", &["memory_bytes"], 5, 230).also(&["rss"]),
         "Memory that it and all below are charged for, page cache included: more than the sum of RSS, or less where pages are charged to others. From memory.current, or memory.usage_in_bytes; the root has none."
         => bytes(row.group.memory_bytes);
-    MemoryPct: num("MEM/MAX", "memmax", &["memory_bytes", "memory_max_bytes"], 7, 188),
+    MemoryPct: share("MEM/MAX", "memmax", &["memory_bytes", "memory_max_bytes"], 7, 188),
         "MEM as percent of its own limit (memory.max); blank without one. Near 100 the kernel reclaims page cache first, then stops the processes or kills one."
         => known(row.memory_pct(), Percent);
-    Psi: num("PSI", "psi", &["cpu_pressure_pct", "memory_pressure_pct", "io_pressure_pct"], 5, 160),
+    Psi: share("PSI", "psi", &["cpu_pressure_pct", "memory_pressure_pct", "io_pressure_pct"], 5, 160),
         "Pressure: share of the last 10 s that some of its tasks waited, the worst of CPU, memory and I/O. From cpu.pressure, memory.pressure and io.pressure; cgroup v1 has none."
         => known(row.worst_pressure(), Percent);
-    Net: num("NET/s", "net", &["tx_bytes", "rx_bytes"], 6, 190),
+    Net: size("NET/s", "net", &["tx_bytes", "rx_bytes"], 6, 190),
         "Application bytes a second over TCP and UDP, summed from the processes in it and below: the kernel keeps none by cgroup. Those that exited count where cgroup v2 has them."
         => known(row.of_processes(TxBytes, RxBytes), BytesPerSec);
-    Io: num("IO/s", "io", &["read_bytes", "write_bytes"], 6, 185),
+    Io: size("IO/s", "io", &["read_bytes", "write_bytes"], 6, 185),
         "Block reads caused and pages dirtied, bytes a second, summed from the processes in it and below. What reached the devices is DEVR/s and DEVW/s. Those that exited count where cgroup v2 has them."
         => known(row.of_processes(ReadBytes, WriteBytes), BytesPerSec);
-    MemoryMax: num("MAX", "max", &["memory_max_bytes"], 5, 120),
+    MemoryMax: size("MAX", "max", &["memory_max_bytes"], 5, 120),
         "Its own limit of memory (memory.max, or memory.limit_in_bytes); blank without one."
         => bytes(row.group.memory_max_bytes);
-    CpuMax: num("CPUMAX", "cpumax", &["cpu_max_milli"], 6, 119),
+    CpuMax: share("CPUMAX", "cpumax", &["cpu_max_milli"], 6, 119),
         "Its own limit of CPU time, one core = 100 (cpu.max, or cpu.cfs_quota_us); blank without one."
         => known(row.group.cpu_max_milli, |milli| Percent(milli as f64 / 10.0));
-    ThrottledTime: num("STOPPED%", "stopped", &["throttled_ns"], 8, 116),
+    ThrottledTime: share("STOPPED%", "stopped", &["throttled_ns"], 8, 116),
         "Time that it was stopped by its CPU limit, over elapsed time; each CPU on which something of it could have run counts, so it may exceed 100. Blank without a limit."
         => known(row.percent(row.row.throttled_ns).filter(|_| row.is_limited()), Percent);
-    PsiCpu: num("PSI-CPU", "psicpu", &["cpu_pressure_pct"], 7, 110),
+    PsiCpu: share("PSI-CPU", "psicpu", &["cpu_pressure_pct"], 7, 110),
         "Share of the last 10 s that some of its tasks waited for a CPU; throttling is in it."
         => row.pressure(0);
-    PsiMemory: num("PSI-MEM", "psimem", &["memory_pressure_pct"], 7, 109),
+    PsiMemory: share("PSI-MEM", "psimem", &["memory_pressure_pct"], 7, 109),
         "Share of the last 10 s that some of its tasks waited for memory: reclaim, and pages that were dropped too early."
         => row.pressure(1);
-    PsiIo: num("PSI-IO", "psiio", &["io_pressure_pct"], 6, 108),
+    PsiIo: share("PSI-IO", "psiio", &["io_pressure_pct"], 6, 108),
         "Share of the last 10 s that some of its tasks waited for I/O."
         => row.pressure(2);
-    DeviceRead: num("DEVR/s", "devread", &["device_read_bytes"], 6, 106),
+    DeviceRead: size("DEVR/s", "devread", &["device_read_bytes"], 6, 106),
         "Bytes a second read from devices for it. From io.stat, or blkio.throttle of cgroup v1, where the controller is on."
         => known(row.per_sec(row.row.device_read_bytes), BytesPerSec);
-    DeviceWrite: num("DEVW/s", "devwrite", &["device_write_bytes"], 6, 105),
+    DeviceWrite: size("DEVW/s", "devwrite", &["device_write_bytes"], 6, 105),
         "Bytes a second written to devices for it. Cgroup v1 leaves out what the kernel writes back later."
         => known(row.per_sec(row.row.device_write_bytes), BytesPerSec);
-    Anon: num("ANON", "anon", &["anon_bytes"], 5, 100).wanting(KINDS),
+    Anon: size("ANON", "anon", &["anon_bytes"], 5, 100).wanting(KINDS),
         "Anonymous memory in MEM: heap, stacks, private copies. It can only be swapped. From memory.stat."
         => bytes(row.group.anon_bytes);
-    File: num("FILE", "file", &["file_bytes"], 5, 99).wanting(KINDS),
+    File: size("FILE", "file", &["file_bytes"], 5, 99).wanting(KINDS),
         "Page cache in MEM: most of it can be dropped when memory is short. From memory.stat."
         => bytes(row.group.file_bytes);
     Name: word("NAME", "name", &["path"], 12, 255).also(&["cgroup", "path", "command"]),

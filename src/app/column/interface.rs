@@ -1,7 +1,7 @@
 //! The columns of the table of network interfaces.
 
 use super::value::{Value, Value::*, bytes, known};
-use super::{Columns, Spec, columns, num, word};
+use super::{Columns, Spec, columns, num, share, size, word};
 use crate::model::Model;
 use crate::sample::{Interface, InterfaceCounters};
 
@@ -48,16 +48,16 @@ columns! {
     Speed: num("Mbit/s", "speed", &["speed_mbit"], 6, 150),
         "Megabits a second that the link agreed on; blank where there is none, or where the driver does not tell."
         => known(row.interface.speed_mbit, |speed| Count(speed.into()));
-    Rx: num("RX/s", "rx", &["rx_bytes"], 6, 230),
+    Rx: size("RX/s", "rx", &["rx_bytes"], 6, 230),
         "Bytes a second received, headers included. Of this network namespace, from /proc/net/dev."
         => known(row.per_sec(|c| c.rx_bytes), BytesPerSec);
-    Tx: num("TX/s", "tx", &["tx_bytes"], 6, 229),
+    Tx: size("TX/s", "tx", &["tx_bytes"], 6, 229),
         "Bytes a second sent, headers included."
         => known(row.per_sec(|c| c.tx_bytes), BytesPerSec);
-    RxUse: num("RX%", "rxuse", &["rx_bytes", "speed_mbit"], 5, 190),
+    RxUse: share("RX%", "rxuse", &["rx_bytes", "speed_mbit"], 5, 190),
         "Received bits as a share of what the link can carry; blank where its speed is not known."
         => known(row.percent_of_speed(|c| c.rx_bytes), Percent);
-    TxUse: num("TX%", "txuse", &["tx_bytes", "speed_mbit"], 5, 189),
+    TxUse: share("TX%", "txuse", &["tx_bytes", "speed_mbit"], 5, 189),
         "Sent bits as a share of what the link can carry; blank where its speed is not known."
         => known(row.percent_of_speed(|c| c.tx_bytes), Percent);
     RxPackets: num("RXPK/s", "rxpk", &["rx_packets"], 6, 210),
@@ -72,10 +72,10 @@ columns! {
     Dropped: num("DROP/s", "drop", &["rx_dropped", "tx_dropped"], 6, 199),
         "Packets a second dropped on their way in (no room, or a protocol that nobody listens to) or out."
         => known(row.per_sec_of_both(|c| c.rx_dropped, |c| c.tx_dropped), PerSec);
-    RxTotal: num("RX", "rxtotal", &["rx_bytes_total"], 5, 100),
+    RxTotal: size("RX", "rxtotal", &["rx_bytes_total"], 5, 100),
         "Bytes received since the interface was made."
         => bytes(Some(row.interface.counters.rx_bytes));
-    TxTotal: num("TX", "txtotal", &["tx_bytes_total"], 5, 99),
+    TxTotal: size("TX", "txtotal", &["tx_bytes_total"], 5, 99),
         "Bytes sent since the interface was made."
         => bytes(Some(row.interface.counters.tx_bytes));
     ErrorsTotal: num("ERR", "errtotal", &["rx_errors_total", "tx_errors_total"], 5, 110),

@@ -2,7 +2,7 @@
 
 use super::row::{RowView, Subject};
 use super::value::{Value, Value::*, bytes, known};
-use super::{Columns, Spec, columns, num, word};
+use super::{Columns, Spec, columns, num, share, size, time, word};
 use crate::app::trends::Trend;
 use crate::sample::{Counter::*, Memory, Wants};
 
@@ -27,19 +27,19 @@ columns! {
     Nice: num("NI", "nice", &["nice"], 3, 56).also(&["ni"]),
         "Nice value, -20 (favoured) to 19."
         => known(row.running(), |t| Exact(t.nice.into()));
-    CpuPct: num("CPU%", "cpu", &["cpu_ns"], 5, 240),
+    CpuPct: share("CPU%", "cpu", &["cpu_ns"], 5, 240),
         "On-CPU time of all threads over elapsed time, one core = 100. From the scheduler's nanoseconds, threads that ended included; a thread running now may lag by up to a timer tick."
         => known(row.percent(CpuNs), Percent);
-    UserPct: num("USR%", "usr", &["user_ns"], 5, 120),
+    UserPct: share("USR%", "usr", &["user_ns"], 5, 120),
         "User share of CPU%. The kernel splits it by what the timer tick hit, so short bursts are coarse."
         => known(row.percent(UserNs), Percent);
-    SystemPct: num("SYS%", "sys", &["system_ns"], 5, 119),
+    SystemPct: share("SYS%", "sys", &["system_ns"], 5, 119),
         "Kernel share of CPU%. The kernel splits it by what the timer tick hit, so short bursts are coarse."
         => known(row.percent(SystemNs), Percent);
-    WaitPct: num("WAIT%", "wait", &["wait_ns"], 5, 170),
+    WaitPct: share("WAIT%", "wait", &["wait_ns"], 5, 170),
         "Time its threads were runnable without a CPU, over elapsed time; 100 = one thread waited all the time. From the scheduler's run delay; threads that ended within the tick are not in it."
         => known(row.wait_percent(), Percent);
-    Rss: num("RSS", "rss", &["rss_bytes"], 5, 210).also(&["mem"]),
+    Rss: size("RSS", "rss", &["rss_bytes"], 5, 210).also(&["mem"]),
         "Resident bytes: anonymous + file + shared memory. Pages shared by several processes count in each. From 6.2 the kernel batches these counters per CPU: above 3,000 threads each may be off by 32 pages or twice the number of CPUs, for every CPU."
         => bytes(row.memory().map(Memory::rss_bytes));
     Faults: num("FLT/s", "flt", &["min_flt", "maj_flt"], 6, 160).also(&["faults"]),
@@ -51,13 +51,13 @@ columns! {
     MajorFaults: num("MAJ/s", "majflt", &["maj_flt"], 6, 54).also(&["maj"]),
         "Page faults a second that had to wait for a device, as getrusage counts them."
         => known(row.per_sec(MajorFaults), PerSec);
-    Net: num("NET/s", "net", &["tx_bytes", "rx_bytes"], 6, 180),
+    Net: size("NET/s", "net", &["tx_bytes", "rx_bytes"], 6, 180),
         "Application bytes sent + received a second over TCP and UDP, from what the calls returned; headers and retransmits are not in it."
         => known(row.per_sec_of_both(TxBytes, RxBytes), BytesPerSec);
-    Io: num("IO/s", "io", &["read_bytes", "write_bytes"], 6, 150),
+    Io: size("IO/s", "io", &["read_bytes", "write_bytes"], 6, 150),
         "R/s + W/s: block reads caused and pages dirtied, bytes a second."
         => known(row.per_sec_of_both(ReadBytes, WriteBytes), BytesPerSec);
-    Time: num("TIME+", "time", &["cpu_ns_total"], 9, 140),
+    Time: time("TIME+", "time", &["cpu_ns_total"], 9, 140),
         "On-CPU time since the process started, threads that ended included."
         => known(row.total(CpuNs), CpuTime);
     VoluntarySwitches: num("VCS/s", "vcs", &["csw_voluntary"], 6, 114),
@@ -72,7 +72,7 @@ columns! {
     LastCpu: num("LASTCPU", "lastcpu", &["last_cpu"], 7, 100),
         "CPU on which the leader thread last ran."
         => known(row.running(), |t| Exact(t.last_cpu.into()));
-    Age: num("AGE", "age", &["start_ns"], 6, 50),
+    Age: time("AGE", "age", &["start_ns"], 6, 50),
         "Time since the process started."
         => known(row.age_ns(), Duration);
     InnerPid: word("PID/NS", "nspid", &["ns_pid"], 15, 30),
@@ -90,40 +90,40 @@ columns! {
     Cgroup: word("CGROUP", "cgroup", &["cgroup"], 24, 40),
         "Path of its control group."
         => row.details.and_then(|d| d.cgroup.as_deref()).map_or(Unknown, |path| Text(path.into()));
-    Anon: num("ANON", "anon", &["rss_anon_bytes"], 5, 118),
+    Anon: size("ANON", "anon", &["rss_anon_bytes"], 5, 118),
         "Anonymous resident bytes: heap, stacks, private copies."
         => bytes(row.memory().map(|m| m.anon_bytes));
-    File: num("FILE", "file", &["rss_file_bytes"], 5, 117),
+    File: size("FILE", "file", &["rss_file_bytes"], 5, 117),
         "Resident bytes of mapped files: program text, libraries, mapped data."
         => bytes(row.memory().map(|m| m.file_bytes));
-    Shmem: num("SHM", "shm", &["rss_shmem_bytes"], 5, 112),
+    Shmem: size("SHM", "shm", &["rss_shmem_bytes"], 5, 112),
         "Resident bytes of shared memory: System V, POSIX, tmpfs, shared anonymous maps."
         => bytes(row.memory().map(|m| m.shmem_bytes));
-    Swap: num("SWAP", "swap", &["swap_bytes"], 5, 116),
+    Swap: size("SWAP", "swap", &["swap_bytes"], 5, 116),
         "Bytes swapped out."
         => bytes(row.memory().map(|m| m.swap_bytes));
-    RssGrowth: num("dRSS/s", "drss", &["rss_growth_bytes"], 6, 130),
+    RssGrowth: size("dRSS/s", "drss", &["rss_growth_bytes"], 6, 130),
         "Growth of RSS, bytes a second; negative when it shrinks. Pages gained, not calls to malloc."
         => known(row.growth_per_sec(Memory::rss_bytes), BytesPerSec);
-    Vm: num("VM", "vm", &["vm_bytes"], 5, 48),
+    Vm: size("VM", "vm", &["vm_bytes"], 5, 48),
         "Address space asked for; most of it may never be touched."
         => bytes(row.memory().map(|m| m.vm_bytes));
-    VmGrowth: num("VM/s", "dvm", &["vm_growth_bytes"], 6, 105),
+    VmGrowth: size("VM/s", "dvm", &["vm_growth_bytes"], 6, 105),
         "Growth of the address space (mmap and brk less munmap), bytes a second."
         => known(row.growth_per_sec(|m| m.vm_bytes), BytesPerSec);
-    PageAllocs: num("PGALLOC/s", "pgalloc", &["page_alloc_bytes"], 9, 104).also(&["page_allocs"]).wanting(Wants { page_allocs: true, ..Wants::NONE }),
+    PageAllocs: size("PGALLOC/s", "pgalloc", &["page_alloc_bytes"], 9, 104).also(&["page_allocs"]).wanting(Wants { page_allocs: true, ..Wants::NONE }),
         "Bytes of kernel page allocations a second while the process was current: includes page cache, slab and network buffers. The probe costs 4–10 % of a page-fault storm and is attached only while this is shown."
         => known(row.per_sec(PageAllocBytes), BytesPerSec);
-    Rx: num("RX/s", "rx", &["rx_bytes"], 6, 129),
+    Rx: size("RX/s", "rx", &["rx_bytes"], 6, 129),
         "Application bytes received a second over TCP and UDP; peeks excluded."
         => known(row.per_sec(RxBytes), BytesPerSec);
-    Tx: num("TX/s", "tx", &["tx_bytes"], 6, 128),
+    Tx: size("TX/s", "tx", &["tx_bytes"], 6, 128),
         "Application bytes sent a second over TCP and UDP, as far as send calls accepted them."
         => known(row.per_sec(TxBytes), BytesPerSec);
-    RxTotal: num("RX", "rxtotal", &["rx_bytes_total"], 5, 111),
+    RxTotal: size("RX", "rxtotal", &["rx_bytes_total"], 5, 111),
         "Application bytes received since ebtop first saw the process."
         => bytes(row.total(RxBytes));
-    TxTotal: num("TX", "txtotal", &["tx_bytes_total"], 5, 110),
+    TxTotal: size("TX", "txtotal", &["tx_bytes_total"], 5, 110),
         "Application bytes sent since ebtop first saw the process."
         => bytes(row.total(TxBytes));
     Messages: num("MSG/s", "msg", &["tx_messages", "rx_messages"], 6, 108),
@@ -132,31 +132,31 @@ columns! {
     Retransmits: num("RETR/s", "retr", &["retransmits"], 6, 109),
         "TCP segments retransmitted a second on the sockets the process moved bytes on."
         => known(row.per_sec(Retransmits), PerSec);
-    Read: num("R/s", "read", &["read_bytes"], 6, 127),
+    Read: size("R/s", "read", &["read_bytes"], 6, 127),
         "Block reads caused, bytes a second; reads from the page cache are not in it."
         => known(row.per_sec(ReadBytes), BytesPerSec);
-    Write: num("W/s", "write", &["write_bytes"], 6, 126),
+    Write: size("W/s", "write", &["write_bytes"], 6, 126),
         "Pages dirtied, bytes a second: not yet what reached the device."
         => known(row.per_sec(WriteBytes), BytesPerSec);
-    Cancelled: num("CANCEL", "cancel", &["cancelled_write_bytes"], 6, 107),
+    Cancelled: size("CANCEL", "cancel", &["cancelled_write_bytes"], 6, 107),
         "Dirtied bytes a second that were truncated or deleted before they reached the device."
         => known(row.per_sec(CancelledWriteBytes), BytesPerSec);
-    ReadTotal: num("READ", "readtotal", &["read_bytes_total"], 5, 103),
+    ReadTotal: size("READ", "readtotal", &["read_bytes_total"], 5, 103),
         "Bytes of block reads caused since the process started."
         => bytes(row.total(ReadBytes));
-    WriteTotal: num("WRITE", "writetotal", &["write_bytes_total"], 5, 102),
+    WriteTotal: size("WRITE", "writetotal", &["write_bytes_total"], 5, 102),
         "Bytes of pages dirtied since the process started."
         => bytes(row.total(WriteBytes));
-    CpuTrend: num("CPU-TREND", "cputrend", &["cpu_ns"], 10, 61),
+    CpuTrend: share("CPU-TREND", "cputrend", &["cpu_ns"], 10, 61),
         "CPU% over the last 40 refreshes, four to a cell, the newest on the right; a full cell is one core or more, less than 1 % is blank, as are the time before ebtop began, threads and groups."
         => row.trend(Trend::Cpu, known(row.percent(CpuNs), Percent));
-    NetTrend: num("NET-TREND", "nettrend", &["tx_bytes", "rx_bytes"], 10, 61),
+    NetTrend: size("NET-TREND", "nettrend", &["tx_bytes", "rx_bytes"], 10, 61),
         "NET/s over the last 40 refreshes, four to a cell, the newest on the right; a full cell is the most that the process moved in that time."
         => row.trend(Trend::Net, known(row.per_sec_of_both(TxBytes, RxBytes), BytesPerSec));
-    IoTrend: num("IO-TREND", "iotrend", &["read_bytes", "write_bytes"], 10, 61),
+    IoTrend: size("IO-TREND", "iotrend", &["read_bytes", "write_bytes"], 10, 61),
         "IO/s over the last 40 refreshes, four to a cell, the newest on the right; a full cell is the most that the process moved in that time."
         => row.trend(Trend::Io, known(row.per_sec_of_both(ReadBytes, WriteBytes), BytesPerSec));
-    RssTrend: num("RSS-TREND", "rsstrend", &["rss_bytes"], 10, 61),
+    RssTrend: size("RSS-TREND", "rsstrend", &["rss_bytes"], 10, 61),
         "RSS over the last 40 refreshes, four to a cell, the newest on the right, between the least and the most of that time; what moves by less than 2 % lies flat."
         => row.trend(Trend::Rss, bytes(row.memory().map(Memory::rss_bytes)));
     Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 255).also(&["name", "comm", "cmdline", "cmd"]),

@@ -1,7 +1,7 @@
 //! The columns of the table of remote addresses.
 
 use super::value::{Value, Value::*, bytes, known};
-use super::{Columns, Spec, columns, num, word};
+use super::{Columns, Spec, columns, num, size, time, word};
 use crate::model::Model;
 use crate::model::remotes::Remote;
 use crate::sample::Task;
@@ -39,22 +39,22 @@ columns! {
     Processes: num("PROCS", "procs", &["processes"], 5, 90),
         "Processes that are known to use those sockets."
         => Count(row.remote.processes.into());
-    Rx: num("RX/s", "rx", &["rx_bytes"], 6, 220),
+    Rx: size("RX/s", "rx", &["rx_bytes"], 6, 220),
         "Application bytes a second received from the address over TCP and connected UDP; peeks excluded."
         => known(row.per_sec(row.remote.rx_bytes), BytesPerSec);
-    Tx: num("TX/s", "tx", &["tx_bytes"], 6, 219),
+    Tx: size("TX/s", "tx", &["tx_bytes"], 6, 219),
         "Application bytes a second sent to the address over TCP and connected UDP."
         => known(row.per_sec(row.remote.tx_bytes), BytesPerSec);
-    RxTotal: num("RX", "rxtotal", &["rx_bytes_total"], 5, 180),
+    RxTotal: size("RX", "rxtotal", &["rx_bytes_total"], 5, 180),
         "Application bytes received over the sockets that are open now, since ebtop first saw each. What closed is no longer in it."
         => bytes(Some(row.remote.rx_bytes_total));
-    TxTotal: num("TX", "txtotal", &["tx_bytes_total"], 5, 179),
+    TxTotal: size("TX", "txtotal", &["tx_bytes_total"], 5, 179),
         "Application bytes sent over the sockets that are open now, since ebtop first saw each. What closed is no longer in it."
         => bytes(Some(row.remote.tx_bytes_total));
-    RttLeast: num("RTT", "rtt", &["rtt_min_us"], 6, 200),
+    RttLeast: time("RTT", "rtt", &["rtt_min_us"], 6, 200),
         "Smallest of TCP's smoothed round-trip times among its sockets: the distance. Blank without a measurement."
         => known(row.remote.rtt_least_us, Micros);
-    RttMost: num("RTTMAX", "rttmax", &["rtt_max_us"], 6, 170),
+    RttMost: time("RTTMAX", "rttmax", &["rtt_max_us"], 6, 170),
         "Largest of TCP's smoothed round-trip times among its sockets: far above RTT, something queues on one of them."
         => known(row.remote.rtt_most_us, Micros);
     Retransmits: num("RETR/s", "retr", &["retransmits"], 6, 190),
@@ -63,7 +63,7 @@ columns! {
     RetransmitsTotal: num("RETRS", "retrtotal", &["retransmits_total"], 5, 120),
         "TCP segments sent to the address again over the lives of the sockets that are open now."
         => Count(row.remote.retransmits_total as f64);
-    SendQueue: num("SENDQ", "sendq", &["send_queue_bytes"], 5, 130),
+    SendQueue: size("SENDQ", "sendq", &["send_queue_bytes"], 5, 130),
         "Bytes sent to the address and not yet acknowledged."
         => bytes(Some(row.remote.send_queue_bytes));
     By: word("BY", "by", &["comm"], 15, 195),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::row::SocketView;
 use super::value::{Value, Value::*, bytes, known};
-use super::{Columns, Spec, columns, num, word};
+use super::{Columns, Spec, columns, num, share, size, time, word};
 use crate::sample::{Backlog, Protocol, Socket};
 
 columns! {
@@ -22,28 +22,28 @@ columns! {
     State: word("STATE", "state", &["state"], 9, 170),
         "TCP state, as in ss. UDP: ESTAB when connected, else UNCONN."
         => Text(state(row.socket).into());
-    Rx: num("RX/s", "rx", &["rx_bytes"], 6, 210),
+    Rx: size("RX/s", "rx", &["rx_bytes"], 6, 210),
         "Application bytes a second that the process received over the socket; peeks excluded."
         => known(row.per_sec(row.row.rx_bytes), BytesPerSec);
-    Tx: num("TX/s", "tx", &["tx_bytes"], 6, 209),
+    Tx: size("TX/s", "tx", &["tx_bytes"], 6, 209),
         "Application bytes a second that the process sent over the socket."
         => known(row.per_sec(row.row.tx_bytes), BytesPerSec);
-    RxTotal: num("RX", "rxtotal", &["rx_bytes_total"], 5, 100),
+    RxTotal: size("RX", "rxtotal", &["rx_bytes_total"], 5, 100),
         "Application bytes received since ebtop first saw the socket."
         => bytes(Some(row.socket.rx_bytes));
-    TxTotal: num("TX", "txtotal", &["tx_bytes_total"], 5, 99),
+    TxTotal: size("TX", "txtotal", &["tx_bytes_total"], 5, 99),
         "Application bytes sent since ebtop first saw the socket."
         => bytes(Some(row.socket.tx_bytes));
-    Rtt: num("RTT", "rtt", &["rtt_us"], 6, 150),
+    Rtt: time("RTT", "rtt", &["rtt_us"], 6, 150),
         "TCP's smoothed round-trip time; blank without a measurement."
         => known(row.socket.tcp.and_then(|t| t.rtt_us), Micros);
     Retransmits: num("RETR", "retr", &["retransmits_total"], 5, 140),
         "TCP segments retransmitted over the life of the socket."
         => known(row.socket.tcp, |t| Count(t.retransmits as f64));
-    SendQueue: num("SENDQ", "sendq", &["send_queue_bytes"], 5, 130),
+    SendQueue: size("SENDQ", "sendq", &["send_queue_bytes"], 5, 130),
         "Bytes sent and not yet acknowledged by the peer."
         => bytes(row.socket.tcp.map(|t| t.send_queue_bytes.into()));
-    ReceiveQueue: num("RECVQ", "recvq", &["receive_queue_bytes"], 5, 129),
+    ReceiveQueue: size("RECVQ", "recvq", &["receive_queue_bytes"], 5, 129),
         "Bytes received and not yet read; of a listener, connections waiting to be accepted."
         => receive_queue(row.socket);
     Waiting: num("WAITING", "waiting", &["backlog"], 7, 160).also(&["backlog"]),
@@ -52,7 +52,7 @@ columns! {
     Backlog: num("MAX", "max", &["backlog_max"], 5, 159),
         "Of a listener: as many connections may wait, as its program asked of listen() and net.core.somaxconn allowed."
         => known(backlog(row.socket), |b| Count(b.most.into()));
-    BacklogUse: num("FULL%", "full", &["backlog", "backlog_max"], 5, 165),
+    BacklogUse: share("FULL%", "full", &["backlog", "backlog_max"], 5, 165),
         "Of a listener: WAITING as a share of MAX. Near 100 its program accepts too slowly, and clients will wait or be refused."
         => known(backlog(row.socket).and_then(full_percent), Percent);
     Turned: num("DROPPED", "dropped", &["backlog_dropped_total"], 7, 158).also(&["drops"]),
@@ -64,7 +64,7 @@ columns! {
     Netns: num("NETNS", "netns", &["netns"], 10, 40),
         "Inode of the network namespace; that of a process is the target of /proc/PID/ns/net."
         => Exact(row.socket.netns.into());
-    Age: num("AGE", "age", &["since_ns"], 6, 50),
+    Age: time("AGE", "age", &["since_ns"], 6, 50),
         "Time since ebtop first saw the socket."
         => Duration(row.at_ns.saturating_sub(row.socket.since_ns));
     Pid: num("PID", "pid", &["pid"], 7, 195),

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
+use super::key::Key;
 use super::operand::Pattern;
-use super::term::{Key, Subject};
+use super::term::Subject;
 use crate::app::column::{Columns, InterfaceColumn, InterfaceView, RemoteColumn, RemoteView, Value};
 
 impl Subject for RemoteView<'_> {

@@ -5,9 +5,11 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::complete::{NO_COLUMNS, nearest};
-use super::operand::{Likeness, Number, Order, Pattern};
-use super::term::{KEYWORDS, Key, Term};
+use super::key::Key;
+use super::operand::{Likeness, NoNumber, Number, Order, Pattern};
+use super::term::{KEYWORDS, Term};
 use super::{Expr, Filter};
+use crate::app::column::Kind;
 
 /// Why a filter cannot be read, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -237,7 +239,7 @@ impl<'a> Parser<'a> {
                 "=" => Likeness::Equals,
                 "!=" => Likeness::Differs,
                 "~" => Likeness::Matches,
-                _ => return self.fail(format!("`{}` holds words: compare it with = != : or ~", key.name())),
+                _ => return self.fail(format!("`{}` holds words: compare it with = != : or ~", key.name)),
             };
             return Ok(Term::Words(key, self.pattern(value, likeness)?));
         }
@@ -248,11 +250,13 @@ impl<'a> Parser<'a> {
             ">=" => Order::GreaterOrEqual,
             "=" | ":" => Order::Equal,
             "!=" => Order::NotEqual,
-            _ => return self.fail(format!("`{}` holds numbers: compare it with < <= = != >= or >", key.name())),
+            _ => return self.fail(format!("`{}` holds numbers: compare it with < <= = != >= or >", key.name)),
         };
-        match Number::parse(value) {
-            Some(number) => Ok(Term::Number(key, order, number)),
-            None => self.fail(format!("`{value}` is not a number with a unit such as 5, 1.5G, 10MiB or 20ms")),
+        let kinds = key.kinds();
+        match Number::parse(value, &kinds) {
+            Ok(number) => Ok(Term::Number(key, order, number)),
+            Err(NoNumber::Unreadable) => self.fail(format!("`{value}` is not a number with a unit such as 5, 1.5G, 10MiB or 20ms")),
+            Err(NoNumber::OfOther) => self.fail(format!("`{}` {}", key.name, kinds.first().map_or("", |kind| units(*kind)))),
         }
     }
 
@@ -280,6 +284,16 @@ impl<'a> Parser<'a> {
             }
         }
         self.fail("expected a closing `\"`")
+    }
+}
+
+/// What to write of such a column.
+fn units(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bytes => "is in bytes: write 512, 10K, 10M or 1.5G",
+        Kind::Percent => "is in percent: write 50 or 0.5%",
+        Kind::Time => "is a time: write 20ms, 5s, 10m, 2h or 3d",
+        Kind::Count | Kind::Words => "is a plain number: write 5, 10k or 2M",
     }
 }
 

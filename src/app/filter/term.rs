@@ -6,10 +6,9 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 
 use super::complete::FilterOf;
+use super::key::{Key, Side};
 use super::operand::{Likeness, Number, Order, Pattern};
-use crate::app::column::{
-    Align, CgroupColumn, CgroupView, Column, Columns, InterfaceColumn, RemoteColumn, RowView, SocketColumn, SocketView, Spec, Value,
-};
+use crate::app::column::{CgroupView, Columns, RowView, SocketColumn, SocketView, Spec, Value};
 use crate::app::net::NetTable;
 use crate::sample::cgroup_path;
 
@@ -122,88 +121,6 @@ impl Subject for CgroupView<'_> {
     }
 }
 
-/// A column by name, in every table that has one of that name.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Key {
-    pub(super) process: Option<Column>,
-    pub(super) socket: Option<SocketColumn>,
-    pub(super) remote: Option<RemoteColumn>,
-    pub(super) interface: Option<InterfaceColumn>,
-    cgroup: Option<CgroupColumn>,
-}
-
-impl Key {
-    pub(super) fn named(name: &str) -> Option<Key> {
-        let (process, socket) = (Column::named(name), SocketColumn::named(name));
-        // By the name that is written, so that all names of a column mean the same.
-        let written = process.map(|c| c.spec().name).or(socket.map(|c| c.spec().name)).unwrap_or(name);
-        let key = Key {
-            process,
-            socket,
-            remote: RemoteColumn::named(name),
-            interface: InterfaceColumn::named(name),
-            cgroup: CgroupColumn::named(written),
-        };
-        key.spec().map(|_| key)
-    }
-
-    /// Whether a table has it; sockets also tell where their owner runs.
-    fn is_of(self, of: FilterOf) -> bool {
-        match of {
-            FilterOf::Net(NetTable::Processes) => self.process.is_some(),
-            FilterOf::Net(NetTable::Sockets | NetTable::Listeners) => self.socket.is_some() || self.process.is_some(),
-            FilterOf::Net(NetTable::Remotes) => self.remote.is_some(),
-            FilterOf::Net(NetTable::Interfaces) => self.interface.is_some(),
-            FilterOf::Cgroups => self.cgroup.is_some(),
-        }
-    }
-
-    pub(super) fn is_number(self) -> bool {
-        self.spec().is_some_and(|spec| spec.align == Align::Right)
-    }
-
-    /// Which end of a socket it is the address of.
-    pub(super) fn side(self) -> Option<Side> {
-        match self.socket {
-            Some(SocketColumn::Local) => Some(Side::Local),
-            Some(SocketColumn::Remote) => Some(Side::Remote),
-            _ => None,
-        }
-    }
-
-    fn is_command(self) -> bool {
-        self.process == Some(Column::Command)
-    }
-
-    fn is_container(self) -> bool {
-        self.process == Some(Column::Container)
-    }
-
-    fn spec(self) -> Option<&'static Spec> {
-        let of_process = self.process.map(Columns::spec).or(self.socket.map(Columns::spec));
-        let of_net = self.remote.map(Columns::spec).or(self.interface.map(Columns::spec));
-        of_process.or(of_net).or(self.cgroup.map(Columns::spec))
-    }
-
-    /// Its name on screen.
-    pub(super) fn name(self) -> &'static str {
-        self.spec().map_or("", |spec| spec.name)
-    }
-}
-
-/// An end of a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    Local,
-    Remote,
-}
-
-impl Side {
-    fn name(self) -> &'static str {
-        ["local", "remote"][self as usize]
-    }
-}
-
 /// One condition.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Term {
@@ -249,11 +166,19 @@ impl Term {
         }
     }
 
+    /// The column of a table that it reads.
+    pub(super) fn spec(&self, of: FilterOf) -> Option<&'static Spec> {
+        match self {
+            Term::Words(key, _) | Term::Number(key, ..) => key.spec_of(of),
+            _ => None,
+        }
+    }
+
     /// What it reads, where a table has nothing of the kind.
     pub(super) fn foreign(&self, of: FilterOf) -> Option<&'static str> {
         let has_processes = matches!(of, FilterOf::Net(NetTable::Processes | NetTable::Sockets | NetTable::Listeners));
         match self {
-            Term::Words(key, _) | Term::Number(key, ..) => (!key.is_of(of)).then_some(key.name()),
+            Term::Words(key, _) | Term::Number(key, ..) => (!key.is_of(of)).then_some(key.name),
             Term::Uid(_) => (!has_processes && of != FilterOf::Net(NetTable::Remotes)).then_some("uid"),
             Term::KernelThread => (!has_processes).then_some("kthread"),
             Term::Text(_) | Term::Exited | Term::Port(_) | Term::Network(..) => None,
@@ -269,9 +194,9 @@ impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Term::Text(pattern) => write_word(f, &pattern.text),
-            Term::Number(key, order, number) => write!(f, "{}{}{}", key.name(), order.sign(), number.text),
+            Term::Number(key, order, number) => write!(f, "{}{}{}", key.name, order.sign(), number.text),
             Term::Words(key, pattern) => {
-                write!(f, "{}{}", key.name(), pattern.likeness.sign())?;
+                write!(f, "{}{}", key.name, pattern.likeness.sign())?;
                 write_word(f, &pattern.text)
             }
             Term::Uid(uid) => write!(f, "uid={uid}"),
