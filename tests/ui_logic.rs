@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ebtop::app::bindings::BINDINGS;
-use ebtop::app::column::Column;
 use ebtop::app::filter::parse;
 use ebtop::app::help::HelpLine;
 use ebtop::app::user_names::UserNames;
@@ -334,7 +333,7 @@ fn what_the_screen_is_sorted_or_filtered_by_is_wanted_too() {
     assert!(!screen(&app).contains("PGALLOC/s"));
     assert!(keys(&mut app, "\x1b").contains(&want(false)));
 
-    let mut sorted = App::new(Start { sort: Some(Column::PageAllocs), ..Start::default() }, (80, 24));
+    let mut sorted = App::new(Start { sort: Some("pgalloc".into()), ..Start::default() }, (80, 24));
     assert!(sorted.update(Event::Update(Update::Sample(Arc::new(server(false))))).contains(&want(true)));
     assert!(screen(&sorted).contains("PGALLOC/s"));
     for _ in 0..20 {
