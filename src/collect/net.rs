@@ -132,7 +132,8 @@ impl Net {
 
     /// What works, what was lost, and what it costs.
     pub fn status(&self) -> DomainStatus {
-        let unlisted = (self.wants_sockets && self.unlisted > 0).then(|| format!("{} idle sockets are not listed yet", self.unlisted));
+        let unlisted = (self.wants_sockets && self.unlisted > 0)
+            .then(|| format!("{} idle sockets have no place in the list, or not yet", self.unlisted));
         let reasons: Vec<&str> = self.attached.missing.iter().map(|why| why.as_ref()).chain(unlisted.as_deref()).collect();
         let health = match reasons.is_empty() {
             true => Health::Live,
