@@ -179,6 +179,27 @@ fn sockets_of_processes_that_are_gone_have_their_names() {
     assert_eq!(names(&later), [None, Some("b".into()), None, None]);
 }
 
+/// The root and groups under it, each by its path and CPU time.
+fn groups(at_ns: u64, list: &[(&str, u64)], left_out: u32, trouble: Option<&str>) -> Sample {
+    let group = |(key, &(path, cpu_ns)): (u64, &(&str, u64))| Cgroup { path: path.into(), key, cpu_ns: Some(cpu_ns), ..Cgroup::default() };
+    let list = (0..).zip(list).map(group).collect();
+    Sample { cgroups: Some(Arc::new(Cgroups { at_ns, list, left_out, trouble: trouble.map(str::to_owned) })), ..sample(at_ns, []) }
+}
+
+#[test]
+fn a_new_group_began_at_zero_unless_the_look_before_may_have_missed_it() {
+    let growth = |before: &Sample, now: Sample| between(before, now).cgroups.last().and_then(|row| row.cpu_ns);
+    let now = || groups(12 * SECOND, &[("/", 90), ("/new", 70)], 0, None);
+    assert_eq!(growth(&groups(10 * SECOND, &[("/", 20)], 0, None), now()), Some(70));
+    assert_eq!(growth(&groups(10 * SECOND, &[("/", 20)], 3, None), now()), None, "three were not read");
+    assert_eq!(growth(&groups(10 * SECOND, &[("/", 20), ("/new", 60)], 3, None), now()), Some(10), "it was read, others were not");
+    assert_eq!(growth(&groups(10 * SECOND, &[], 0, Some("late")), now()), None, "nothing at all was read");
+    // A look that comes late is told as the one before it, once more; nothing of the time between is lost.
+    let late = || Sample { at_ns: 11 * SECOND, ..groups(10 * SECOND, &[("/", 20)], 0, Some("late")) };
+    assert_eq!(growth(&groups(10 * SECOND, &[("/", 20)], 0, None), late()), None);
+    assert_eq!(growth(&late(), now()), Some(70));
+}
+
 #[test]
 fn a_sample_that_is_not_newer_gives_no_rates() {
     let prev = sample(10 * SECOND, [task(1, "a")]);

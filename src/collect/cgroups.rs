@@ -9,7 +9,7 @@ mod parse;
 mod walk;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -19,7 +19,7 @@ use crate::sample::{Cgroups, Wants};
 use hierarchies::Hierarchy;
 use walk::walk;
 
-/// How long one look at all groups may take; what is not read by then is left out.
+/// CPU time that one look at all groups may take; what is not read by then is left out. A machine that lets it wait does not shorten it.
 const BUDGET: Duration = Duration::from_millis(200);
 /// How long a sample waits for it.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -91,7 +91,7 @@ fn read(hierarchies: &[Hierarchy], memory: bool) -> Cgroups {
         let trouble = "no cgroup file system is mounted here: mount one with `mount -t cgroup2 none /sys/fs/cgroup`".to_owned();
         return Cgroups { at_ns: boottime_ns(), trouble: Some(trouble), ..Cgroups::default() };
     }
-    walk(hierarchies, memory, Instant::now() + BUDGET)
+    walk(hierarchies, memory, BUDGET)
 }
 
 #[cfg(test)]

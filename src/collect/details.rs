@@ -17,7 +17,7 @@ use rustix::fs::{Mode, OFlags};
 use super::proc_file::read_once;
 use super::proc_fs::stat;
 use super::readers::Readers;
-use crate::clock::tick_ns;
+use crate::clock::tick_of_start;
 use crate::rights::{Work, narrow};
 use crate::sample::{Details, ProcKey, Update, printable};
 use containers::Containers;
@@ -95,11 +95,10 @@ pub(crate) fn open_process(key: ProcKey) -> Option<OwnedFd> {
     is_same(&process, key)?.then_some(process)
 }
 
-/// /proc cuts the start time to whole ticks (`nsec_to_clock_t` of the kernel), which is what the division does.
 fn is_same(process: impl AsFd, key: ProcKey) -> Option<bool> {
     let mut buffer = [0; 1024];
     let stat = stat::stat(read_once(process, "stat", &mut buffer).ok()?)?;
-    Some(stat.start_ticks == key.start_ns / tick_ns())
+    Some(stat.start_ticks == tick_of_start(key.start_ns))
 }
 
 /// Arguments end in NUL; a process that writes its own title leaves NULs or spaces behind it.

@@ -11,7 +11,7 @@ mod words;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -29,17 +29,22 @@ const THREADS: usize = 16;
 /// Of the time that reading a part took, so many times that must pass before it is read again: watching takes 1 % of a CPU at most.
 const REST: u32 = 100;
 
+/// Names of users, for all threads that look: a name service that hangs holds up one thread of its own, however many ask. Made by the
+/// first that asks, with its few rights.
+type SharedUsers = Arc<Mutex<Option<Users>>>;
+
 /// The threads that look.
 pub(super) struct Inspectors {
     to_screen: Sender<Update>,
     current: Option<(ProcKey, Sender<Ask>)>,
+    users: SharedUsers,
     /// Every thread holds one.
     alive: Arc<()>,
 }
 
 impl Inspectors {
     pub(super) fn new(to_screen: Sender<Update>) -> Inspectors {
-        Inspectors { to_screen, current: None, alive: Arc::default() }
+        Inspectors { to_screen, current: None, users: SharedUsers::default(), alive: Arc::default() }
     }
 
     /// Has a process looked at. A thread that is still at it takes the question afterwards, or not at all if one waits already.
@@ -59,11 +64,11 @@ impl Inspectors {
             return None;
         }
         let (questions, inbox): (_, Receiver<Ask>) = crossbeam_channel::bounded(1);
-        let (to_screen, alive) = (self.to_screen.clone(), Arc::clone(&self.alive));
+        let (to_screen, users, alive) = (self.to_screen.clone(), Arc::clone(&self.users), Arc::clone(&self.alive));
         let work = move || {
             let _alive = alive;
             let _ = narrow(Work::Name);
-            let mut inspector = Inspector::new(key);
+            let mut inspector = Inspector::new(key, users);
             for ask in inbox {
                 let mut tell = |found: Option<&Inspection>| {
                     let _ = to_screen.send(Update::Inspected(key, found.cloned().map(Arc::new)));
@@ -77,9 +82,9 @@ impl Inspectors {
 }
 
 /// Looks at one process, again and again.
-pub struct Inspector {
+struct Inspector {
     found: Inspection,
-    users: Users,
+    users: SharedUsers,
     has_told: bool,
     files_again: Instant,
     memory_again: Instant,
@@ -87,15 +92,15 @@ pub struct Inspector {
 
 impl Inspector {
     /// Before the first look.
-    pub fn new(key: ProcKey) -> Inspector {
+    fn new(key: ProcKey, users: SharedUsers) -> Inspector {
         let now = Instant::now();
         let utc_offset_s = jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds();
         let found = Inspection { key, utc_offset_s, ..Inspection::default() };
-        Inspector { found, users: Users::default(), has_told: false, files_again: now, memory_again: now }
+        Inspector { found, users, has_told: false, files_again: now, memory_again: now }
     }
 
     /// Looks, and tells what it found; the first time twice, since the second part may never come. `None` once the process is gone.
-    pub fn look(&mut self, ask: Ask, tell: &mut dyn FnMut(Option<&Inspection>)) {
+    fn look(&mut self, ask: Ask, tell: &mut dyn FnMut(Option<&Inspection>)) {
         let Some(process) = open_process(self.found.key) else { return tell(None) };
         self.found.at_ns = clock::boottime_ns();
         self.look_without_lock(&process);
@@ -117,7 +122,9 @@ impl Inspector {
         found.cwd = link(process, "cwd");
         found.root = link(process, "root");
         found.waits_in = text(process, "wchan").map(|name| if name == "0" { String::new() } else { name });
-        found.status = status::status(process, &mut self.users);
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        found.status = status::status(process, users.get_or_insert_default());
+        drop(users);
         found.scheduling = status::scheduling(process);
         found.oom = status::oom(process);
         found.limits = status::limits(process);

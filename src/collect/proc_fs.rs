@@ -106,7 +106,7 @@ impl ProcFs {
 
     /// The instant as coarse as /proc tells it.
     pub(super) fn coarse(&self, key: ProcKey) -> ProcKey {
-        ProcKey { start_ns: key.start_ns - key.start_ns % self.tick_ns.max(1), ..key }
+        ProcKey { start_ns: clock::start_of_tick(clock::tick_of_start(key.start_ns)), ..key }
     }
 
     /// `None` when the process is gone.
@@ -120,7 +120,7 @@ impl ProcFs {
         if let Some(known) = idle.filter(|known| known.stat == stat) {
             return Some(known);
         }
-        let key = ProcKey { pid, start_ns: stat.start_ticks.saturating_mul(self.tick_ns) };
+        let key = ProcKey { pid, start_ns: clock::start_of_tick(stat.start_ticks) };
         let earlier = earlier.filter(|known| known.task.key == key);
         let status = match stat.kernel_thread {
             true => Status { uid: Some(0), ..Status::default() },

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use libbpf_rs::{MapCore, MapFlags, RingBuffer};
 use rustc_hash::{FxHashMap, FxHashSet};
-use rustix::time::ClockId;
 
 use super::choice::Choice;
 use super::net::Rung;
 use super::stacks::fold::{Fold, Folded};
 use super::stacks::{WalkMaps, open_ring};
+use crate::clock;
 use crate::sample::{Domain, DomainStatus, Health, Probe, ProcKey, StackCount, Task, Watch, Watched};
 use crate::unwind::{Miss, Sampled};
 use away::Away;
@@ -208,9 +208,8 @@ impl Running {
         if self.setup.probe == Probe::OffCpu {
             self.check_who_is_away();
         }
-        let now = rustix::time::clock_gettime(ClockId::Monotonic);
         let Sink { away, fold } = &mut *self.sink.borrow_mut();
-        away.tell(now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64, fold);
+        away.tell(clock::monotonic_ns(), fold);
         fold.take()
     }
 

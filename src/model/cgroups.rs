@@ -89,7 +89,8 @@ impl Members {
 /// One row for each group of the newer sample, same order.
 pub(super) fn rows(prev: Option<&Sample>, model: &Model) -> Vec<CgroupRow> {
     let Some(now) = model.sample.cgroups.as_deref() else { return Vec::new() };
-    let before = prev.and_then(|prev| prev.cgroups.as_deref()).filter(|before| before.at_ns < now.at_ns);
+    // No list at all was read where not even the root is in it.
+    let before = prev.and_then(|prev| prev.cgroups.as_deref()).filter(|before| before.at_ns < now.at_ns && !before.list.is_empty());
     let mut rows = grown(before, now);
     add_processes(&mut rows, &now.list, model);
     rows
@@ -102,8 +103,8 @@ fn grown(before: Option<&Cgroups>, now: &Cgroups) -> Vec<CgroupRow> {
         let row = CgroupRow { group: index, ..CgroupRow::default() };
         let Some(before) = before else { return row };
         let same = older.get(&group.key).filter(|older| older.inode == group.inode);
-        if same.is_none() && (is_in_part(before) || is_in_part(now)) {
-            // It, or a part of it, may only have been left out.
+        if same.is_none() && (before.left_out > 0 || now.left_out > 0) {
+            // It, or a part of it, may only not have been read.
             return row;
         }
         let grown = |read: fn(&Cgroup) -> Option<u64>| match same {
@@ -122,11 +123,6 @@ fn grown(before: Option<&Cgroups>, now: &Cgroups) -> Vec<CgroupRow> {
         }
     };
     (0..).zip(&now.list).map(row).collect()
-}
-
-/// Something could not be read.
-fn is_in_part(groups: &Cgroups) -> bool {
-    groups.left_out > 0 || groups.trouble.is_some()
 }
 
 /// Adds each process once to every group that it is in, and to those above.

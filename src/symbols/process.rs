@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
-use crate::clock::tick_ns;
+use crate::clock::tick_of_start;
 use crate::collect::proc_fs::stat::stat;
 use crate::sample::{ProcKey, printable};
 
@@ -35,7 +35,7 @@ impl Process {
     /// Whether what was read since the last check came from this process and no successor of its pid.
     pub(crate) fn is_alive(&self) -> bool {
         let told = fs::read(format!("/proc/{}/stat", self.key.pid)).ok();
-        told.and_then(|bytes| stat(&bytes)).is_some_and(|stat| stat.start_ticks == self.key.start_ns / tick_ns())
+        told.and_then(|bytes| stat(&bytes)).is_some_and(|stat| stat.start_ticks == tick_of_start(self.key.start_ns))
     }
 
     /// Whose it is.
@@ -205,6 +205,7 @@ fn backing(path: &[u8]) -> Backing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::start_of_tick;
     use proptest::prelude::*;
 
     #[test]
@@ -226,8 +227,8 @@ mod tests {
     fn a_reused_pid_is_another_process() {
         let pid = std::process::id();
         let ticks = stat(&fs::read("/proc/self/stat").unwrap()).unwrap().start_ticks;
-        assert!(Process::find(ProcKey { pid, start_ns: ticks * tick_ns() + 1_234_567 }).is_some());
-        assert!(Process::find(ProcKey { pid, start_ns: (ticks - 1) * tick_ns() }).is_none());
+        assert!(Process::find(ProcKey { pid, start_ns: start_of_tick(ticks) + 1_234_567 }).is_some());
+        assert!(Process::find(ProcKey { pid, start_ns: start_of_tick(ticks - 1) }).is_none());
     }
 
     proptest! {

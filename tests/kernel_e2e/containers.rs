@@ -1,4 +1,4 @@
-//! Pids of other namespaces, and containers by their control groups.
+//! Pids of other namespaces, clocks of another one, and containers by their control groups.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::program::{Batch, list};
+use crate::program::{Batch, EBTOP, list, number};
 
 /// A process that sleeps, killed when dropped.
 struct Sleeper(Child);
@@ -120,4 +120,25 @@ fn containers_and_units_are_those_of_the_control_group() {
     assert!(row(&ebtop, outside).is_none());
     ebtop.stop();
     drop(sleepers);
+}
+
+/// The kernel shifts the clocks, and every start time in /proc, for those in a time namespace; never for eBPF programs.
+#[test]
+#[ignore = "root"]
+fn in_a_time_namespace_processes_are_found_by_their_start_times() {
+    let sleeper = Sleeper::start(Command::new("sleep").arg("1000"));
+    let pid = sleeper.0.id();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let start_ticks: u64 = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().parse().unwrap();
+    let tick_ns = 1_000_000_000 / rustix::param::clock_ticks_per_second();
+    for more in [&[][..], &["--no-bpf"]] {
+        let mut command = Command::new("unshare");
+        command.args(["--time", "--boottime", "1000000", "--monotonic", "5000", "--fork", "--kill-child", EBTOP, "-b", "-o", "json"]);
+        let mut ebtop = Batch::start_by(command.args(["-d", "0.2", "--fields", "pid,start_ns,cmdline"]).args(more));
+        ebtop.read_until("its arguments", |ebtop| row(ebtop, pid).is_some_and(|row| row["cmdline"] == "sleep 1000"));
+        assert_eq!(number(row(&ebtop, pid).unwrap(), "start_ns") / tick_ns, start_ticks, "{more:?}");
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let age_s = now.tv_sec as u64 - number(ebtop.ticks.last().unwrap(), "at_ns") / 1_000_000_000;
+        assert!(age_s < 60, "{age_s} s ago");
+    }
 }

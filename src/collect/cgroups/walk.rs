@@ -2,15 +2,16 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::path::Arg;
 
 use super::hierarchies::Hierarchy;
 use super::node::{self, Files};
-use crate::clock::boottime_ns;
+use crate::clock::{boottime_ns, thread_cpu_ns};
 use crate::sample::{Cgroup, Cgroups, printable};
 
 /// Groups read at most.
@@ -44,8 +45,8 @@ struct Walk<'a> {
     left_out: u32,
 }
 
-/// Reads all groups. Those nearer to the root come first, so that what there is no time for is deep down.
-pub(super) fn walk(hierarchies: &[Hierarchy], memory: bool, deadline: Instant) -> Cgroups {
+/// Reads all groups within so much CPU time. Those nearer to the root come first, so that what there is no time for is deep down.
+pub(super) fn walk(hierarchies: &[Hierarchy], memory: bool, budget: Duration) -> Cgroups {
     let mut walk = Walk {
         hierarchies,
         roots: Vec::new(),
@@ -65,8 +66,9 @@ pub(super) fn walk(hierarchies: &[Hierarchy], memory: bool, deadline: Instant) -
         walk.queue.push_back(Place { hierarchy: index, parent: None, path: Vec::new(), depth: 0 });
     }
     let at_ns = boottime_ns();
+    let end_ns = thread_cpu_ns().saturating_add(budget.as_nanos() as u64);
     while let Some(place) = walk.queue.pop_front() {
-        if Instant::now() >= deadline {
+        if thread_cpu_ns() >= end_ns {
             walk.left_out += 1 + walk.queue.len() as u32;
             break;
         }
@@ -79,10 +81,9 @@ impl Walk<'_> {
     fn look(&mut self, place: Place) {
         let Some(root) = &self.roots[place.hierarchy] else { return };
         let path: &[u8] = if place.path.is_empty() { b"." } else { &place.path };
-        // A group that is gone by now is no trouble.
         let dir = match open(root, path) {
             Ok(dir) => dir,
-            Err(error) => return self.files.note(&String::from_utf8_lossy(path), error),
+            Err(error) => return self.miss(path, error),
         };
         let Ok(facts) = rustix::fs::fstat(&dir) else { return };
         let Some(index) = self.group_of(&place) else {
@@ -100,6 +101,14 @@ impl Walk<'_> {
         // Each directory below is one link more; a file system that does not count them says 1.
         if facts.st_nlink != 2 {
             self.queue_below(&place, index, &dir);
+        }
+    }
+
+    /// Tells of a directory that could not be read. One that is gone by now is no trouble.
+    fn miss(&mut self, path: &[u8], error: Errno) {
+        if error != Errno::NOENT {
+            self.left_out += 1;
+            self.files.note(&String::from_utf8_lossy(path), error);
         }
     }
 
@@ -125,7 +134,7 @@ impl Walk<'_> {
         }
         let names = match node::directories(dir, GROUPS_MAX) {
             Ok(names) => names,
-            Err(error) => return self.files.note(&String::from_utf8_lossy(&place.path), error),
+            Err(error) => return self.miss(&place.path, error),
         };
         for name in names {
             let mut path = place.path.clone();
@@ -138,7 +147,7 @@ impl Walk<'_> {
     }
 }
 
-fn open(dir: impl AsFd, path: impl Arg) -> Result<OwnedFd, rustix::io::Errno> {
+fn open(dir: impl AsFd, path: impl Arg) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(dir, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())
 }
 

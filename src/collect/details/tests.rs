@@ -1,4 +1,5 @@
 use super::*;
+use crate::clock::tick_ns;
 use nix::unistd::{Uid, User};
 use proptest::prelude::*;
 use std::process::{Child, Command, Stdio};

@@ -57,7 +57,7 @@ fn known<T: Clone>(fact: &Fact<T>) -> T {
 #[test]
 fn a_process_is_seen_as_it_was_started() {
     let sleeper = Sleeper::start();
-    let found = looks(&mut Inspector::new(sleeper.key()), sleeper.ask(true)).pop().unwrap().unwrap();
+    let found = looks(&mut Inspector::new(sleeper.key(), SharedUsers::default()), sleeper.ask(true)).pop().unwrap().unwrap();
     assert_eq!(known(&found.arguments).first, ["sleep", "100"]);
     let environment = known(found.environment.as_ref().unwrap());
     assert!(environment.first.contains(&"SECRET=a b".to_owned()) && environment.first.contains(&"PATH=/usr/bin:/bin".to_owned()));
@@ -84,7 +84,7 @@ fn a_process_is_seen_as_it_was_started() {
 #[test]
 fn the_memory_map_adds_up_to_what_the_kernel_adds_up() {
     let sleeper = Sleeper::start();
-    let found = looks(&mut Inspector::new(sleeper.key()), sleeper.ask(false)).pop().unwrap().unwrap();
+    let found = looks(&mut Inspector::new(sleeper.key(), SharedUsers::default()), sleeper.ask(false)).pop().unwrap().unwrap();
     let rollup = std::fs::read_to_string(sleeper.proc("smaps_rollup")).unwrap();
     let field = |name: &str| {
         let line = rollup.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
@@ -101,7 +101,7 @@ fn the_memory_map_adds_up_to_what_the_kernel_adds_up() {
 #[test]
 fn what_needs_no_lock_comes_first_and_secrets_only_when_asked_for() {
     let sleeper = Sleeper::start();
-    let mut inspector = Inspector::new(sleeper.key());
+    let mut inspector = Inspector::new(sleeper.key(), SharedUsers::default());
     let told = looks(&mut inspector, sleeper.ask(false));
     let [Some(first), Some(second)] = &told[..] else { panic!("{told:?}") };
     assert!(first.exe.known().is_some() && first.arguments == Fact::Pending && first.memory == Fact::Pending);
@@ -115,8 +115,8 @@ fn what_needs_no_lock_comes_first_and_secrets_only_when_asked_for() {
 fn a_process_that_is_gone_or_another_is_not_looked_at() {
     let sleeper = Sleeper::start();
     let other = ProcKey { start_ns: sleeper.key().start_ns + 60_000_000_000, ..sleeper.key() };
-    assert_eq!(looks(&mut Inspector::new(other), Ask { key: other, ..sleeper.ask(false) }), [None]);
-    let (mut inspector, ask) = (Inspector::new(sleeper.key()), sleeper.ask(false));
+    assert_eq!(looks(&mut Inspector::new(other, SharedUsers::default()), Ask { key: other, ..sleeper.ask(false) }), [None]);
+    let (mut inspector, ask) = (Inspector::new(sleeper.key(), SharedUsers::default()), sleeper.ask(false));
     drop(sleeper);
     assert_eq!(looks(&mut inspector, ask), [None]);
 }
