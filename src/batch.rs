@@ -114,8 +114,8 @@ impl<'a> Batch<'a> {
             // The sample taken at the start lacks what is wanted only now: growth is counted from one that has it.
             let first = self.next_sample()?;
             self.collector.send(Command::Want(wants));
-            match first.filter(|sample| wants.cgroups && sample.cgroups.is_some()) {
-                // A recording holds them from the start.
+            match first.filter(|_| self.options.recorded) {
+                // It holds what it holds from the start.
                 Some(sample) => self.early.push_front(Update::Sample(sample)),
                 None => self.collector.send(Command::SampleNow),
             }
@@ -138,6 +138,8 @@ impl<'a> Batch<'a> {
                 owners = model.owners;
                 outcome.ticks += 1;
                 outcome.partial |= is_partial(prev, &sample, &self.options.domains()) || wants.cgroups && lacks_cgroups(&sample);
+                // Whoever records does not look at these.
+                outcome.partial |= self.options.recorded && wants.page_allocs;
             }
             prev = Some(sample);
         }

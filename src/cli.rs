@@ -1,5 +1,8 @@
 //! The command line. Every flag here works; the help is written for someone who is logged in to a machine in trouble.
 
+pub mod asked;
+pub mod failure;
+
 use std::path::PathBuf;
 use std::time::Duration;
 

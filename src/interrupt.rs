@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP as a channel, for the commands that run without a screen.
+//! SIGINT, SIGTERM and SIGHUP as a channel, for the commands that run without a screen. Under `nohup` SIGHUP stays ignored.
 
 use std::io;
 use std::sync::Arc;
@@ -26,10 +26,13 @@ impl Interrupt {
     /// # Errors
     /// The handlers cannot be installed.
     pub fn catch() -> io::Result<Interrupt> {
-        let stopping = [SIGINT, SIGTERM, SIGHUP];
+        let mut stopping = vec![SIGINT, SIGTERM];
+        if !is_ignored(SIGHUP) {
+            stopping.push(SIGHUP);
+        }
         let came = Arc::new(AtomicBool::new(false));
         let mut second = Vec::new();
-        for signal in stopping {
+        for &signal in &stopping {
             // In this order: the first signal finds the flag down and raises it.
             second.push(flag::register_conditional_default(signal, Arc::clone(&came))?);
             second.push(flag::register(signal, Arc::clone(&came))?);
@@ -44,6 +47,13 @@ impl Interrupt {
         });
         Ok(Interrupt { stopped, signals: handle, watcher: Some(watcher), second })
     }
+}
+
+/// Whoever started this program has it ignore the signal: `SigIgn` of proc_pid_status(5), bit by bit.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 impl Drop for Interrupt {

@@ -9,12 +9,13 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use ebtop::app::Start;
-use ebtop::app::filter::{Filter, FilterError, parse};
 use ebtop::app::keymap::{KeyMap, Preset};
 use ebtop::app::look::{Header, Look, Palette, Units};
 use ebtop::app::user_names::UserNames;
-use ebtop::batch::{self, BatchOptions};
+use ebtop::batch::{self, BatchOptions, Format};
 use ebtop::bpf::{self, trial::Trial};
+use ebtop::cli::asked::{filter, look_for};
+use ebtop::cli::failure::{Failure, PARTIAL};
 use ebtop::cli::{Cli, Collect, Commands, Pace, Show, Stacks, StacksWeight};
 use ebtop::collect::choice::Choice;
 use ebtop::collect::start::{StartOptions, start};
@@ -26,7 +27,7 @@ use ebtop::profile::{self, Form, Output, ProfileError, ProfileOptions};
 use ebtop::record::{Replay, keep};
 use ebtop::rights::{Work, files_as_invoker, narrow};
 use ebtop::run::{self, RunOptions};
-use ebtop::sample::{Command, Update, Wants, printable};
+use ebtop::sample::{Command, Update, Wants};
 use ebtop::symbols;
 use ebtop::ui::crash;
 use ebtop::ui::pace::{self, SlowLine, Written};
@@ -37,13 +38,6 @@ use ebtop::users;
 /// The first rates are counted over this, so that the screen is whole at once; all others over the interval.
 const FIRST_RATES: Duration = Duration::from_millis(50);
 
-/// Wrong usage, as clap has it.
-const USAGE: u8 = 2;
-/// Not even /proc can be read.
-const NOTHING_LEFT: u8 = 3;
-/// Batch output lacks something it should have.
-const PARTIAL: u8 = 4;
-
 fn main() -> ExitCode {
     bpf::memory::one_heap();
     crash::catch();
@@ -52,24 +46,9 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("ebtop: {error:#}");
-            ExitCode::from(match error.downcast_ref::<Failure>() {
-                Some(Failure::Usage(_)) => USAGE,
-                Some(Failure::NothingLeft(_)) => NOTHING_LEFT,
-                None => 1,
-            })
+            error.downcast_ref::<Failure>().map_or(ExitCode::FAILURE, |failure| ExitCode::from(failure.code()))
         }
     }
-}
-
-/// Failures with an exit code of their own.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    /// A value that no flag could check by itself.
-    #[error("{0}")]
-    Usage(String),
-    /// No source could be started.
-    #[error("{0}")]
-    NothingLeft(String),
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -195,13 +174,15 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     if let Some(names) = batch::known_names(options.format, options.view, &options.fields, options.sort.as_deref()) {
         return print(names.as_bytes());
     }
-    let filter = filter(options)?;
+    let recorded = !source.is_empty();
+    let filter = filter(options, recorded)?;
     // A recording has the names of its own machine.
-    let users = if source.is_empty() { UserNames::new(users::local()) } else { UserNames::default() };
+    let users = if recorded { UserNames::default() } else { UserNames::new(users::local()) };
     let batch = BatchOptions {
         iterations: options.iterations,
         filter: filter.clone(),
         users: users.clone(),
+        recorded,
         ..BatchOptions::new(options.format, options.view, &options.fields, options.sort.as_deref())
             .map_err(|e| Failure::Usage(e.to_string()))?
     };
@@ -209,8 +190,11 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     if !screen && (options.tree || options.threads) {
         return Err(Failure::Usage("--tree and --threads are for the screen: leave them out of batch output".into()).into());
     }
-    if !screen && source.is_empty() {
-        look_for(&options.pid)?;
+    if screen && (options.format != Format::Text || !options.fields.is_empty()) {
+        return Err(Failure::Usage("--format and --fields are for batch output: add -b".into()).into());
+    }
+    if !screen {
+        look_for(options, recorded, &filter)?;
     }
     // Batch output has no looks, but a file that was named is there.
     let loaded = if screen || options.config.is_some() {
@@ -220,7 +204,7 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     };
     let collector = collector(screen)?;
     // The processes of a recording are not those of this machine.
-    let readonly = options.readonly || !source.is_empty();
+    let readonly = options.readonly || recorded;
     // That thread needs other rights than this one, which it can only have from before.
     let names = symbols::spawn(collector.origin);
     settle(!screen || readonly);
@@ -237,14 +221,14 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
         sort: options.sort.clone(),
         filter,
         who: who(source, options.readonly),
-        replay: !source.is_empty(),
+        replay: recorded,
         readonly,
         look: look(options, &loaded.config),
         keys: KeyMap::new(options.keys.as_deref().and_then(Preset::named).unwrap_or(loaded.config.preset), &loaded.config.keys),
         users,
         notice: notice(&loaded.warnings),
     };
-    if source.is_empty() {
+    if !recorded {
         collector.send(Command::SampleSoon(FIRST_RATES));
     }
     let slow = options.low_bandwidth;
@@ -258,20 +242,6 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     let keeper = Keeper::new(&loaded, &start.look);
     run::run(&collector, names, RunOptions { start, mouse, theme, keeper, iterations: options.iterations, slow_line })?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Says which of the processes asked for are not there.
-///
-/// # Errors
-/// None of them is: there would be nothing to write.
-fn look_for(pids: &[u32]) -> anyhow::Result<()> {
-    // A thread has a directory of its own there, in which it is not the group.
-    let is_there =
-        |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|text| text.contains(&format!("\nTgid:\t{pid}\n")));
-    let missing: Vec<String> = pids.iter().filter(|pid| !is_there(**pid)).map(|pid| format!("there is no process {pid}")).collect();
-    anyhow::ensure!(missing.is_empty() || missing.len() < pids.len(), "{}", missing.join(", "));
-    missing.iter().for_each(|missing| eprintln!("ebtop: warning: {missing}"));
-    Ok(())
 }
 
 /// What the file says, unless the command line says otherwise.
@@ -298,35 +268,6 @@ fn report_config(named: Option<&Path>) -> anyhow::Result<ExitCode> {
     text += &format!("saved to:  {}\n", path(&loaded.save_to, "nowhere"));
     loaded.warnings.iter().for_each(|warning| text += &format!("warning:   {warning}\n"));
     print(text.as_bytes())
-}
-
-/// `-F`, `-p` and `-u` as one filter.
-fn filter(options: &Show) -> anyhow::Result<Filter> {
-    let users = options.user.iter().map(|user| Ok(format!("uid={}", uid_of(user)?))).collect::<anyhow::Result<Vec<_>>>()?;
-    let pids = options.pid.iter().map(|pid| format!("pid={pid}")).collect::<Vec<_>>();
-    let own = options.filter.clone().filter(|f| !f.trim().is_empty());
-    if let Some(text) = &own {
-        parse(text).map_err(|e| Failure::Usage(format!("--filter: {}", pointed(text, &e))))?;
-    }
-    let parts = [own, any_of(&pids), any_of(&users)];
-    let text = parts.into_iter().flatten().map(|part| format!("({part})")).collect::<Vec<_>>().join(" and ");
-    Ok(parse(&text)?)
-}
-
-/// The error above the text, and a caret below the place.
-fn pointed(text: &str, error: &FilterError) -> String {
-    let text = printable(text.as_bytes());
-    let before = text.get(..error.at).map_or(0, |before| before.chars().count());
-    format!("{error}\n  {text}\n  {:before$}^", "")
-}
-
-fn any_of(terms: &[String]) -> Option<String> {
-    (!terms.is_empty()).then(|| terms.join(" or "))
-}
-
-/// Number of a user given by name or number.
-fn uid_of(user: &str) -> anyhow::Result<u32> {
-    user.parse().or_else(|_| users::uid_in_time(user)).map_err(|error| Failure::Usage(format!("--user: {error}")).into())
 }
 
 /// Who runs ebtop, for the header.

@@ -172,7 +172,8 @@ fn cgroups_in_every_format() {
     for format in [Format::Text, Format::Json, Format::Csv] {
         let (collector, wants) = collector(samples.clone(), known_details());
         let mut out = Vec::new();
-        let outcome = run(&collector, &BatchOptions { iterations: Some(1), ..options(format, View::Cgroups, &[]) }, &mut out).unwrap();
+        let options = BatchOptions { iterations: Some(1), recorded: true, ..options(format, View::Cgroups, &[]) };
+        let outcome = run(&collector, &options, &mut out).unwrap();
         assert!(outcome.partial, "something is missing");
         let wants = *wants.lock().unwrap();
         assert!(wants.cgroups && wants.cgroup_memory == (format != Format::Text), "{format:?}: {wants:?}");

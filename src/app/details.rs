@@ -18,8 +18,13 @@ const YOUTH_NS: u64 = 2_000_000_000;
 
 /// Until when details hold that were asked for at `now_ns`, unless there is an exec.
 pub fn hold_until_ns(task: &Task, now_ns: u64) -> u64 {
+    hold_for(task, now_ns, REREAD_NS)
+}
+
+/// The same with another age at which those of a process that is not young are read again.
+pub fn hold_for(task: &Task, now_ns: u64, reread_ns: u64) -> u64 {
     let is_young = now_ns.saturating_sub(task.key.start_ns) < YOUTH_NS;
-    now_ns.saturating_add(if is_young { REREAD_YOUNG_NS } else { REREAD_NS })
+    now_ns.saturating_add(if is_young { REREAD_YOUNG_NS } else { reread_ns })
 }
 
 #[derive(Clone, Debug, Default)]

@@ -24,6 +24,7 @@ use std::fmt;
 
 pub use complete::{Completion, FilterOf, complete};
 pub use parse::{FilterError, parse};
+pub use term::quote;
 use term::{Subject, Term};
 
 use super::column::{CgroupView, InterfaceView, RemoteView, RowView, SocketView, Spec};

@@ -100,6 +100,8 @@ pub struct BatchOptions {
     pub users: UserNames,
     /// Writes the columns or fields that were chosen.
     pub writer: Writer,
+    /// The samples are those of a recording: nobody can be asked for more.
+    pub recorded: bool,
     /// What must be collected for them and the order beyond the basics; see [`BatchOptions::collects`].
     pub wants: Wants,
     /// Fields that they and the order are made from, of tables of processes and control groups.
@@ -134,6 +136,7 @@ impl BatchOptions {
             cgroup_sort: (cgroup, cgroup.descends()),
             filter: Filter::default(),
             users: UserNames::default(),
+            recorded: false,
             wants: wanted(shown, format, &writer, fields).with(wants_of(of_sort.into_iter())),
             fields: made_from.into_iter().chain(of_sort.iter().flat_map(|spec| spec.fields).copied()).collect(),
             writer,

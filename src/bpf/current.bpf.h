@@ -19,4 +19,22 @@ static __always_inline __u64 eb_current_start_ns(void)
 			     start_boottime);
 }
 
+/*
+ * Whether the current thread ever runs in user mode. The numbers of these flags are in no type
+ * information: that of io_uring's workers is another since 5.12, as old as bpf_check_mtu(), and the
+ * bit was PF_VCPU before; vhost's workers have one since 6.4 (include/linux/sched.h).
+ */
+static __always_inline bool eb_has_user_mode(void)
+{
+	__u32 kernel = 0x00200000; /* PF_KTHREAD */
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_check_mtu))
+		kernel |= 0x00000010; /* PF_IO_WORKER */
+	else
+		kernel |= 0x20000000;
+	if (bpf_core_field_exists(((struct kernel_clone_args *)0)->user_worker))
+		kernel |= 0x00004000; /* PF_USER_WORKER */
+	return !(EB_CURRENT(flags) & kernel);
+}
+
 #endif

@@ -91,7 +91,7 @@ struct eb_task {
 	__u64 at_ns; /* last words: when, CLOCK_BOOTTIME */
 	__u64 peak_rss_pages; /* last words only */
 	__u32 exit_status; /* last words: as of wait(2) */
-	__u32 pad;
+	__u32 threads; /* task_iter, leaders: of the process once the dead were summed; else 0 */
 	__u8 comm[EB_COMM_LEN];
 };
 

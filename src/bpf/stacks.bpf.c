@@ -16,10 +16,6 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define EB_PF_KTHREAD 0x00200000
-/* io_uring workers: threads of a process that never were in user mode. */
-#define EB_PF_IO_WORKER 0x00000010
-
 /* Size of the ring, set before load; the collector sets the map's to the same. */
 const volatile __u64 ring_bytes = 512 * 1024;
 /* Whether Python frames are read, set before load. */
@@ -119,7 +115,7 @@ int stacks_tick(struct bpf_perf_event_data *ctx)
 	identify(&walk->sample, ids);
 	if (in_kernel)
 		walk_kernel(ctx, &walk->sample);
-	if (!(EB_CURRENT(flags) & (EB_PF_KTHREAD | EB_PF_IO_WORKER))) {
+	if (eb_has_user_mode()) {
 		walk->sample.quality = EB_CUT;
 		/* An exiting task without mm would read through the page tables of another. */
 		if (EB_CURRENT(mm)) {

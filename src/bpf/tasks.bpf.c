@@ -172,7 +172,10 @@ int task_iter(struct bpf_iter__task *ctx)
 	row = bpf_map_lookup_elem(&task_rows, &zero);
 	if (!task || !row)
 		return 0;
-	eb_walk_row(row, eb_untrusted(task), NULL);
+	task = eb_untrusted(task);
+	eb_walk_row(row, task, NULL);
+	if (row->tid == row->tgid)
+		row->threads = task->signal->nr_threads;
 	bpf_seq_write(ctx->meta->seq, row, sizeof(*row));
 	return 0;
 }

@@ -52,7 +52,7 @@ static __always_inline void wakes(void *ctx, __u32 woken_tid, __u64 left_ns)
 	sample = &walk->sample;
 	identify(sample, EB_WAKER, left_ns);
 	sample->woken_tid = woken_tid;
-	user = !(EB_CURRENT(flags) & (EB_PF_KTHREAD | EB_PF_IO_WORKER)) && EB_CURRENT(mm);
+	user = eb_has_user_mode() && EB_CURRENT(mm);
 	sample->interrupt = eb_in_interrupt(ctx, &cpu->here) || (user && !eb_in_syscall());
 	bytes = bpf_get_stack(ctx, sample->frames, EB_KERNEL_DEPTH * sizeof(__u64),
 			      skip & BPF_F_SKIP_FIELD_MASK);

@@ -3,9 +3,6 @@
 #ifndef EB_WATCH_TAKE_H
 #define EB_WATCH_TAKE_H
 
-#define EB_PF_KTHREAD	0x00200000
-#define EB_PF_IO_WORKER 0x00000010
-
 /* Set before load. ring_bytes: size of the ring. everybody: every process is watched. children: so
  * is what watched ones fork. skip: innermost kernel frames that are the hook's own. page_bytes. */
 const volatile __u64 ring_bytes = 1 << 20;
@@ -120,7 +117,7 @@ static __always_inline bool send(void *ctx, const bool of_event, struct eb_walk 
 		if (bytes > 0)
 			sample->kernel_frames = bytes / sizeof(__u64);
 	}
-	if (!(EB_CURRENT(flags) & (EB_PF_KTHREAD | EB_PF_IO_WORKER))) {
+	if (eb_has_user_mode()) {
 		bool known;
 
 		sample->quality = EB_CUT;

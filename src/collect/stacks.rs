@@ -148,6 +148,9 @@ impl Stacks {
 
     /// Forgets processes that exited.
     pub fn forget(&mut self, gone: Vec<ProcKey>) {
+        if let Ok(python) = &mut self.python {
+            python.exited(&gone);
+        }
         if let Some(unwinder) = &self.unwinder {
             unwinder.gone(gone);
         }

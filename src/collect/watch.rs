@@ -3,6 +3,7 @@
 //! Time off the CPU is told as it passes, also of threads that are still away; what passed before the watch began is not known.
 
 mod away;
+mod fault_events;
 mod load;
 
 use std::cell::RefCell;
@@ -205,6 +206,9 @@ impl Running {
     }
 
     fn take(&mut self) -> Vec<Folded> {
+        if let Some(faults) = &mut self.attached.faults {
+            faults.follow_cpus();
+        }
         if self.setup.probe == Probe::OffCpu {
             self.check_who_is_away();
         }

@@ -1,15 +1,32 @@
-//! The loop behind `ebtop record`: every sample to the file, with the details of each process once.
+//! The loop behind `ebtop record`: every sample to the file, with the details of each process when they change.
 
+use std::hash::BuildHasher;
 use std::path::Path;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, select};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::Recorder;
+use crate::app::details::hold_for;
 use crate::collect::Collector;
 use crate::interrupt::Interrupt;
-use crate::sample::{Command, ProcKey, Sample, Task, Update};
+use crate::sample::{Command, Details, ProcKey, Sample, Task, Update};
+
+/// A process may change its command line without anything that a sample tells: it is read again this often, one process after the other.
+const REREAD_NS: u64 = 300_000_000_000;
+/// Those that were asked for at once are asked for again over so long.
+const SPREAD_SECONDS: u32 = 64;
+
+/// Of a process, what its details hang on, and which were told.
+struct Known {
+    exec_id: u64,
+    uid: u32,
+    cgroup_id: u64,
+    again_ns: u64,
+    /// A number made of the details in the file.
+    told: Option<u64>,
+}
 
 /// Records until there are `iterations` samples, the source ends, or SIGINT, SIGTERM or SIGHUP; what was recorded stays.
 ///
@@ -34,11 +51,11 @@ fn record(collector: &Collector, recorder: &mut Recorder, iterations: u64, stopp
         };
         let next = match &update {
             Update::Sample(sample) => {
-                collector.send(Command::Details(not_yet_known(&mut known, sample)));
+                collector.send(Command::Details(to_ask(&mut known, sample)));
                 Some(Arc::clone(sample))
             }
             Update::Details(details) => {
-                recorder.details(details);
+                recorder.details(&changed(&mut known, details));
                 None
             }
             Update::Inspected(..) | Update::Ready | Update::Missed(_) | Update::End(_) => None,
@@ -56,14 +73,37 @@ fn record(collector: &Collector, recorder: &mut Recorder, iterations: u64, stopp
     Ok(())
 }
 
-/// Processes whose details are not in the file yet, or are older than their last exec.
-fn not_yet_known(known: &mut FxHashMap<ProcKey, u64>, sample: &Sample) -> Vec<ProcKey> {
+/// Processes whose details are not in the file yet, or may be others by now.
+fn to_ask(known: &mut FxHashMap<ProcKey, Known>, sample: &Sample) -> Vec<ProcKey> {
     let tasks = &sample.tasks;
     if known.len() > tasks.len() * 2 {
         known.retain(|key, _| tasks.binary_search_by_key(key, |task| task.key).is_ok());
     }
-    let is_new = |task: &&Task| known.insert(task.key, task.exec_id) != Some(task.exec_id);
-    tasks.iter().filter(is_new).map(|task| task.key).collect()
+    let holds = |known: &Known, task: &Task| {
+        (known.exec_id, known.uid, known.cgroup_id) == (task.exec_id, task.uid, task.cgroup_id) && sample.at_ns < known.again_ns
+    };
+    let mut keys = Vec::new();
+    for task in tasks.iter() {
+        let earlier = known.get(&task.key);
+        if earlier.is_some_and(|earlier| holds(earlier, task)) {
+            continue;
+        }
+        let told = earlier.and_then(|earlier| earlier.told);
+        let spread_ns = u64::from(task.key.pid % SPREAD_SECONDS) * 1_000_000_000;
+        let again_ns = hold_for(task, sample.at_ns, REREAD_NS + spread_ns);
+        known.insert(task.key, Known { exec_id: task.exec_id, uid: task.uid, cgroup_id: task.cgroup_id, again_ns, told });
+        keys.push(task.key);
+    }
+    keys
+}
+
+/// Those of the answers that are not in the file as they are.
+fn changed(known: &mut FxHashMap<ProcKey, Known>, found: &[(ProcKey, Details)]) -> Vec<(ProcKey, Details)> {
+    let is_new = |(key, details): &&(ProcKey, Details)| {
+        let now = FxBuildHasher.hash_one(details);
+        known.get_mut(key).is_none_or(|known| known.told.replace(now) != Some(now))
+    };
+    found.iter().filter(is_new).cloned().collect()
 }
 
 #[cfg(test)]
@@ -111,16 +151,28 @@ mod tests {
     }
 
     #[test]
-    fn details_are_asked_for_once_and_after_each_exec() {
+    fn details_are_asked_for_when_they_may_have_changed() {
         let task = |pid, exec_id| Task { key: ProcKey { pid, start_ns: 1 }, exec_id, ..Task::default() };
-        let asked = |known: &mut FxHashMap<_, _>, tasks: Vec<Task>| {
-            let new = not_yet_known(known, &Sample { tasks: tasks.into(), ..Sample::default() });
-            new.into_iter().map(|key| key.pid).collect::<Vec<_>>()
-        };
         let mut known = FxHashMap::default();
-        assert_eq!(asked(&mut known, vec![task(1, 1), task(2, 1)]), [1, 2]);
-        assert_eq!(asked(&mut known, vec![task(1, 1), task(2, 2), task(3, 1)]), [2, 3]);
-        asked(&mut known, vec![task(3, 1)]);
-        assert_eq!(known.len(), 1);
+        let mut asked = |at_s: u64, tasks: Vec<Task>| {
+            let new = to_ask(&mut known, &Sample { at_ns: at_s * 1_000_000_000, tasks: tasks.into(), ..Sample::default() });
+            (new.into_iter().map(|key| key.pid).collect::<Vec<_>>(), known.len())
+        };
+        assert_eq!(asked(10, vec![task(1, 1), task(2, 1)]).0, [1, 2]);
+        assert_eq!(asked(11, vec![task(1, 1), task(2, 2), task(3, 1)]).0, [2, 3], "an exec");
+        assert_eq!(asked(12, vec![Task { uid: 7, ..task(1, 1) }, Task { cgroup_id: 7, ..task(2, 2) }, task(3, 1)]).0, [1, 2]);
+        assert_eq!(asked(314, vec![task(3, 1)]), (vec![3], 1), "a while later; the others are forgotten");
+        let young = |uid| Task { key: ProcKey { pid: 4, start_ns: 400_000_000_000 }, uid, ..Task::default() };
+        assert_eq!([400, 401].map(|at_s| asked(at_s, vec![young(0)]).0), [[4], [4]], "right after its birth a process changes");
+    }
+
+    #[test]
+    fn what_is_in_the_file_is_not_written_again() {
+        let key = ProcKey { pid: 1, start_ns: 1 };
+        let details = |cmdline: &str| vec![(key, Details { cmdline: cmdline.into(), ..Details::default() })];
+        let mut known = FxHashMap::default();
+        to_ask(&mut known, &Sample { tasks: vec![Task { key, ..Task::default() }].into(), ..Sample::default() });
+        let mut written = |cmdline| changed(&mut known, &details(cmdline)).len();
+        assert_eq!(["a", "a", "b", "a"].map(&mut written), [1, 0, 1, 1]);
     }
 }

@@ -32,6 +32,9 @@ pub enum RecordError {
     /// Something else has that name already.
     #[error("{0} exists and is not a recording of yours: give another name, or remove it first")]
     NotOurs(String),
+    /// Somebody records into it right now.
+    #[error("another ebtop is writing {0}: give another name")]
+    InUse(String),
     /// The file was not written by ebtop.
     #[error("{0} is not an ebtop recording: give a file that `ebtop record -o` wrote")]
     NotARecording(String),
@@ -44,7 +47,7 @@ pub enum RecordError {
         version: u16,
     },
     /// A sample is too large for the format.
-    #[error("a sample of {0} bytes does not fit a recording ({limit} at most)", limit = codec::FRAME_LIMIT)]
+    #[error("a sample of {0} bytes does not fit a recording ({limit} at most): `--probes tasks` records less", limit = codec::FRAME_LIMIT)]
     TooLarge(usize),
 }
 

@@ -5,10 +5,16 @@ use std::io::{ErrorKind, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
 use super::RecordError;
 use super::codec::{self, FRAME_LIMIT, FrameRef, HEADER_LEN};
 use crate::files::{Opened, open_or_make};
 use crate::sample::{Details, ProcKey, Sample};
+
+/// Bytes of details that go out with one sample; what is more follows with the next. Command lines of everybody are in them.
+const DETAILS_BYTES: usize = FRAME_LIMIT / 4;
 
 /// Writes samples to a file as they come, one write a frame, so that a reader beside it (or after a crash) finds whole frames.
 pub struct Recorder {
@@ -24,7 +30,7 @@ impl Recorder {
     /// file, and a symbolic link above all, is left alone, since this may run as root in a directory that others write to.
     ///
     /// # Errors
-    /// The file cannot be made, or the name is taken by something that is not a recording of this user.
+    /// The file cannot be made, the name is taken by something that is not a recording of this user, or another ebtop is writing it.
     pub fn create(path: &Path) -> Result<Recorder, RecordError> {
         let file = create(path)?;
         let mut recorder = Recorder { file, path: path.to_owned(), details: Vec::new(), buffer: Vec::new() };
@@ -37,19 +43,26 @@ impl Recorder {
         self.details.extend_from_slice(details);
     }
 
-    /// Writes one frame.
+    /// Writes one frame, with the oldest of the details that it has room for.
     ///
     /// # Errors
     /// The disk is full or gone, or the sample is too large.
     pub fn sample(&mut self, sample: &Sample) -> Result<(), RecordError> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let encoded = codec::encode(&FrameRef::new(sample, &self.details), &mut buffer);
+        let mut room = DETAILS_BYTES;
+        let fits = |(_, details): &&(ProcKey, Details)| {
+            let left = room.checked_sub(bytes_of(details));
+            room = left.unwrap_or(0);
+            left.is_some()
+        };
+        let fitting = self.details.iter().take_while(fits).count();
+        let encoded = codec::encode(&FrameRef::new(sample, &self.details[..fitting]), &mut buffer);
         if encoded.is_err() || buffer.len() - 8 > FRAME_LIMIT {
             return Err(RecordError::TooLarge(buffer.len()));
         }
         self.write(&buffer)?;
         self.buffer = buffer;
-        self.details.clear();
+        self.details.drain(..fitting);
         Ok(())
     }
 
@@ -58,10 +71,16 @@ impl Recorder {
     }
 }
 
+/// About what details take in a frame, at most.
+fn bytes_of(details: &Details) -> usize {
+    let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    1024 + details.cmdline.len() + details.user.len() + optional(&details.exe) + optional(&details.cgroup)
+}
+
 fn create(path: &Path) -> Result<File, RecordError> {
     let not_ours = || RecordError::NotOurs(path.display().to_string());
     let mut file = match open_or_make(path) {
-        Ok(Opened::New(file)) => return Ok(file),
+        Ok(Opened::New(file)) => return lock(&file, path).map(|()| file),
         Ok(Opened::Old(file)) => file,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(not_ours()),
         Err(error) => return Err(RecordError::io(path)(error)),
@@ -69,9 +88,20 @@ fn create(path: &Path) -> Result<File, RecordError> {
     if !is_recording(&mut file).map_err(RecordError::io(path))? {
         return Err(not_ours());
     }
+    lock(&file, path)?;
     let restart = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.set_permissions(PermissionsExt::from_mode(0o600)));
     restart.map_err(RecordError::io(path))?;
     Ok(file)
+}
+
+/// Two at a time would each write over what the other wrote. The lock goes with the process.
+fn lock(file: &File, path: &Path) -> Result<(), RecordError> {
+    let locked = rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive);
+    match locked {
+        Err(Errno::WOULDBLOCK) => Err(RecordError::InUse(path.display().to_string())),
+        // Not every file system can.
+        _ => Ok(()),
+    }
 }
 
 /// Whether a file is empty or begins like a recording.
@@ -84,6 +114,9 @@ fn is_recording(file: &mut File) -> std::io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::Source;
+    use crate::record::Replay;
+    use crate::sample::Task;
     use std::os::unix::fs::symlink;
 
     #[test]
@@ -101,6 +134,44 @@ mod tests {
         }
         assert_eq!(std::fs::read(&text).unwrap(), b"precious");
         assert!(!dir.path().join("new").exists());
+    }
+
+    #[test]
+    fn one_writes_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r");
+        let mut first = Recorder::create(&path).unwrap();
+        first.sample(&Sample::default()).unwrap();
+        let length = std::fs::metadata(&path).unwrap().len();
+        assert!(matches!(Recorder::create(&path), Err(RecordError::InUse(_))));
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), length, "as it was");
+        drop(first);
+        Recorder::create(&path).unwrap();
+    }
+
+    #[test]
+    fn details_that_no_frame_has_room_for_are_spread_over_some() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r");
+        let mut recorder = Recorder::create(&path).unwrap();
+        let cmdline = "\u{fffd}".repeat(4096);
+        let told = |pid| (ProcKey { pid, start_ns: 1 }, Details { cmdline: cmdline.clone(), ..Details::default() });
+        let count = 2 * FRAME_LIMIT / cmdline.len();
+        recorder.details(&(0..count as u32).map(told).collect::<Vec<_>>());
+        // Those that are asked for must live.
+        let tasks: Vec<_> = (0..count as u32).map(|pid| Task { key: ProcKey { pid, start_ns: 1 }, ..Task::default() }).collect();
+        let sample = Sample { tasks: tasks.into(), ..Sample::default() };
+        (0..10).for_each(|_| recorder.sample(&sample).unwrap());
+        let mut replay = Replay::open(&path).unwrap();
+        let mut known_after = || {
+            replay.sample().unwrap();
+            sample.tasks.iter().filter(|task| replay.details(task.key).is_some()).count()
+        };
+        assert!((1..count / 2).contains(&known_after()));
+        (0..8).for_each(|_| {
+            known_after();
+        });
+        assert_eq!(known_after(), count);
     }
 
     #[test]

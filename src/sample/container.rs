@@ -33,7 +33,7 @@ impl Runtime {
 }
 
 /// A container. Names are fit for a terminal.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Container {
     /// Who runs it.
     pub runtime: Runtime,

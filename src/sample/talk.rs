@@ -9,7 +9,7 @@ use super::inspection::{Ask, Inspection};
 use super::{Container, ProcKey, Sample};
 
 /// Slow facts about a process, read from /proc once per process and exec, only when asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Details {
     /// Arguments joined by spaces, control characters replaced; empty for kernel threads.
     pub cmdline: String,

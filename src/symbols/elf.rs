@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use super::demangle::demangle;
 use super::opened::Opened;
 use super::process::{FileId, reopen_path};
+use super::sections::Sections;
 use super::symbol_table::SymbolTable;
 use super::{debug_file, fit};
 use crate::sample::printable;
@@ -56,8 +57,8 @@ struct Held {
 }
 
 enum Names {
-    /// With debug information. The file keeps the path that the library knows it by valid.
-    Full { resolver: Box<ElfResolver>, _file: File },
+    /// With debug information, and where its sections with code lie. The file keeps the path that the library knows it by valid.
+    Full { resolver: Box<ElfResolver>, code: Vec<(u64, u64)>, _file: File },
     /// Symbols only; none of what is no ELF file, or a broken one.
     Symbols(SymbolTable),
 }
@@ -121,7 +122,8 @@ impl Names {
     fn open(file: &File) -> Names {
         let full = fit::for_the_library(file).and_then(|fit| {
             let resolver = ElfResolver::open_with_debug_dirs(reopen_path(&fit), NO_DIRS).ok()?;
-            Some(Names::Full { resolver: Box::new(resolver), _file: fit })
+            let code = Sections::read(&fit).map(|sections| sections.code_ranges()).unwrap_or_default();
+            Some(Names::Full { resolver: Box::new(resolver), code, _file: fit })
         });
         full.unwrap_or_else(|| Names::Symbols(SymbolTable::read(file)))
     }
@@ -129,20 +131,24 @@ impl Names {
     /// At an address, as the file counts them. (A debug file has no offsets: the code is not in it.)
     fn at(&self, address: u64) -> Vec<Place> {
         match self {
-            Names::Full { resolver, .. } => in_resolver(resolver, address),
+            Names::Full { resolver, code, .. } => in_resolver(resolver, code, address),
             Names::Symbols(symbols) => symbols.find(address).map(|name| Place::named(&name)).into_iter().collect(),
         }
     }
 
-    /// (The library lets functions without a size reach to the next one by itself.)
+    /// (The library lets functions without a size reach to the next one by itself; here they end with their section.)
     fn sizeless_at(&self, address: u64) -> Option<Place> {
         let Names::Symbols(symbols) = self else { return None };
         symbols.find_sizeless(address).map(|name| Place::named(&name))
     }
 }
 
-fn in_resolver(resolver: &ElfResolver, address: u64) -> Vec<Place> {
+fn in_resolver(resolver: &ElfResolver, code: &[(u64, u64)], address: u64) -> Vec<Place> {
     let Ok(Ok(symbol)) = resolver.find_sym(address, &FindSymOpts::CodeInfoAndInlined) else { return Vec::new() };
+    let holds_both = |&(start, end): &(u64, u64)| (start..end).contains(&symbol.addr) && (start..end).contains(&address);
+    if symbol.size.is_none() && !code.iter().any(holds_both) {
+        return Vec::new();
+    }
     let inlined = symbol.inlined.iter().rev();
     let mut places: Vec<Place> =
         inlined.map(|f| Place { function: demangle(&f.name), source: f.code_info.as_ref().and_then(line) }).collect();

@@ -18,7 +18,7 @@ const BYTES_MAX: u64 = 32 << 20;
 const ENTRIES_MAX: usize = 500_000;
 /// Bytes kept of one name.
 const NAME_MAX: usize = 512;
-/// How many earlier entries may cover an address that the nearest one does not.
+/// So many entries before an address are asked whether they cover it.
 const LOOK_BACK: usize = 8;
 
 /// Which state of the file was read.
@@ -32,7 +32,7 @@ pub(super) struct Version {
 /// Code ranges and their names.
 #[derive(Debug, Default)]
 pub(super) struct PerfMap {
-    /// Ascending by start, each start once.
+    /// Ascending by start, each start once; `name_at` is the smaller the newer an entry is.
     entries: Vec<Entry>,
     names: Vec<u8>,
 }
@@ -70,11 +70,11 @@ impl PerfMap {
         self.entries.capacity() * size_of::<Entry>() + self.names.capacity()
     }
 
-    /// Name of the code at `address` and its start, fit for a terminal.
+    /// Name of the newest code at `address` and its start, fit for a terminal: what it was written over is there no more.
     pub(super) fn find(&self, address: u64) -> Option<(String, u64)> {
         let after = self.entries.partition_point(|e| e.start <= address);
         let nearest = &self.entries[after.saturating_sub(LOOK_BACK)..after];
-        let entry = nearest.iter().rev().find(|e| address < e.end)?;
+        let entry = nearest.iter().filter(|e| address < e.end).min_by_key(|e| e.name_at)?;
         let name = &self.names[entry.name_at as usize..][..usize::from(entry.name_len)];
         Some((printable(name), entry.start))
     }
@@ -215,6 +215,12 @@ mod tests {
         let map = PerfMap::parse(b"100 100 outer\n120 10 inner\n");
         assert_eq!(name(&map, 0x125).as_deref(), Some("inner"));
         assert_eq!(name(&map, 0x140).as_deref(), Some("outer"));
+    }
+
+    #[test]
+    fn code_written_over_older_code_wins() {
+        let map = PerfMap::parse(b"1100 80 freed\n1000 200 new\n");
+        assert_eq!([0x1000, 0x1120, 0x11ff].map(|at| name(&map, at)), ["new"; 3].map(|new| Some(new.to_owned())));
     }
 
     #[test]

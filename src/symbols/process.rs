@@ -65,16 +65,18 @@ impl Process {
         Some((inner.unwrap_or(self.key.pid), uid))
     }
 
-    /// The file behind a mapping: deleted and replaced files too where we may, else by its path in the process's root.
+    /// The file behind a mapping: deleted and replaced files too where we may, else by its path in the process's root. By the path another
+    /// file may be there, which its inode tells; the mapping's own is right whatever it is (before 6.7 that of an overlay differs).
     pub(crate) fn open(&self, mapping: &Mapping) -> io::Result<(File, FileId)> {
         let exact = format!("/proc/{}/map_files/{:x}-{:x}", self.key.pid, mapping.start, mapping.end);
-        let found = rustix::fs::open(exact, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-            .map_err(io::Error::from)
-            .or_else(|_| self.open_by_path(mapping));
-        let path_only = File::from(found?);
+        let (found, is_exact) = match rustix::fs::open(exact, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(found) => (found, true),
+            Err(_) => (self.open_by_path(mapping)?, false),
+        };
+        let path_only = File::from(found);
         let meta = path_only.metadata()?;
         // A device or pipe may do things when it is opened, and would not end when it is read.
-        if !meta.is_file() || meta.ino() != mapping.inode {
+        if !meta.is_file() || !(is_exact || meta.ino() == mapping.inode) {
             return Err(io::Error::other("another file is there now"));
         }
         let file = File::open(reopen_path(&path_only))?;

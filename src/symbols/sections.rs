@@ -103,6 +103,12 @@ impl<'f> Sections<'f> {
         Some((start, start.saturating_add(header.sh_size(LittleEndian))))
     }
 
+    /// Where all sections with code lie.
+    pub(super) fn code_ranges(&self) -> Vec<(u64, u64)> {
+        let count = u16::try_from(self.headers.len()).unwrap_or(u16::MAX);
+        (0..count).filter_map(|section| self.code_range(section)).collect()
+    }
+
     /// What tells this build of the program from all others.
     pub(super) fn build_id(&self) -> Option<Vec<u8>> {
         build_id(&self.content(b".note.gnu.build-id", NOTE_MAX)?)

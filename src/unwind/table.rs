@@ -63,7 +63,7 @@ pub(super) fn build(
     memory: &mut impl Words,
 ) -> Result<Table, NoTable> {
     let (first, end) = code(elf).ok_or(NoTable::Nothing)?;
-    let eh_frame = EhFrame::new(bytes, LittleEndian);
+    let eh_frame = eh_frame(elf.arch, bytes);
     let bases = BaseAddresses::default().set_eh_frame(section.address);
     let mut cies = Cies { eh_frame: &eh_frame, bases: &bases, bytes: bytes.len(), seen: FxHashMap::default() };
     let functions = functions(&mut cies, first, end);
@@ -86,6 +86,15 @@ pub(super) fn build(
     }
 }
 
+/// With the instructions of that machine: code for arm64 says where a return address is signed.
+fn eh_frame(arch: Arch, bytes: &[u8]) -> EhFrame<Reader<'_>> {
+    let mut eh_frame = EhFrame::new(bytes, LittleEndian);
+    if arch == Arch::Aarch64 {
+        eh_frame.set_vendor(gimli::Vendor::AArch64);
+    }
+    eh_frame
+}
+
 /// From the first page of code to the end of the last.
 fn code(elf: &Elf) -> Option<(u64, u64)> {
     let code = elf.segments.iter().filter(|s| s.executable && s.bytes > 0);
@@ -96,6 +105,9 @@ fn code(elf: &Elf) -> Option<(u64, u64)> {
     }
     (first < end && end - first <= CODE_MAX).then_some((first, end))
 }
+
+/// So many are remembered; real files have some dozens.
+const CIES_MAX: usize = 4096;
 
 /// The entries that functions share, each parsed once.
 struct Cies<'a, 'b> {
@@ -109,6 +121,9 @@ struct Cies<'a, 'b> {
 impl<'a> Cies<'a, '_> {
     fn get(&mut self, offset: gimli::EhFrameOffset) -> gimli::Result<CommonInformationEntry<Reader<'a>>> {
         let (eh_frame, bases) = (self.eh_frame, self.bases);
+        if self.seen.len() >= CIES_MAX && !self.seen.contains_key(&offset.0) {
+            return eh_frame.cie_from_offset(bases, offset);
+        }
         self.seen.entry(offset.0).or_insert_with(|| eh_frame.cie_from_offset(bases, offset)).clone()
     }
 }
@@ -149,14 +164,22 @@ fn rows(
         let Some(rest) = work.checked_sub(cost as u64) else { return true };
         work = rest;
         let Ok(mut table) = fde.rows(eh_frame, bases, &mut context) else { continue };
-        let mut last = none;
+        let (mut last, mut told) = (none, function.start.max(done));
         while let Ok(Some(row)) = table.next_row() {
+            told = told.max(row.end_address());
             let start = row.start_address().max(done);
             if start >= row.end_address() || row.start_address() >= function.end {
                 continue;
             }
             last = packed.pack(rule_of(row, eh_frame, packed.arch));
             if !push(start, last) {
+                return false;
+            }
+        }
+        // What comes after an instruction that cannot be read has no rule; the one before it does not hold there.
+        if told < function.end && last != none {
+            last = none;
+            if !push(told, none) {
                 return false;
             }
         }
@@ -253,7 +276,7 @@ mod tests {
     fn agrees_with_gimli(path: &Path) -> u64 {
         let (elf, section, content) = read(path);
         let mut built = Built::of(&elf, section, &content).unwrap();
-        let eh_frame = EhFrame::new(&content, LittleEndian);
+        let eh_frame = eh_frame(elf.arch, &content);
         let bases = BaseAddresses::default().set_eh_frame(section.address);
         let none = built.rules.none();
         let (mut entries, mut context, mut rows) = (eh_frame.entries(&bases), UnwindContext::new(), 0);
@@ -310,6 +333,30 @@ mod tests {
         assert_eq!(built.what(0x868), ROW_FP | 1 << 11 | 4, "x29+32");
         assert_eq!(built.what(0x86c), 0);
         assert_eq!(built.what(0x8a0), large);
+    }
+
+    /// A CIE for arm64 (the frame's address is sp) and a function of 64 bytes at `CODE` with these instructions.
+    fn one_function(instructions: &[u8]) -> Vec<u8> {
+        let cie = [&[0, 0, 0, 0, 1, 0, 4, 0x78, 30][..], &[0x0c, 31, 0]].concat();
+        let fde = [&CODE.to_le_bytes()[..], &64u64.to_le_bytes(), instructions].concat();
+        let mut bytes = [&(cie.len() as u32).to_le_bytes()[..], &cie].concat();
+        bytes.extend((fde.len() as u32 + 4).to_le_bytes());
+        bytes.extend((bytes.len() as u32).to_le_bytes());
+        bytes.extend(fde);
+        bytes
+    }
+
+    #[test]
+    fn signed_return_addresses_and_unknown_instructions() {
+        // At 4 DW_CFA_AARCH64_negate_ra_state; at 8 the frame is 32 bytes, the frame record lowest.
+        let frame = [0x41, 0x0e, 32, 0x9d, 4, 0x9e, 3];
+        let signed = of_program(Arch::Aarch64, CODE, 0x2048, &one_function(&[&[0x41, 0x2d][..], &frame].concat())).unwrap();
+        assert_eq!([0, 4].map(|at| signed.what(CODE + at)), [0; 2], "the return address is in its register");
+        assert_eq!(signed.what(CODE + 8), 1 << 11 | 4, "sp+32");
+        // Nobody knows 0x3f: of what comes after it nothing is said.
+        let broken = of_program(Arch::Aarch64, CODE, 0x2048, &one_function(&[&frame[..], &[0x41, 0x3f]].concat())).unwrap();
+        let none = broken.rules.none();
+        assert_eq!([0, 4, 8, 60].map(|at| broken.what(CODE + at)), [0, 1 << 11 | 4, none, none]);
     }
 
     #[test]

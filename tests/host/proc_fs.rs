@@ -63,8 +63,9 @@ fn counters_are_those_of_rusage() {
     let cpu_ns = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime);
     let off = counter(Counter::CpuNs).abs_diff(cpu_ns);
     assert!(off < 2_000_000, "a single thread is known in ns: {off} ns off");
-    // Dying is one more switch.
-    assert_eq!(counter(Counter::VoluntarySwitches) + 1, usage.ru_nvcsw as u64);
+    // Dying is one more switch, or some: it may wait for locks.
+    let switches = counter(Counter::VoluntarySwitches);
+    assert!((switches + 1..=switches + 5).contains(&(usage.ru_nvcsw as u64)), "{switches} of {}", usage.ru_nvcsw);
 }
 
 #[test]

@@ -218,12 +218,10 @@ fn write_word(f: &mut fmt::Formatter<'_>, word: &str) -> fmt::Result {
     if !word.is_empty() && word.chars().all(plain) && !KEYWORDS.contains(&word) {
         return f.write_str(word);
     }
-    f.write_str("\"")?;
-    for c in word.chars() {
-        if matches!(c, '"' | '\\') {
-            f.write_str("\\")?;
-        }
-        write!(f, "{c}")?;
-    }
-    f.write_str("\"")
+    f.write_str(&quote(word))
+}
+
+/// A word as it stands in a filter whatever is in it.
+pub fn quote(word: &str) -> String {
+    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
 }

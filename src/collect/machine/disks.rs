@@ -1,5 +1,7 @@
 //! What disks did, from /proc/diskstats.
 
+use std::collections::BTreeMap;
+
 use crate::sample::{Disk, printable};
 
 /// The unit of /proc/diskstats, whatever the sector size of the device.
@@ -35,7 +37,7 @@ pub(super) fn parse(text: &str) -> Disks {
         }
         whole = name;
         let disk = disk(name, fields);
-        if !is_stacked(name) {
+        if !is_stacked(name) && head_of(name).is_none() {
             disks.read_bytes = disks.read_bytes.saturating_add(disk.read_bytes);
             disks.write_bytes = disks.write_bytes.saturating_add(disk.write_bytes);
         }
@@ -43,7 +45,33 @@ pub(super) fn parse(text: &str) -> Disks {
             disks.each.push(disk);
         }
     }
+    add_paths(&mut disks);
     disks
+}
+
+/// Adds what the paths of heads say and these do not, and lists only one of the two.
+fn add_paths(disks: &mut Disks) {
+    let mut paths: BTreeMap<String, [u64; 2]> = BTreeMap::new();
+    for (head, path) in disks.each.iter().filter_map(|disk| Some((head_of(&disk.name)?, disk))) {
+        let sum = paths.entry(head).or_default();
+        *sum = [sum[0].saturating_add(path.read_bytes), sum[1].saturating_add(path.write_bytes)];
+    }
+    for (head, sum) in &mut paths {
+        let at_head = disks.each.iter().find(|disk| disk.name == *head).map_or([0; 2], |head| [head.read_bytes, head.write_bytes]);
+        disks.read_bytes = disks.read_bytes.saturating_add(sum[0].saturating_sub(at_head[0]));
+        disks.write_bytes = disks.write_bytes.saturating_add(sum[1].saturating_sub(at_head[1]));
+        *sum = at_head;
+    }
+    disks.each.retain(|disk| head_of(&disk.name).is_none_or(|head| paths.get(&head) == Some(&[0; 2])));
+}
+
+/// `nvme0c1n2` is a path to `nvme0n2` (nvme_mpath_set_disk_name in drivers/nvme/host/multipath.c). What goes over it is counted there,
+/// and at the head only by newer kernels (nvme_mpath_start_request).
+fn head_of(name: &str) -> Option<String> {
+    let (subsystem, rest) = name.strip_prefix("nvme")?.split_once('c')?;
+    let (controller, namespace) = rest.split_once('n')?;
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    [subsystem, controller, namespace].into_iter().all(is_number).then(|| format!("nvme{subsystem}n{namespace}"))
 }
 
 /// `reads merged sectors ms writes merged sectors ms in-flight ms-busy ms-queued …` (Documentation/admin-guide/iostats.rst). What is
@@ -115,6 +143,21 @@ mod tests {
         let names: Vec<_> = disks.each.iter().map(|disk| disk.name.as_str()).collect();
         let listed = "nvme0n1 nvme0n10 sda sdaa mmcblk0 mmcblk0boot0 mmcblk0p2 dm-0 md127 loop3 zram0 cciss/c0d0";
         assert_eq!(names.join(" "), listed);
+    }
+
+    #[test]
+    fn paths_to_a_drive_count_where_their_head_does_not() {
+        let told = |lines: &[String]| {
+            let disks = parse(&lines.concat());
+            let names: Vec<String> = disks.each.iter().map(|disk| disk.name.clone()).collect();
+            (disks.read_bytes / 512, disks.write_bytes / 512, names.join(" "))
+        };
+        let paths = [line("nvme0c0n1", 30, 300), line("nvme0c1n1", 3, 30)];
+        let idle = " 259 0 nvme0n1 0 0 0 0 0 0 0 0 0 0 0\n".to_owned();
+        assert_eq!(told(&[&paths[..], &[idle]].concat()), (33, 330, "nvme0c0n1 nvme0c1n1".into()), "before 6.4");
+        assert_eq!(told(&[&paths[..], &[line("nvme0n1", 33, 331)]].concat()), (33, 331, "nvme0n1".into()));
+        assert_eq!(head_of("nvme1c22n3").as_deref(), Some("nvme1n3"));
+        assert!(["nvme0n1", "nvme0c1", "nvmecn", "nvme0c0n1p1", "nvme0cn1"].into_iter().all(|name| head_of(name).is_none()));
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(super) struct Python {
     /// What the reader could not take yet: processes to look at, and to forget.
     look: Vec<ProcKey>,
     forget: Vec<ProcKey>,
+    /// Their last samples may still come.
+    exited: Vec<ProcKey>,
     processes: FxHashMap<ProcKey, Known>,
     code_bytes: usize,
     numbers: Numbers,
@@ -87,8 +89,8 @@ impl Python {
     }
 
     fn asking(asks: Sender<Ask>, told: Receiver<Told>) -> Python {
-        let (look, forget) = (Vec::new(), Vec::new());
-        Python { asks, told, asked: 0, look, forget, processes: FxHashMap::default(), code_bytes: 0, numbers: Numbers::default() }
+        let (look, forget, exited) = (Vec::new(), Vec::new(), Vec::new());
+        Python { asks, told, asked: 0, look, forget, exited, processes: FxHashMap::default(), code_bytes: 0, numbers: Numbers::default() }
     }
 
     /// The samples with Python frames named, and what the numbers in them stand for.
@@ -104,7 +106,18 @@ impl Python {
         }
         let counts = unite(folded, |stack| self.merged(stack));
         let interpreted = self.numbers.used_in(&counts);
+        for key in std::mem::take(&mut self.exited) {
+            if let Some(known) = self.processes.remove(&key) {
+                self.code_bytes -= known.bytes();
+                self.forget.extend(known.target.map(|_| key));
+            }
+        }
         (counts, interpreted)
+    }
+
+    /// These make room for others in the map, which has places for so many (`stacks_python`), once their last samples were named.
+    pub(super) fn exited(&mut self, gone: &[ProcKey]) {
+        self.exited.extend(gone.iter().filter(|key| self.processes.contains_key(key)));
     }
 
     /// Has these looked at before they are sampled; what is asked already comes first.
@@ -323,6 +336,18 @@ mod tests {
         let ask = inbox.recv().unwrap();
         assert_eq!((ask.look, ask.forget), (vec![key(2), key(3)], vec![key(9)]));
         assert!(!python.ask(Vec::new(), Vec::new(), Vec::new()) && inbox.is_empty(), "and once only");
+    }
+
+    #[test]
+    fn who_exited_is_forgotten_after_the_next_samples() {
+        let (asks, _inbox) = crossbeam_channel::bounded(1);
+        let mut python = Python::asking(asks, crossbeam_channel::never());
+        let key = |pid| ProcKey { pid, start_ns: 1 };
+        python.prepare(&[key(1), key(2)]);
+        python.exited(&[key(1), key(7)]);
+        assert_eq!(python.processes.len(), 2);
+        python.name(Vec::new());
+        assert_eq!(python.processes.keys().collect::<Vec<_>>(), [&key(2)]);
     }
 
     fn sample(user: &[u64], instruction: u64) -> Folded {

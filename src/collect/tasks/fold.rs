@@ -2,7 +2,7 @@
 //!
 //! A process's total is what its living threads counted plus what `signal_struct` holds of the dead. A thread that leaves while
 //! the walk is under way may be missing from both, so totals are held above those of the reading before: it is made up for in
-//! the next. Run-queue wait is the one counter that `signal_struct` does not hold: its growth is added up thread by thread
+//! the next. Nor is one counted twice: see [`may_count_twice`]. Run-queue wait is the one counter that `signal_struct` does not hold: its growth is added up thread by thread
 //! here, so what a thread waited between the last reading and its end is not known.
 //!
 //! A process that is off the walk and not yet known to be freed is in limbo: it stays, with its last counters.
@@ -239,7 +239,10 @@ fn task_of(threads: &[&Row], before: Option<Before<'_>>, page_bytes: u64) -> Tas
         counters.set(Counter::WaitNs, wait_of(threads, before));
     }
     if let Some(before) = before {
-        counters.hold_above(&before.task.counters);
+        match may_count_twice(threads) {
+            true => counters = before.task.counters.only(OWN),
+            false => counters.hold_above(&before.task.counters),
+        }
     }
     let ticks = threads.iter().fold((0u64, 0u64), |(user, system), r| (user.saturating_add(r.user_ns), system.saturating_add(r.system_ns)));
     cputime::split(&mut counters, ticks, kernel_thread, before.map(|b| &b.task.counters));
@@ -258,6 +261,14 @@ fn task_of(threads: &[&Row], before: Option<Before<'_>>, page_bytes: u64) -> Tas
         counters,
         memory: on_walk.then(|| threads.iter().find_map(|r| r.memory(page_bytes))).flatten(),
     }
+}
+
+/// Whether one of the threads may be among the dead that the leader's row sums, too. The stream of `iter/task` goes by thread id: once
+/// ids have come round, a thread with one below its leader's is read first, and may be gone when the leader is (or, by exec, be the
+/// leader). Then fewer are left than were read.
+fn may_count_twice(threads: &[&Row]) -> bool {
+    let left = threads.iter().find(|row| row.is_leader()).map_or(0, |leader| leader.threads);
+    left != 0 && !threads[0].is_leader() && threads.len() > left as usize
 }
 
 /// A thread that is not the leader: its row holds nothing but its own.

@@ -1,17 +1,17 @@
 //! Loads the programs of one probe of `watch.bpf.c` and attaches them.
 
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Error, Link, MapHandle, ProgramMut};
+use libbpf_rs::{Error, Link, MapHandle, ProgramHandle, ProgramMut};
 
 use super::super::net::Rung;
 use super::super::stacks::WalkMaps;
-use super::super::stacks::timers::{online_cpus, refusal};
+use super::fault_events::FaultEvents;
 use crate::bpf::builder;
+use crate::bpf::refusal;
 use crate::bpf::watch::{OpenWatchSkel, WatchSkel, WatchSkelBuilder};
-use crate::bpf::{perf_event, refusal as bpf_refusal};
 use crate::sample::Probe;
 
 /// Innermost kernel frames that belong to the hook, not to what it saw: the program, how it is called, and the tracepoint.
@@ -38,7 +38,7 @@ pub(super) struct Attached {
     /// Threads off the CPU: `struct eb_watch_left` by id.
     pub(super) away: MapHandle,
     _links: Vec<Link>,
-    _events: Vec<OwnedFd>,
+    pub(super) faults: Option<FaultEvents>,
 }
 
 /// One way to hook a probe: the names of its programs, and for bytes over sockets which way that is.
@@ -87,19 +87,23 @@ pub(super) fn attach(setup: Setup, maps: Option<&WalkMaps>) -> Result<Attached, 
 
 fn try_way(setup: Setup, way: Way, maps: Option<&WalkMaps>, with_python: bool) -> Result<Attached, String> {
     let mut memory = MaybeUninit::uninit();
-    let mut skel = load(&mut memory, setup, way, maps, with_python).map_err(|e| bpf_refusal::why(&e))?;
-    let events = match setup.probe {
-        Probe::Faults => fault_events(&skel)?,
-        _ => Vec::new(),
+    let mut skel = load(&mut memory, setup, way, maps, with_python).map_err(|e| refusal::why(&e))?;
+    let faults = match setup.probe {
+        Probe::Faults => {
+            let programs = [&skel.progs.watch_minor, &skel.progs.watch_major].map(ProgramHandle::try_from);
+            let [minor, major] = programs.map(|program| program.map_err(|e| refusal::why(&e)));
+            Some(FaultEvents::start([minor?, major?])?)
+        }
+        _ => None,
     };
     let handles = |skel: &WatchSkel<'_>| {
         let maps = &skel.maps;
         let (ring, who) = (MapHandle::try_from(&maps.watch_ring)?, MapHandle::try_from(&maps.watch_who)?);
         Ok((ring, who, MapHandle::try_from(&maps.watch_cpu)?, MapHandle::try_from(&maps.watch_away)?))
     };
-    let (ring, who, lost, away) = handles(&skel).map_err(|e: Error| bpf_refusal::why(&e))?;
-    let links = attach_programs(&mut skel, setup, way).map_err(|e| bpf_refusal::why(&e))?;
-    Ok(Attached { ring, who, lost, away, _links: links, _events: events })
+    let (ring, who, lost, away) = handles(&skel).map_err(|e: Error| refusal::why(&e))?;
+    let links = attach_programs(&mut skel, setup, way).map_err(|e| refusal::why(&e))?;
+    Ok(Attached { ring, who, lost, away, _links: links, faults })
 }
 
 fn load<'m>(
@@ -177,18 +181,6 @@ fn attach_probes(skel: &WatchSkel<'_>) -> libbpf_rs::Result<Vec<Link>> {
 
 fn is_loaded(program: &str, setup: Setup, way: Way) -> bool {
     way.programs.contains(&program) || setup.children && program == "watch_fork"
-}
-
-/// Two events on each CPU that is online.
-fn fault_events(skel: &WatchSkel<'_>) -> Result<Vec<OwnedFd>, String> {
-    let cpus = online_cpus().map_err(|e| format!("cannot list CPUs: {e}"))?;
-    let mut events = Vec::new();
-    for cpu in cpus {
-        for (major, program) in [(false, &skel.progs.watch_minor), (true, &skel.progs.watch_major)] {
-            events.push(perf_event::each_fault_on_cpu(cpu, major, program.as_fd()).map_err(|e| refusal(&e))?);
-        }
-    }
-    Ok(events)
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! A control group in which memory can be made short.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// What is left, while memory is short, beyond what those in the group have.
-const SPARE: u64 = 16 << 20;
+/// What is left, while memory is short, beyond what those in the group have. The lists of a sample in a storm of forks take some of it.
+const SPARE: u64 = 48 << 20;
 
 /// The group; none where no hierarchy here limits memory.
 pub struct Cage(Option<Group>);
@@ -60,13 +61,19 @@ impl Cage {
     /// Makes memory short and sends somebody into the group who wants more than there is, until the kernel ends him. Whether it did.
     pub fn press(&self) -> bool {
         let Some(group) = &self.0 else { return false };
+        let procs = group.path.join("cgroup.procs");
+        // ebtop may want more than there is, too, and only he must be the one who goes: he is there before memory is short.
+        let script = "echo 1000 > /proc/self/oom_score_adj && echo $$ > \"$0\" && echo in && read go && \
+                      exec dd if=/dev/zero of=/dev/null bs=256M count=1";
+        let mut hog = Command::new("sh");
+        hog.args(["-c", script]).arg(procs).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut hog = hog.spawn().unwrap();
+        hog.stdout.as_mut().unwrap().read_exact(&mut [0; 3]).unwrap();
         let used: u64 = fs::read_to_string(group.path.join(group.usage)).unwrap().trim().parse().unwrap();
         fs::write(group.path.join(group.limit), (used + SPARE).to_string()).unwrap();
-        let procs = group.path.join("cgroup.procs");
-        let script = "echo $$ > \"$0\" && echo 1000 > /proc/self/oom_score_adj && exec dd if=/dev/zero of=/dev/null bs=256M count=1";
-        let mut hog = Command::new("sh");
-        let status = hog.args(["-c", script]).arg(procs).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-        // ebtop may want more than that, too, and only he must be the one who goes.
+        // He may be gone already.
+        let _ = hog.stdin.as_mut().unwrap().write_all(b"go\n");
+        let status = hog.wait().unwrap();
         fs::write(group.path.join(group.limit), group.unlimited).unwrap();
         !status.success()
     }

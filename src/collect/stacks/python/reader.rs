@@ -4,6 +4,7 @@
 //! that are mapped there or that hold the interpreter, which need not answer. So others do it ([`Readers`]): such a process costs only
 //! itself its Python frames.
 
+use std::mem::offset_of;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -13,6 +14,7 @@ use super::code::{Code, Stamp};
 use super::memory::Memory;
 use super::target::{Finder, Target};
 use crate::bpf::batch::bytes_of;
+use crate::bpf::stacks::types::eb_py_proc;
 use crate::collect::readers::Readers;
 use crate::rights::{Work, narrow};
 use crate::sample::ProcKey;
@@ -124,11 +126,18 @@ fn serve<R, N>(
 /// Samples of a process that stands in the map get Python frames. Where it is full, this one gets none.
 fn tell_kernel(map: &MapHandle, key: ProcKey, target: Option<&Target>) {
     let tgid = key.pid.to_ne_bytes();
-    // What is not there need not be deleted.
+    // What is not there need not be deleted; nor what stands there for another that has the pid by now.
     let _ = match target {
         Some(target) => map.update(&tgid, bytes_of(&target.walk(key)), MapFlags::ANY),
-        None => map.delete(&tgid),
+        None if is_of(map, key) => map.delete(&tgid),
+        None => Ok(()),
     };
+}
+
+fn is_of(map: &MapHandle, key: ProcKey) -> bool {
+    let value = map.lookup(&key.pid.to_ne_bytes(), MapFlags::ANY).ok().flatten();
+    let start_ns = value.as_ref().and_then(|value| value.get(offset_of!(eb_py_proc, start_ns)..)?.first_chunk());
+    start_ns.is_some_and(|start_ns| u64::from_ne_bytes(*start_ns) == key.start_ns)
 }
 
 fn read(key: ProcKey, target: &Target, wanted: &[Wanted]) -> Vec<(u64, Read)> {

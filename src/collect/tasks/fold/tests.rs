@@ -119,6 +119,18 @@ fn a_thread_that_leaves_mid_walk_is_counted_once() {
 }
 
 #[test]
+fn a_thread_that_was_read_before_it_died_and_again_among_the_dead_is_counted_once() {
+    let streamed = |run_ns, threads| Row { threads, ..thread(30, 30, run_ns) };
+    let early = thread(30, 12, 7000);
+    let mut f = Fold::new(PAGE, true);
+    assert_eq!(cpu(&fold(&mut f, &[early, streamed(5, 2)])[0]), 7005);
+    assert_eq!(cpu(&fold(&mut f, &[early, streamed(7006, 1)])[0]), 7005, "as before: 14006 is not true");
+    assert_eq!(cpu(&fold(&mut f, &[streamed(7008, 1)])[0]), 7008, "made up for");
+    // One that was born after the leader was read has a higher id, and is no reason to doubt.
+    assert_eq!(cpu(&fold(&mut f, &[streamed(7009, 1), thread(30, 31, 4)])[0]), 7013);
+}
+
+#[test]
 fn wait_grows_by_what_each_thread_waited() {
     let waited = |tid, wait_ns| Row { wait_ns, ..thread(10, tid, 0) };
     let wait = |tasks: Vec<Task>| tasks[0].counters.get(Counter::WaitNs);
