@@ -173,16 +173,7 @@ impl StacksView {
     /// Brings the view up to date; call it while the view is on screen, after each tick, each answer of the symbol thread and each action.
     /// What it returns counts as sent to the symbol thread; what cannot be sent goes to [`Names::not_sent`].
     pub fn refresh(&mut self, history: &StackHistory, names: &mut Names) -> Vec<Request> {
-        if self.epoch != names.epoch() {
-            self.epoch = names.epoch();
-            self.reshape();
-        }
-        if self.programs != names.programs() {
-            self.programs = names.programs();
-            // Its addresses may be of the program before.
-            self.drop_mark();
-            self.stale = true;
-        }
+        self.follow_names(names);
         let made_of = (history.version(), names.version());
         if self.stale || self.made_of != made_of {
             self.made_of = made_of;

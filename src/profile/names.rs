@@ -9,7 +9,7 @@ use crate::model::stacks::{Missing, Naming};
 use crate::sample::{INTERPRETED, ProcKey, Sample};
 use crate::symbols::{Answer, Asked, Frame, FrameKind, Request};
 
-/// Memory that names may take: those of about a million addresses. What comes later is written as an address, and told.
+/// Memory that names may take: those of half a million addresses at least. What comes later is written as an address, and told.
 const BYTES_MAX: usize = 128 << 20;
 /// Addresses from here to [`INTERPRETED`] are numbers of frames that a process had before it ran another program. No program has code here.
 const FORMER: u64 = 1 << 62;

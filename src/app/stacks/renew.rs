@@ -1,5 +1,5 @@
-//! Code written at run time is asked about again while it is looked at: its runtime may tell names only later, or has put other code
-//! at its place.
+//! Follows names that change. Code written at run time is asked about again while it is looked at: its runtime may tell names only
+//! later, or has put other code at its place.
 
 use std::cmp::Reverse;
 
@@ -17,6 +17,20 @@ const EVERY_NS: u64 = 5_000_000_000;
 const MOST: usize = 1024;
 
 impl StacksView {
+    /// Makes anew what names that are right no more went into.
+    pub(super) fn follow_names(&mut self, names: &Names) {
+        if self.epoch != names.epoch() {
+            self.epoch = names.epoch();
+            self.reshape();
+        }
+        if self.programs != names.programs() {
+            self.programs = names.programs();
+            // Its addresses may be of the program before.
+            self.drop_mark();
+            self.stale = true;
+        }
+    }
+
     /// Requests for those names in view that are in doubt, hottest first.
     pub(super) fn renew(&mut self, history: &StackHistory, names: &mut Names) -> Vec<Request> {
         if names.now_ns().saturating_sub(self.renewed_ns) < EVERY_NS || !names.has_aging() {
