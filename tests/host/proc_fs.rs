@@ -63,9 +63,9 @@ fn counters_are_those_of_rusage() {
     let cpu_ns = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime);
     let off = counter(Counter::CpuNs).abs_diff(cpu_ns);
     assert!(off < 2_000_000, "a single thread is known in ns: {off} ns off");
-    // Dying is one more switch, or some: it may wait for locks.
+    // Dying is mostly one more switch: it may wait for locks, and the last may come too late to be counted.
     let switches = counter(Counter::VoluntarySwitches);
-    assert!((switches + 1..=switches + 5).contains(&(usage.ru_nvcsw as u64)), "{switches} of {}", usage.ru_nvcsw);
+    assert!((switches..=switches + 5).contains(&(usage.ru_nvcsw as u64)), "{switches} of {}", usage.ru_nvcsw);
 }
 
 #[test]

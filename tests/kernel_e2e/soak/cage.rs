@@ -45,7 +45,9 @@ impl Cage {
             None => vec![program.to_owned()],
             Some(group) => {
                 let procs = group.path.join("cgroup.procs");
-                ["sh", "-c", "echo $$ > \"$0\" && exec \"$@\"", procs.to_str().unwrap(), program].map(str::to_owned).into()
+                // He who is sent to want too much must be the one who goes, also while what he had is not free yet.
+                let script = "echo -1000 > /proc/self/oom_score_adj && echo $$ > \"$0\" && exec \"$@\"";
+                ["sh", "-c", script, procs.to_str().unwrap(), program].map(str::to_owned).into()
             }
         }
     }
