@@ -3,8 +3,11 @@
 mod error;
 mod known;
 mod members;
+mod names;
+mod naming;
 mod output;
 mod prepare;
+mod programs;
 mod progress;
 mod tally;
 mod trouble;
@@ -13,16 +16,18 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, TrySendError, at, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, at, select};
+use rustc_hash::FxHashSet;
 
-use crate::app::names::Names;
 use crate::collect::Collector;
 use crate::export::profile::{Profile, ProfileStack};
 use crate::interrupt::Interrupt;
 use crate::model::stacks::Measure;
-use crate::sample::{Command, Health, Sample, Update, Watch};
+use crate::sample::{Command, Health, ProcKey, Sample, Update, Watch};
 use crate::symbols::Symbols;
 use members::Members;
+use names::Names;
+use programs::Programs;
 use progress::Progress;
 use tally::Tally;
 use trouble::{lost, troubles};
@@ -37,9 +42,6 @@ pub const INTERVAL: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it may take to load a probe: a slow machine's verifier takes seconds for each of its programs.
 const LOAD_PATIENCE: Duration = Duration::from_secs(60);
-/// How long names are waited for once all is sampled; what has none by then is written as an address.
-const NAMES_PATIENCE: Duration = Duration::from_secs(10);
-
 /// What is to be sampled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileOptions {
@@ -74,7 +76,8 @@ impl ProfileOptions {
 pub fn take(collector: &Collector, symbols: Symbols, options: &ProfileOptions) -> Result<Profile, ProfileError> {
     let interrupt = Interrupt::catch().map_err(ProfileError::Signals)?;
     let members = Members::new(&options.whose);
-    let session = Session { collector, symbols, options, members, names: Names::default(), tally: Tally::default() };
+    let (programs, names, tally) = (Programs::default(), Names::default(), Tally::default());
+    let session = Session { collector, symbols, options, members, programs, names, tally };
     session.run(&interrupt.stopped)
 }
 
@@ -83,6 +86,7 @@ struct Session<'a> {
     symbols: Symbols,
     options: &'a ProfileOptions,
     members: Members,
+    programs: Programs,
     names: Names,
     tally: Tally,
 }
@@ -97,8 +101,8 @@ impl Session<'_> {
             let _ = writeln!(io::stderr(), "ebtop: {trouble}");
         }
         self.finish_names();
-        let lost =
-            lost(&last, self.options.measure.domain()).saturating_sub(lost(&first, self.options.measure.domain())) + self.tally.lost();
+        let domain = self.options.measure.domain();
+        let lost = lost(&last, domain).saturating_sub(lost(&first, domain)) + self.tally.lost(|key| self.members.has(key));
         let duration_ns = last.at_ns.saturating_sub(first.at_ns);
         let profile = self.profile(&first, duration_ns, lost);
         match profile.stacks.is_empty() {
@@ -194,9 +198,9 @@ impl Session<'_> {
             Update::Inspected(..) | Update::Ready | Update::Missed(_) => Ok(None),
             Update::End(reason) => Err(reason.map_or_else(ended, ProfileError::Source)),
             Update::Sample(sample) => {
-                self.look(&sample);
-                let members = &self.members;
-                self.tally.add(&sample, self.options.measure, self.options.wakers, &self.names, |key| members.may_have(key));
+                let changed = self.look(&sample);
+                let (members, what) = (&self.members, (self.options.measure, self.options.wakers));
+                self.tally.add(&sample, what, &changed, &self.names, |key| members.may_have(key));
                 self.ask_for_names();
                 if let (Some(probe), Whose::Comm(_) | Whose::Cgroup(_)) = (self.options.measure.probe(), &self.options.whose) {
                     self.collector.send(Command::Watch(Some(Watch { probe, who: self.members.watched(&sample) })));
@@ -206,13 +210,16 @@ impl Session<'_> {
         }
     }
 
-    /// Sees who is there, and asks about those who are new.
-    fn look(&mut self, sample: &Sample) {
+    /// Sees who is there, and asks about those who are new; who runs another program than before.
+    fn look(&mut self, sample: &Sample) -> FxHashSet<ProcKey> {
+        let changed = self.programs.changed(sample);
+        self.tally.settle(&changed, &mut self.names);
         self.names.tick(sample);
         let new = self.members.look(sample);
         if !new.is_empty() {
             self.collector.send(Command::Details(new.into_iter().map(|(key, _)| key).collect()));
         }
+        changed
     }
 
     /// Whether the one process lives, where there is only one. A zombie, which nobody has waited for yet, does nothing any more.
@@ -244,30 +251,6 @@ impl Session<'_> {
             if let Update::Details(found) = update {
                 self.members.learn(found);
                 return;
-            }
-        }
-    }
-
-    fn ask_for_names(&mut self) {
-        let missing = self.tally.missing(&self.names);
-        for request in self.names.ask(&missing) {
-            if let Err(TrySendError::Full(request) | TrySendError::Disconnected(request)) = self.symbols.0.try_send(request) {
-                self.names.not_sent(&request);
-            }
-        }
-    }
-
-    /// Waits until everything has a name that can have one.
-    fn finish_names(&mut self) {
-        let deadline = Instant::now() + NAMES_PATIENCE;
-        loop {
-            self.ask_for_names();
-            if self.tally.missing(&self.names).is_empty() {
-                return;
-            }
-            match self.symbols.1.recv_deadline(deadline) {
-                Ok(answer) => self.names.answer(answer),
-                Err(_) => return,
             }
         }
     }

@@ -154,6 +154,25 @@ fn ends_with_its_process() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("hot_a"), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
+/// As a shell script does that becomes a server.
+#[test]
+#[ignore = "root"]
+fn a_process_that_becomes_another_program_has_the_names_of_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let (before, after) = (build(dir.path(), "exec"), build(dir.path(), "hot"));
+    let running = Running(Command::new(before).arg("8").arg(after).arg("12").stdout(Stdio::null()).spawn().unwrap());
+    let lines = folded(&stacks(&["-p", &running.0.id().to_string(), "--for", "1m", "--hz", "499", "-f"]).stdout);
+    drop(running);
+    let all: f64 = lines.iter().map(|(_, value)| value).sum();
+    let of = |functions: &[&str]| functions.iter().map(|function| sum(&lines, function)).sum::<f64>();
+    let (old, new) = (of(&["before_exec"]), of(&["hot_a", "hot_b", "hot_c"]));
+    println!("of {all} samples {old} are of the first program, {new} of the second");
+    assert!(old > 499.0 && new > 499.0 && old + new > 0.98 * all, "of {all} samples {old} and {new} have the names of their program");
+    let mixed = lines.iter().filter(|(path, _)| path.starts_with("hot;") == path.contains("before_exec"));
+    let mixed: f64 = mixed.map(|(_, value)| value).sum();
+    assert!(mixed <= 0.02 * all, "{mixed} of {all} have names of the other program");
+}
+
 /// A Python program of these lines, which runs until it is dropped.
 fn python(lines: &str) -> Running {
     let running = Running(Command::new("/usr/bin/python3").args(["-c", lines]).stdout(Stdio::null()).spawn().unwrap());

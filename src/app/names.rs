@@ -1,21 +1,16 @@
 //! Names of addresses that were asked for and answered, and what to ask next.
 
+mod shelf;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::stacks::{Missing, Naming};
 use crate::sample::{INTERPRETED, ProcKey, Sample};
-use crate::symbols::{Answer, Frame, Request};
+use crate::symbols::{Answer, Asked, Frame, Request};
+use shelf::{MAX_NAMES, News, Shelf};
 
-/// Addresses in one request: few enough that the hottest names come back at once.
-const REQUEST_ADDRESSES: usize = 256;
-/// Addresses asked for and not answered at one time; more are asked for as answers come.
-const MAX_ASKED: usize = 8 * REQUEST_ADDRESSES;
-/// Names kept of the kernel and of each process, counted in addresses; all processes together may have twice as many.
-const MAX_NAMES: usize = 32_768;
 /// Processes that nothing was answered about for this long go first when there are too many names.
 const UNUSED_NS: u64 = 60_000_000_000;
-/// Names that fill their room this soon are those of the stacks in view: then no more are asked for, else all would be asked for forever.
-const STALE_NS: u64 = 300_000_000_000;
 /// How long the names of a process that is gone are kept: longer than its samples.
 const KEEP_GONE_NS: u64 = 600_000_000_000;
 
@@ -26,27 +21,6 @@ const NOTES_PER_TICK: usize = 8;
 const NOTE_AGAIN_NS: u64 = 60_000_000_000;
 /// Interpreted lines kept beyond those that samples held lately.
 const MAX_LINES: usize = 16_384;
-
-/// Names of addresses in one address space.
-#[derive(Clone, Debug, Default)]
-struct Shelf {
-    frames: FxHashMap<u64, Box<[Frame]>>,
-    since_ns: u64,
-}
-
-impl Shelf {
-    /// Whether more may be asked for; old names make room.
-    fn has_room(&mut self, now_ns: u64) -> bool {
-        if self.frames.len() < MAX_NAMES {
-            return true;
-        }
-        let is_stale = now_ns.saturating_sub(self.since_ns) > STALE_NS;
-        if is_stale {
-            *self = Shelf { frames: FxHashMap::default(), since_ns: now_ns };
-        }
-        is_stale
-    }
-}
 
 /// Names of one process's addresses.
 #[derive(Clone, Debug, Default)]
@@ -68,11 +42,12 @@ pub struct Names {
     kernel_reason: Option<String>,
     /// Lines of interpreted code, which come with the samples; and when one held them last.
     lines: FxHashMap<u64, (Box<[Frame]>, u64)>,
-    asked: FxHashSet<(Option<ProcKey>, u64)>,
+    asked: Asked,
     /// Processes the symbol thread was told of: their program, and when.
     noted: FxHashMap<ProcKey, (u64, u64)>,
     version: u64,
     epoch: u64,
+    programs: u64,
     now_ns: u64,
 }
 
@@ -87,8 +62,10 @@ impl Names {
             let exec_id = sample.tasks[at].exec_id;
             names.alive_ns = sample.at_ns;
             if names.exec_id != exec_id && names.exec_id != 0 {
-                names.shelf.frames.clear();
+                names.shelf = Shelf::new(sample.at_ns);
+                self.asked.program_changed(*key);
                 self.epoch += 1;
+                self.programs += 1;
                 self.version += 1;
             }
             names.exec_id = exec_id;
@@ -141,72 +118,76 @@ impl Names {
 
     /// Takes in an answer of the symbol thread.
     pub fn answer(&mut self, answer: Answer) {
+        if !self.asked.answered(&answer) {
+            return;
+        }
         self.version += 1;
         if !answer.kernel.is_empty() {
             self.kernel_reason.clone_from(&answer.reason);
         }
         for (address, frames) in answer.kernel {
-            self.asked.remove(&(None, address));
-            self.kernel.frames.insert(address, frames.into());
+            self.kernel.learn(address, frames, self.now_ns);
         }
         if !answer.user.is_empty() {
-            let since_ns = self.now_ns;
-            let new = || ProcNames { shelf: Shelf { since_ns, ..Shelf::default() }, ..ProcNames::default() };
+            let new = || ProcNames { shelf: Shelf::new(self.now_ns), ..ProcNames::default() };
             let names = self.user.entry(answer.key).or_insert_with(new);
             names.alive_ns = names.alive_ns.max(self.now_ns);
             names.answered_ns = self.now_ns;
-            names.reason = answer.reason;
+            let mut is_news = answer.reason.is_some();
             for (address, frames) in answer.user {
-                self.asked.remove(&(Some(answer.key), address));
-                names.shelf.frames.insert(address, frames.into());
+                let news = names.shelf.learn(address, frames, self.now_ns);
+                self.epoch += u64::from(news == News::Other);
+                is_news |= news != News::None;
+            }
+            // What is asked again is not all that names may be missing of.
+            if is_news {
+                names.reason = answer.reason;
             }
         }
     }
 
     /// Requests for those of `missing` that are not asked for yet, in order, as many as may be under way. Each counts as sent.
     pub fn ask(&mut self, missing: &[Missing]) -> Vec<Request> {
-        let room = MAX_ASKED.saturating_sub(self.asked.len());
-        let is_new = |m: &&Missing| !self.asked.contains(&(m.key, m.address));
-        let new: Vec<Missing> = missing.iter().filter(is_new).take(room).copied().collect();
+        let mut new = self.asked.choose(missing.iter().map(|m| (m.key, m.address)));
         self.make_room();
         let mut user_room = (2 * MAX_NAMES).saturating_sub(self.user_count());
-        let mut requests: Vec<Request> = Vec::new();
-        let mut open: FxHashMap<Option<ProcKey>, usize> = FxHashMap::default();
-        for Missing { key, address, .. } in new {
-            if key.is_some() && user_room == 0 || !self.has_room(key) {
-                continue;
-            }
-            user_room -= usize::from(key.is_some());
-            self.asked.insert((key, address));
-            let at = *open.entry(key).or_insert(requests.len());
-            if at == requests.len() {
-                requests.push(Request { key: key.unwrap_or_default(), ..Request::default() });
-            }
-            let request = &mut requests[at];
-            match key {
-                Some(_) => request.user.push(address),
-                None => request.kernel.push(address),
-            }
-            if request.user.len() + request.kernel.len() == REQUEST_ADDRESSES {
-                open.remove(&key);
-            }
-        }
-        // The first question about the kernel takes long: names of programs do not wait behind it.
-        requests.sort_by_key(|request| !request.kernel.is_empty());
-        requests
+        new.retain(|(key, _)| {
+            let has_room = (key.is_none() || user_room > 0) && self.has_room(*key);
+            user_room -= usize::from(has_room && key.is_some());
+            has_room
+        });
+        self.asked.send(new)
+    }
+
+    /// Requests for names that are there, but may be wrong by now. Each counts as sent.
+    pub fn ask_again(&mut self, aged: &[Missing]) -> Vec<Request> {
+        let places = self.asked.choose(aged.iter().map(|m| (m.key, m.address)));
+        self.asked.send(places)
+    }
+
+    /// Whether the address was named so long ago that the code there, which a runtime writes, may be another now, or its runtime may
+    /// have told its name since.
+    pub fn is_aged(&self, key: ProcKey, address: u64) -> bool {
+        let alive = self.user.get(&key).filter(|names| names.alive_ns == self.now_ns);
+        alive.is_some_and(|names| names.shelf.is_aged(address, self.now_ns))
+    }
+
+    /// Whether there is a name that will age.
+    pub fn has_aging(&self) -> bool {
+        self.user.values().any(|names| names.alive_ns == self.now_ns && names.shelf.has_aging())
+    }
+
+    /// Time of the newest sample, ns.
+    pub fn now_ns(&self) -> u64 {
+        self.now_ns
     }
 
     /// Gives back a request that could not be sent, so that the next [`Names::ask`] makes it again.
     pub fn not_sent(&mut self, request: &Request) {
         if request.only_keep {
             self.noted.remove(&request.key);
-            return;
-        }
-        for address in &request.user {
-            self.asked.remove(&(Some(request.key), *address));
-        }
-        for address in &request.kernel {
-            self.asked.remove(&(None, *address));
+        } else {
+            self.asked.not_sent(request);
         }
     }
 
@@ -225,6 +206,11 @@ impl Names {
         self.epoch
     }
 
+    /// Changes when a process with names runs another program: addresses of before are not those of now.
+    pub fn programs(&self) -> u64 {
+        self.programs
+    }
+
     fn has_room(&mut self, key: Option<ProcKey>) -> bool {
         match key {
             Some(key) => self.user.get_mut(&key).is_none_or(|names| names.shelf.has_room(self.now_ns)),
@@ -233,7 +219,7 @@ impl Names {
     }
 
     fn user_count(&self) -> usize {
-        self.user.values().map(|names| names.shelf.frames.len()).sum()
+        self.user.values().map(|names| names.shelf.len()).sum()
     }
 
     fn make_room(&mut self) {
@@ -252,10 +238,10 @@ impl Naming for Names {
         if address >= INTERPRETED {
             return Some(self.lines.get(&address).map_or(&[], |(frames, _)| frames));
         }
-        self.user.get(&key)?.shelf.frames.get(&address).map(|frames| &**frames)
+        self.user.get(&key)?.shelf.frames(address)
     }
 
     fn kernel(&self, address: u64) -> Option<&[Frame]> {
-        self.kernel.frames.get(&address).map(|frames| &**frames)
+        self.kernel.frames(address)
     }
 }

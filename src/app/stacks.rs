@@ -8,6 +8,7 @@ mod compare;
 mod fold;
 mod moves;
 mod processes;
+mod renew;
 mod span;
 mod summary;
 
@@ -63,8 +64,11 @@ pub struct StacksView {
     tree: StackTree,
     callers: Option<Callers>,
     listing: Option<Listing>,
-    /// Of the names the tree was made with.
+    /// Of the names the tree was made with, and of the programs that they are of.
     epoch: u64,
+    programs: u64,
+    /// When it was last seen to which names are in doubt.
+    renewed_ns: u64,
     summary: Summary,
     hottest: Hottest,
     /// Versions of history and names that the tree was made of.
@@ -101,6 +105,8 @@ impl Default for StacksView {
             callers: None,
             listing: None,
             epoch: 0,
+            programs: 0,
+            renewed_ns: 0,
             summary: Summary::default(),
             hottest: Hottest::default(),
             made_of: (0, 0),
@@ -167,20 +173,16 @@ impl StacksView {
     /// Brings the view up to date; call it while the view is on screen, after each tick, each answer of the symbol thread and each action.
     /// What it returns counts as sent to the symbol thread; what cannot be sent goes to [`Names::not_sent`].
     pub fn refresh(&mut self, history: &StackHistory, names: &mut Names) -> Vec<Request> {
-        if self.epoch != names.epoch() {
-            self.epoch = names.epoch();
-            self.reshape();
-            // Its addresses may be of the program before.
-            self.drop_mark();
-            self.stale = true;
-        }
+        self.follow_names(names);
         let made_of = (history.version(), names.version());
         if self.stale || self.made_of != made_of {
             self.made_of = made_of;
             self.stale = false;
             self.make(history, names);
         }
-        names.ask(&self.missing)
+        let mut requests = names.ask(&self.missing);
+        requests.extend(self.renew(history, names));
+        requests
     }
 
     /// Whose stacks.

@@ -127,9 +127,14 @@ fn add_frames(frames: &mut Vec<Frame>, key: ProcKey, user: &[u64], kernel: &[u64
     for (address, found, kind) in user.chain(kernel) {
         match found.filter(|found| !found.is_empty()) {
             Some(inlined) => frames.extend(inlined.iter().rev().cloned()),
-            None => frames.push(Frame { function: None, module: "[unknown]".into(), offset: address, kind, source: None }),
+            None => frames.push(nameless(address, kind)),
         }
     }
+}
+
+/// The frame of an address of which nothing is known.
+pub(crate) fn nameless(address: u64, kind: FrameKind) -> Frame {
+    Frame { function: None, module: "[unknown]".into(), offset: address, kind, source: None }
 }
 
 /// Function, or module+offset where it has no name; fit for a terminal.

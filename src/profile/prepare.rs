@@ -23,7 +23,7 @@ impl Session<'_> {
         while let Ok(update) = self.collector.updates.recv_deadline(deadline) {
             match update {
                 Update::Ready => break,
-                Update::Sample(sample) => self.look(&sample),
+                Update::Sample(sample) => drop(self.look(&sample)),
                 Update::Details(found) => self.members.learn(found),
                 Update::Inspected(..) | Update::Missed(_) => {}
                 Update::End(reason) => return Err(reason.map_or_else(super::ended, ProfileError::Source)),

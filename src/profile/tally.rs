@@ -4,8 +4,9 @@ use std::collections::hash_map::Entry;
 use std::mem::size_of;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::names::Names;
 use crate::model::stacks::{Measure, Missing, Naming, Stack};
 use crate::sample::{Comm, ProcKey, Sample, StackCount, Waker};
 
@@ -18,21 +19,31 @@ pub(super) struct Tally {
     stacks: FxHashMap<Stack, (u64, u64)>,
     bytes: usize,
     lost: u64,
+    /// Events of processes at a time when they began to run another program.
+    doubtful: FxHashMap<ProcKey, u64>,
     unnamed: FxHashMap<(Option<ProcKey>, u64), u64>,
 }
 
 impl Tally {
-    /// Adds those records of a sample that are of the measure and of a process that `is_wanted`, with or without who ended a wait.
+    /// Adds those records of a sample that are of the measure and of a process that `is_wanted`, with or without who ended a wait. Those
+    /// of processes whose program `changed` meanwhile may be of either program: they are left out.
     pub(super) fn add(
         &mut self,
         sample: &Sample,
-        measure: Measure,
-        wakers: bool,
+        (measure, wakers): (Measure, bool),
+        changed: &FxHashSet<ProcKey>,
         names: &impl Naming,
         is_wanted: impl Fn(ProcKey) -> bool,
     ) {
         for count in sample.stacks.counts.iter().filter(|c| Measure::of(c.weight) == measure && is_wanted(c.key)) {
-            let waker = count.waker.clone().filter(|_| wakers);
+            if changed.contains(&count.key) {
+                *self.doubtful.entry(count.key).or_default() += u64::from(count.count);
+                continue;
+            }
+            let mut waker = count.waker.clone().filter(|_| wakers);
+            if let Some(waker) = waker.as_mut().filter(|waker| changed.contains(&waker.key)) {
+                Arc::make_mut(waker).user = Arc::default();
+            }
             self.add_one(count, process_of(sample, count), waker, names);
         }
     }
@@ -47,24 +58,12 @@ impl Tally {
             kernel: count.kernel.clone(),
             user: count.user.clone(),
             quality: count.quality,
-            waker,
+            waker: waker.clone(),
         };
-        let wakers = stack.waker.is_some();
-        let bytes = size_of::<(Stack, u64, u64)>() + stack.bytes();
-        let is_full = self.bytes + bytes > BYTES_MAX;
-        let sums = match self.stacks.entry(stack) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if is_full => {
-                self.lost += u64::from(count.count);
-                return;
-            }
-            Entry::Vacant(new) => {
-                self.bytes += bytes;
-                new.insert((0, 0))
-            }
-        };
-        *sums = (sums.0 + u64::from(count.count), sums.1.saturating_add(count.value));
-        let woken = count.waker.iter().filter(|_| wakers).map(|w| (w.key, &w.user, &w.kernel));
+        if !self.count_in(stack, (u64::from(count.count), count.value)) {
+            return;
+        }
+        let woken = waker.iter().map(|w| (w.key, &w.user, &w.kernel));
         for (key, user, kernel) in woken.chain([(count.key, &count.user, &count.kernel)]) {
             let user = user.iter().filter(|&&a| names.user(key, a).is_none()).map(|&a| (Some(key), a));
             let kernel = kernel.iter().filter(|&&a| names.kernel(a).is_none()).map(|&a| (None, a));
@@ -72,6 +71,50 @@ impl Tally {
                 *self.unnamed.entry(place).or_default() += u64::from(count.count).max(1);
             }
         }
+    }
+
+    /// Adds to a stack; whether there was room for it.
+    fn count_in(&mut self, stack: Stack, (count, value): (u64, u64)) -> bool {
+        let bytes = bytes_of(&stack);
+        let sums = match self.stacks.entry(stack) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if self.bytes + bytes > BYTES_MAX => {
+                self.lost += count;
+                return false;
+            }
+            Entry::Vacant(new) => {
+                self.bytes += bytes;
+                new.insert((0, 0))
+            }
+        };
+        *sums = (sums.0 + count, sums.1.saturating_add(value));
+        true
+    }
+
+    /// Ties the stacks of processes that run another program now to the names which their addresses had until now.
+    pub(super) fn settle(&mut self, changed: &FxHashSet<ProcKey>, names: &mut Names) {
+        if changed.is_empty() {
+            return;
+        }
+        self.unnamed.retain(|(key, _), _| !key.is_some_and(|key| changed.contains(&key)));
+        let is_theirs = |stack: &Stack, _: &mut (u64, u64)| {
+            changed.contains(&stack.key) || stack.waker.as_ref().is_some_and(|waker| changed.contains(&waker.key))
+        };
+        let theirs: Vec<_> = self.stacks.extract_if(is_theirs).collect();
+        let mut former = |key, user: &mut Arc<[u64]>| {
+            if changed.contains(&key) {
+                *user = user.iter().map(|&address| names.former(key, address)).collect();
+            }
+        };
+        for (mut stack, sums) in theirs {
+            self.bytes -= bytes_of(&stack);
+            former(stack.key, &mut stack.user);
+            if let Some(waker) = stack.waker.as_mut().map(Arc::make_mut) {
+                former(waker.key, &mut waker.user);
+            }
+            self.count_in(stack, sums);
+        }
+        changed.iter().for_each(|key| names.program_changed(*key));
     }
 
     /// What is to be named, in most samples first; what has got a name is forgotten.
@@ -90,9 +133,9 @@ impl Tally {
         self.stacks.values().map(|(count, _)| count).sum()
     }
 
-    /// Events that found no room.
-    pub(super) fn lost(&self) -> u64 {
-        self.lost
+    /// Events that found no room, and those that were left out of processes that belong to it.
+    pub(super) fn lost(&self, belongs: impl Fn(ProcKey) -> bool) -> u64 {
+        self.lost + self.doubtful.iter().filter(|(key, _)| belongs(**key)).map(|(_, count)| count).sum::<u64>()
     }
 
     /// All stacks with count and value, in a fixed order.
@@ -102,6 +145,11 @@ impl Tally {
         stacks.sort_by_key(|(stack, _)| order(stack));
         stacks
     }
+}
+
+/// Memory that a stack takes.
+fn bytes_of(stack: &Stack) -> usize {
+    size_of::<(Stack, u64, u64)>() + stack.bytes()
 }
 
 /// Name of its process, alive or just gone; else the thread's.

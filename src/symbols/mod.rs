@@ -2,6 +2,7 @@
 //!
 //! The screen asks with a [`Request`]; until the [`Answer`] comes it shows what it has. Requests and answers go over channels, nothing is shared.
 
+mod asked;
 mod debug_file;
 mod demangle;
 mod elf;
@@ -20,6 +21,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::rights::{Work, narrow};
 use crate::sample::{InterpretedFrame, Origin, ProcKey};
+pub use asked::{Asked, Place};
 use namer::Namer;
 pub(crate) use namer::copy_vdso;
 

@@ -1,7 +1,7 @@
 //! Names of frames: when they are asked for, and how long they stay.
 
 use ebtop::app::names::Names;
-use ebtop::app::stacks::StacksView;
+use ebtop::app::stacks::{StackAction, StacksView};
 use ebtop::model::stacks::{Missing, Naming, Scope, StackHistory};
 use ebtop::sample::{INTERPRETED, InterpretedFrame, ProcKey, Sample, Task};
 use ebtop::symbols::{FrameKind, Request};
@@ -121,4 +121,54 @@ fn more_addresses_than_names_are_kept_are_not_asked_for_without_end() {
         requests.into_iter().for_each(|request| names.answer(World::default().answer(request)));
     }
     assert_eq!(unnamed(&names).len(), 40_000 - 32_768);
+}
+
+#[test]
+fn code_written_at_run_time_is_asked_about_again_while_it_is_looked_at() {
+    let world = World::of(&[("main;J:?;J:hot", 3), ("main;J:cold", 1)]);
+    let (mut view, mut history, mut names) = view_of(&world);
+    let _ = view.act(StackAction::Mark);
+    refresh(&mut view, &history, &mut names, &world);
+    let told = |address| world.answer(Request { key: NGINX, user: vec![address], ..Request::default() }).user.remove(0).1.remove(0);
+    let called = |requests: &[Request]| -> Vec<String> {
+        assert!(requests.iter().all(|request| request.key == NGINX && request.kernel.is_empty()));
+        let addresses = requests.iter().flat_map(|request| request.user.iter().copied());
+        let mut names: Vec<String> = addresses.map(|address| told(address).function.unwrap_or_else(|| "?".into())).collect();
+        names.sort();
+        names
+    };
+
+    history.push(&world.sample(105));
+    names.tick(&world.sample(105));
+    let again = view.refresh(&history, &mut names);
+    assert_eq!(called(&again), ["?", "cold", "hot"], "what is in a file stays what it is");
+    let (epoch, before) = (names.epoch(), outline(view.tree()));
+    again.into_iter().for_each(|request| names.answer(world.answer(request)));
+    for at_s in [106, 112] {
+        names.tick(&world.sample(at_s));
+        assert!(view.refresh(&history, &mut names).is_empty(), "asked too soon at {at_s}");
+    }
+    assert_eq!((names.epoch(), outline(view.tree())), (epoch, before), "nothing new was told");
+
+    names.tick(&world.sample(120));
+    for request in view.refresh(&history, &mut names) {
+        let mut answer = world.answer(request);
+        for frame in answer.user.iter_mut().flat_map(|(_, frames)| frames) {
+            frame.function = match frame.function.as_deref() {
+                Some("hot") => Some("put in its place".into()),
+                Some("cold") => None,
+                _ => Some("told late".into()),
+            };
+        }
+        names.answer(answer);
+    }
+    assert!(view.refresh(&history, &mut names).is_empty());
+    let names_now: Vec<_> = view.functions().iter().map(|f| f.label.name.as_str()).collect();
+    for (name, is_there) in [("told late", true), ("put in its place", true), ("cold", true), ("main", true), ("hot", false)] {
+        assert_eq!(names_now.contains(&name), is_there, "{name} in {names_now:?}");
+    }
+    assert!(view.baseline().is_some_and(|(_, is_marked)| is_marked), "a mark is of the same code still");
+
+    names.tick(&Sample { at_ns: 200 * S, ..Sample::default() });
+    assert!(view.refresh(&history, &mut names).is_empty(), "nobody can tell more about a process that is gone");
 }

@@ -1,4 +1,4 @@
-//! Frames of addresses, as labels, asked for once.
+//! Frames of addresses, as labels, taken from names once: where one changes, the tree is made anew.
 
 use rustc_hash::FxHashMap;
 
@@ -23,7 +23,7 @@ pub(super) struct Frames {
     len: u32,
     /// Source line of the innermost.
     pub(super) source: Option<u32>,
-    /// The answer is final.
+    /// There is an answer.
     pub(super) named: bool,
 }
 
