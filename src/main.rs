@@ -193,6 +193,9 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     if screen && (options.format != Format::Text || !options.fields.is_empty()) {
         return Err(Failure::Usage("--format and --fields are for batch output: add -b".into()).into());
     }
+    if screen && std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+        return Err(Failure::Usage("TERM=dumb: nothing can be drawn there; add -b for text, or set TERM if that is wrong".into()).into());
+    }
     if !screen {
         look_for(options, recorded, &filter)?;
     }

@@ -54,6 +54,8 @@ impl Preset {
                 ('G', Action::Stack(S::Last)),
             ],
             Preset::Top => &[
+                ('1', Action::Header),
+                ('c', Action::Paths),
                 ('V', Action::Tree),
                 ('o', Action::Filter),
                 ('O', Action::Why(Measure::OffCpu)),
