@@ -142,7 +142,7 @@ fn filters_and_searches_work_in_each() {
         ("r", "remote:2001", 1),
         ("r", "nginx", 2),
         ("w", "err>0", 1),
-        ("w", "state=down or speed>=1000", 2),
+        ("w", "state=down or speed>=1G", 2),
         ("w", "eth", 1),
     ] {
         let mut app = looking(120, 40, pressed);

@@ -39,3 +39,27 @@ fn sockets() {
         assert_snapshot!(format!("sockets_{width}x{height}"), screen(&app));
     }
 }
+
+#[test]
+fn columns_that_nobody_has_anything_for_come_with_the_first_who_has() {
+    use ebtop::app::Event;
+    use ebtop::sample::{Container, Details, ProcKey, Update};
+
+    let titles = |app: &ebtop::app::App| {
+        let text = screen(app);
+        let heads = text.lines().find(|line| line.contains(" PID ")).unwrap_or_default().to_owned();
+        ["PID/NS", "UNIT", "CONTAINER", "POD"].map(|title| heads.split_whitespace().any(|word| word == title))
+    };
+    let mut app = fresh(300, 50);
+    let tell = |app: &mut ebtop::app::App, details: Details| {
+        app.update(Event::Update(Update::Details(vec![(ProcKey { pid: NGINX, start_ns: 1 }, details)])));
+    };
+    assert_eq!(titles(&app), [false; 4]);
+    tell(&mut app, Details { cgroup: Some("/user".into()), ..Details::default() });
+    assert_eq!(titles(&app), [false; 4]);
+    tell(&mut app, Details { cgroup: Some("/system.slice/web.service".into()), ..Details::default() });
+    assert_eq!(titles(&app), [false, true, false, false]);
+    let container = Container { pod: Some("cart".into()), ..Container::default() };
+    tell(&mut app, Details { container: Some(container.into()), inner_pid: Some(1), ..Details::default() });
+    assert_eq!(titles(&app), [true; 4], "what was there once stays");
+}

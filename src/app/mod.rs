@@ -40,6 +40,7 @@ mod palette;
 mod pick;
 mod prepare;
 mod press;
+mod seldom;
 mod settle;
 mod setup;
 mod shapes;
@@ -72,6 +73,7 @@ use menu::Menu;
 use names::Names;
 use net::NetView;
 use prompt::Prompt;
+use seldom::Seldom;
 use shape::Shape;
 use stacks::StacksView;
 use table::{List, Table};
@@ -145,6 +147,7 @@ pub struct App {
     menu: Option<Menu>,
     message: Option<Message>,
     details: DetailsBook,
+    seldom: Seldom,
     trends: Trends,
     /// What the collector was last told.
     wants: Wants,
@@ -200,6 +203,7 @@ impl App {
             menu: None,
             message: start.notice.map(|text| Message { text, ticks: 0 }),
             details: DetailsBook::new(start.users),
+            seldom: Seldom::default(),
             trends: Trends::default(),
             wants: Wants::default(),
             watch: None,
@@ -210,6 +214,7 @@ impl App {
             names: Names::default(),
         };
         app.apply_columns();
+        app.leave_out_absent();
         if let Some(name) = start.sort
             && let Some(table) = app.table(app.shown())
         {
@@ -283,11 +288,17 @@ impl App {
     }
 
     fn learn(&mut self, answer: Vec<(ProcKey, crate::sample::Details)>) {
+        answer.iter().for_each(|(_, details)| self.seldom.learn(details));
+        self.leave_out_absent();
         self.details.learn(answer);
         if self.order_needs_details() {
             self.arrange();
         }
         self.find_late();
+    }
+
+    fn leave_out_absent(&mut self) {
+        self.processes.iter_mut().for_each(|table| table.leave_out(self.seldom.absent()));
     }
 
     fn say(&mut self, text: String) {

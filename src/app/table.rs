@@ -24,6 +24,8 @@ pub struct Table<K, L, C: 'static> {
     pub set: Set<C>,
     /// Columns that somebody chose in their place.
     pub chosen: Option<Vec<C>>,
+    /// Those of its columns that have nothing to show: they do not come by themselves where there is room.
+    left_out: Vec<C>,
     /// Column it is sorted by.
     pub sort: C,
     /// Largest first.
@@ -49,6 +51,7 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
         Table {
             set,
             chosen: None,
+            left_out: Vec::new(),
             sort,
             descending: sort.descends(),
             lines: Vec::new(),
@@ -144,7 +147,8 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
                 return column::fit(chosen, &[], width);
             }
             let lean = column::fit(self.set.first, &[], width);
-            let rich = column::fit(self.set.first, self.set.more, width.saturating_sub(ROOM_FOR_COMMAND));
+            let more: Vec<C> = self.set.more.iter().copied().filter(|column| !self.left_out.contains(column)).collect();
+            let rich = column::fit(self.set.first, &more, width.saturating_sub(ROOM_FOR_COMMAND));
             if rich.len() > lean.len() { rich } else { lean }
         };
         let columns = fit(width);
@@ -155,6 +159,12 @@ impl<K: Copy + Ord, L: Copy, C: Columns> Table<K, L, C> {
         let at = columns.iter().position(|c| c.takes_the_rest()).unwrap_or(columns.len());
         columns.insert(at, self.sort);
         columns
+    }
+
+    /// Leaves out those of its columns that have nothing to show.
+    pub fn leave_out(&mut self, columns: &[C]) {
+        self.left_out.clear();
+        self.left_out.extend_from_slice(columns);
     }
 
     /// The same with their places.

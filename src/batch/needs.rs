@@ -113,13 +113,14 @@ mod tests {
 
     #[test]
     fn fields_order_and_filter_have_domains_too() {
-        use Domain::{Mem, Net, Tasks};
+        use Domain::{Mem, Net, Stacks, Tasks};
         assert_eq!(domains(Format::Json, View::Processes, &["pid", "rss"], None, ""), [Tasks]);
         assert_eq!(domains(Format::Csv, View::Processes, &["pid", "retr"], None, ""), [Tasks, Net]);
         assert_eq!(domains(Format::Text, View::Cgroups, &["name", "cpu"], None, ""), [Tasks]);
         assert_eq!(domains(Format::Json, View::Cgroups, &["path", "rx_bytes"], None, ""), [Tasks, Net]);
         assert_eq!(domains(Format::Json, View::Cpu, &["pid"], Some("net"), ""), [Tasks, Net]);
         assert_eq!(domains(Format::Json, View::Cpu, &["pid"], Some("pgalloc"), ""), [Tasks, Mem]);
+        assert_eq!(domains(Format::Json, View::Stacks, &[], Some("pgalloc"), ""), [Tasks, Stacks], "nothing there is in that order");
         assert_eq!(domains(Format::Text, View::Cpu, &[], None, "!(pgalloc<=0 rxtotal>1k)"), [Tasks, Net, Mem]);
     }
 }

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::needs::{made_from, wanted};
 use super::net::NetSort;
-use crate::app::column::{CgroupColumn, Column, Columns, InterfaceColumn, RemoteColumn, Set, SocketColumn, fit, sets, wants_of};
+use crate::app::column::{CgroupColumn, Column, Columns, InterfaceColumn, RemoteColumn, Set, SocketColumn, Spec, fit, sets, wants_of};
 use crate::app::filter::Filter;
 use crate::app::net::NetTable;
 use crate::app::user_names::UserNames;
@@ -125,7 +125,12 @@ impl BatchOptions {
         if let (Writer::Text(table), Some(_), true) = (&mut writer, sort, fields.is_empty()) {
             show_order(table, process, cgroup, net_sort);
         }
-        let of_sort = [process.spec(), cgroup.spec()];
+        let of_sort: Vec<&'static Spec> = match (shown.view, shown.net) {
+            (View::Cgroups, _) => vec![cgroup.spec()],
+            (View::Stacks, _) => Vec::new(),
+            (_, NetTable::Processes) => vec![process.spec()],
+            _ => Vec::new(),
+        };
         let made_from = made_from(shown, &writer, &fields_of(shown, fields)?);
         Ok(BatchOptions {
             format,
@@ -137,7 +142,7 @@ impl BatchOptions {
             filter: Filter::default(),
             users: UserNames::default(),
             recorded: false,
-            wants: wanted(shown, format, &writer, fields).with(wants_of(of_sort.into_iter())),
+            wants: wanted(shown, format, &writer, fields).with(wants_of(of_sort.iter().copied())),
             fields: made_from.into_iter().chain(of_sort.iter().flat_map(|spec| spec.fields).copied()).collect(),
             writer,
         })

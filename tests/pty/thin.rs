@@ -22,8 +22,9 @@ fn ebtop_with(size: (u16, u16), args: &[&str], environment: &[(&str, &str)]) -> 
 struct Busy(Vec<Child>);
 
 impl Busy {
-    fn start() -> Busy {
-        let work = |i: u32| format!("while :; do i=0; while [ $i -lt {} ]; do i=$((i+1)); done; sleep 0.1; done", 200 * (i % 7 + 1));
+    /// Their command lines hold the mark.
+    fn start(mark: &str) -> Busy {
+        let work = |i: u32| format!("while : {mark}; do i=0; while [ $i -lt {} ]; do i=$((i+1)); done; sleep 0.1; done", 200 * (i % 7 + 1));
         let start = |i| Command::new("/bin/sh").args(["-c", &work(i)]).stdin(Stdio::null()).spawn().unwrap();
         Busy((0..12).map(start).collect())
     }
@@ -67,10 +68,10 @@ fn answer(session: &Session, key: &str, is_there: impl Fn(&str) -> bool) -> (usi
 
 #[test]
 fn at_9600_baud_keys_answer_and_nothing_piles_up() {
-    let _busy = Busy::start();
-    let session = ebtop_with((80, 24), &["--low-bandwidth", "-s", "pid", "-F", "name~\"sh -c while\""], &[]);
+    let _busy = Busy::start("slow-line");
+    let session = ebtop_with((80, 24), &["--low-bandwidth", "-s", "pid", "-F", "name~\"while : slow-line\""], &[]);
     session.throttle(BYTES_PER_SEC);
-    session.wait_for_text("quit");
+    session.wait_for("all of them", |screen| screen.matches("sh -c while").count() >= 12);
     session.keys("\x1b[B");
     session.wait_for("a line to be selected", |_| !selected(&session).is_empty());
     let mut answers: Vec<_> = (0..8)
@@ -100,7 +101,7 @@ fn at_9600_baud_keys_answer_and_nothing_piles_up() {
 /// The same keys without the option wait behind frames that nobody asked for: this is what it is for.
 #[test]
 fn without_the_option_such_a_line_is_flooded() {
-    let _busy = Busy::start();
+    let _busy = Busy::start("flooded");
     let session = ebtop_with((200, 50), &["-d", "100ms"], &[]);
     session.wait_for_text("quit");
     session.throttle(BYTES_PER_SEC);

@@ -45,9 +45,9 @@ columns! {
     State: word("STATE", "state", &["state"], 8, 160),
         "up, down, or unknown where there is no link to speak of, as of loopback (operstate in /sys/class/net)."
         => if row.interface.state.is_empty() { Unknown } else { Text(row.interface.state.as_str().into()) };
-    Speed: num("Mbit/s", "speed", &["speed_mbit"], 6, 150),
-        "Megabits a second that the link agreed on; blank where there is none, or where the driver does not tell."
-        => known(row.interface.speed_mbit, |speed| Count(speed.into()));
+    Speed: num("BIT/s", "speed", &["speed_mbit"], 6, 150),
+        "Bits a second that the link agreed on, 1G = 1,000,000,000; blank where there is none, or where the driver does not tell."
+        => known(row.interface.speed_mbit, |mbit| Count(f64::from(mbit) * 1e6));
     Rx: size("RX/s", "rx", &["rx_bytes"], 6, 230),
         "Bytes a second received, headers included. Of this network namespace, from /proc/net/dev."
         => known(row.per_sec(|c| c.rx_bytes), BytesPerSec);
