@@ -169,7 +169,10 @@ fn a_process_whose_memory_is_locked_holds_up_nobody_else() {
 fn a_profile_is_written_in_time() {
     for (kind, count) in [("file", 3), ("lock", 1)] {
         let dir = tempfile::tempdir().unwrap();
-        let hot = Running::hot(&build(dir.path(), "hot"));
+        // A name that nothing else on the machine has.
+        let program = dir.path().join("beside_hang");
+        std::fs::copy(build(dir.path(), "hot"), &program).unwrap();
+        let hot = Running::hot(&program);
         let hanging = Running::hanging(dir.path(), (kind, count));
         assert!(hanging.hang(), "{kind}: nothing to be tested");
         let begin = Instant::now();
@@ -178,10 +181,13 @@ fn a_profile_is_written_in_time() {
         let said = String::from_utf8_lossy(&ebtop.stderr);
         let text = String::from_utf8_lossy(&ebtop.stdout);
         let lines: Vec<(&str, u64)> = text.lines().filter_map(|l| l.rsplit_once(' ')).map(|(path, n)| (path, n.parse().unwrap())).collect();
-        let sum = |has: &str| lines.iter().filter(|(path, _)| path.starts_with("hot;") && path.contains(has)).map(|(_, n)| n).sum::<u64>();
+        let sum = |has: &str| {
+            lines.iter().filter(|(path, _)| path.starts_with("beside_hang;") && path.contains(has)).map(|(_, n)| n).sum::<u64>()
+        };
         let (all, named, whole) = (sum(""), sum(";hot_"), sum(";main;spend;hot_"));
         println!("{kind}: {took:?}, of {all} samples {named} have a hot function, {whole} its callers: {said}");
-        assert!(ebtop.status.success() && took < Duration::from_secs(40), "{kind}: {took:?}, {said}");
+        // 4: there was more to sample than there was room for, by other programs.
+        assert!(matches!(ebtop.status.code(), Some(0 | 4)) && took < Duration::from_secs(40), "{kind}: {}, {took:?}, {said}", ebtop.status);
         // The tables of the whole machine come one after the other, those of programs that hardly run before this one's, too.
         assert!(all > 1000 && named * 100 > all * 95 && whole > 100, "{kind}: {named} and {whole} of {all}");
         assert!(said.contains("do not answer"), "{kind}: {said}");
