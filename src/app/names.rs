@@ -157,7 +157,7 @@ impl Names {
 
     /// Requests for those of `missing` that are not asked for yet, in order, as many as may be under way. Each counts as sent.
     pub fn ask(&mut self, missing: &[Missing]) -> Vec<Request> {
-        let answering = missing.iter().filter(|m| !m.key.is_some_and(|key| self.is_silent(key)));
+        let answering = missing.iter().filter(|m| m.key.is_none_or(|key| self.may_ask(key)));
         let mut new = self.asked.choose(answering.map(|m| (m.key, m.address)));
         self.make_room();
         let mut user_room = (2 * MAX_NAMES).saturating_sub(self.user_count());
@@ -221,9 +221,14 @@ impl Names {
         self.programs
     }
 
-    fn is_silent(&self, key: ProcKey) -> bool {
+    /// Whether a process did not answer when it was asked last.
+    pub fn is_silent(&self, key: ProcKey) -> bool {
+        self.user.get(&key).is_some_and(|names| names.silent_ns.is_some())
+    }
+
+    fn may_ask(&self, key: ProcKey) -> bool {
         let silent_ns = self.user.get(&key).and_then(|names| names.silent_ns);
-        silent_ns.is_some_and(|at_ns| self.now_ns.saturating_sub(at_ns) < SILENT_NS)
+        silent_ns.is_none_or(|at_ns| self.now_ns.saturating_sub(at_ns) >= SILENT_NS)
     }
 
     fn has_room(&mut self, key: Option<ProcKey>) -> bool {

@@ -59,6 +59,8 @@ fn who_does_not_answer_is_asked_again_after_a_while() {
     for at_s in [10, 14] {
         names.tick(&at(at_s));
         assert_eq!(view.refresh(&history, &mut names), []);
+        let summary = view.summary();
+        assert_eq!((summary.pending, summary.reason.as_deref()), (0, Some("it is silent")), "no name is on its way, and why is told");
     }
     names.tick(&at(16));
     let asked = view.refresh(&history, &mut names).remove(0);
