@@ -35,6 +35,12 @@ pub fn rows(tick: &Value) -> impl Iterator<Item = &Value> {
     list(tick, "processes").iter().chain(list(tick, "exited"))
 }
 
+/// Now, on the clock of samples.
+pub fn boottime_ns() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 /// A number that must be known.
 pub fn number(row: &Value, field: &str) -> u64 {
     row[field].as_u64().unwrap_or_else(|| panic!("{field} is {} in {row}", row[field]))
@@ -90,8 +96,7 @@ impl Batch {
 
     /// Reads on until the second sample after now: last words may come one tick late.
     pub fn settle(&mut self) {
-        let now = clock_gettime(ClockId::Boottime);
-        let now_ns = now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64;
+        let now_ns = boottime_ns();
         let later = |batch: &Batch| batch.ticks.iter().rev().take_while(|tick| number(tick, "at_ns") > now_ns).count();
         self.read_until("later ticks", |batch| later(batch) >= 2);
     }

@@ -104,6 +104,11 @@ impl Seen {
         }
     }
 
+    /// When the newest sample was taken.
+    pub fn last_ns(&self) -> Option<u64> {
+        self.last_ns
+    }
+
     /// Each event was seen, or is among those that ebtop said it lost.
     pub fn assert_true(&self, made: &Made) {
         println!("lost: {:?}; {} bytes each way", self.lost, made.bytes);
