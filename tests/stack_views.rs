@@ -268,8 +268,9 @@ fn the_graph_moves_with_the_mouse_until_a_key_chooses() {
     act(&mut view, &[StackAction::First]);
     assert_eq!(above(&view), 0);
     view.press(low, at(8));
-    view.drag(low, at(5));
-    assert_eq!(above(&view), 3.min(deepest));
+    let began = above(&view);
+    view.drag(low, at(7));
+    assert_eq!(above(&view), (began + 1).min(deepest));
     view.drag(low, at(0));
     view.drag(low, Position::new(3, 0));
     assert_eq!(above(&view), deepest, "no further than the graph goes");
@@ -280,10 +281,11 @@ fn the_graph_moves_with_the_mouse_until_a_key_chooses() {
     act(&mut view, &[StackAction::First]);
     assert_eq!(above(&view), 0);
 
-    view.press(low, at(3));
+    let at = Position::new(3, Places::of(&view, AREA).body.y + 3);
+    view.press(AREA, at);
     let frame = chosen(&view);
     view.release();
-    view.press(low, at(3));
+    view.press(AREA, at);
     assert_eq!((view.zoomed(), chosen(&view)), (StackTree::ROOT, frame.clone()));
     view.release();
     assert_eq!(view.tree().label(view.zoomed()).name, frame);
