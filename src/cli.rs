@@ -169,6 +169,10 @@ pub struct Stacks {
     /// The same as --format folded
     #[arg(short, long, conflicts_with = "format")]
     pub folded: bool,
+
+    /// Kernel types for a kernel without /sys/kernel/btf/vmlinux [default: /usr/lib/ebtop/btf/RELEASE.btf]
+    #[arg(long, value_name = "FILE")]
+    pub btf: Option<PathBuf>,
 }
 
 /// Whose stacks.

@@ -56,6 +56,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         None => show(&cli.show, cli.pace, "", |haste| live(cli.pace, &cli.collect, haste)),
         Some(Commands::Replay { file, pace, show: options }) => show(&options, pace, "replay", |_| replay(pace, &file)),
         Some(Commands::Record { output, iterations, pace, collect }) => {
+            if output.as_os_str() == "-" {
+                return Err(Failure::Usage("a recording is a file, which `ebtop replay` needs whole: give it a name, or ./-".into()).into());
+            }
             let wants = Wants { cgroups: true, cgroup_memory: true, ..Wants::NONE };
             let collector = begin(StartOptions { wants, ..options(pace, &collect)? })?;
             settle(true);
@@ -98,7 +101,7 @@ fn stacks(options: &Stacks) -> anyhow::Result<ExitCode> {
         hz: options.hz,
         wakers: options.wakers,
     };
-    types::choose(None).map_err(Failure::Usage)?;
+    types::choose(options.btf.as_deref()).map_err(Failure::Usage)?;
     let collector = begin(StartOptions {
         interval: profile::INTERVAL,
         hz: options.hz,
@@ -192,6 +195,9 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
     }
     if screen && (options.format != Format::Text || !options.fields.is_empty()) {
         return Err(Failure::Usage("--format and --fields are for batch output: add -b".into()).into());
+    }
+    if screen && std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+        return Err(Failure::Usage("TERM=dumb: nothing can be drawn there; add -b for text, or set TERM if that is wrong".into()).into());
     }
     if !screen {
         look_for(options, recorded, &filter)?;

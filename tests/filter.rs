@@ -287,6 +287,7 @@ fn prints_canonical_text() {
         ("sockets>5", "sockets>5"),
         ("RX>5", "rxtotal>5"),
         ("CPU%>5", "cpu>5"),
+        ("threads==4 user==root", "threads=4 user=root"),
         ("memory_bytes>5", "memory_bytes>5"),
         ("remote!=fe80::/10", "remote!=fe80::/10"),
     ] {

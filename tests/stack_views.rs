@@ -256,6 +256,41 @@ fn a_click_chooses_and_a_second_one_zooms() {
     assert_eq!(chosen(&view), "ngx_worker_process_cycle");
 }
 
+#[test]
+fn the_graph_moves_with_the_mouse_until_a_key_chooses() {
+    let (mut view, ..) = view_of(&nginx());
+    let low = Rect { height: 14, ..AREA };
+    let body = Places::of(&view, low).body;
+    let above = |view: &StacksView| Flame::of(view, body.width, body.height).above;
+    let at = |line: u16| Position::new(3, body.y + line);
+    let deepest = Flame::of(&view, body.width, body.height).rows.len() + 1 - usize::from(body.height);
+    assert!(deepest > 2, "{deepest}");
+    act(&mut view, &[StackAction::First]);
+    assert_eq!(above(&view), 0);
+    view.press(low, at(8));
+    let began = above(&view);
+    view.drag(low, at(7));
+    assert_eq!(above(&view), (began + 1).min(deepest));
+    view.drag(low, at(0));
+    view.drag(low, Position::new(3, 0));
+    assert_eq!(above(&view), deepest, "no further than the graph goes");
+    view.drag(low, Position::new(3, 1));
+    assert_eq!(above(&view), deepest - 1, "turning round answers at once");
+    view.release();
+    assert_eq!(view.zoomed(), StackTree::ROOT, "moving it zooms nowhere");
+    act(&mut view, &[StackAction::First]);
+    assert_eq!(above(&view), 0);
+
+    let at = Position::new(3, Places::of(&view, AREA).body.y + 3);
+    view.press(AREA, at);
+    let frame = chosen(&view);
+    view.release();
+    view.press(AREA, at);
+    assert_eq!((view.zoomed(), chosen(&view)), (StackTree::ROOT, frame.clone()));
+    view.release();
+    assert_eq!(view.tree().label(view.zoomed()).name, frame);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -269,6 +304,8 @@ proptest! {
         for (i, (action, x, y)) in steps.into_iter().enumerate() {
             match actions.get(action) {
                 Some(action) => { let _ = view.act(*action); }
+                None if x % 3 == 0 => view.drag(AREA, Position::new(x, y)),
+                None if x % 3 == 1 => view.press(AREA, Position::new(x, y)),
                 None => view.click(AREA, Position::new(x, y)),
             }
             if i % 3 == 0 {

@@ -184,7 +184,7 @@ fn footer_help_and_palette_tell_the_keys_that_are_live() {
     assert!(app.process_table().unwrap().is_shifted());
     assert!(screen(&app).lines().last().unwrap().contains("x signal"), "{}", screen(&app));
     keys(&mut app, "?");
-    assert!(screen(&app).lines().any(|line| line.starts_with(" x F9 ") && line.contains("Choose a signal")), "{}", screen(&app));
+    assert!(screen(&app).lines().any(|line| line.starts_with(" x F9 ") && line.contains("choose a signal")), "{}", screen(&app));
     let mut all = String::new();
     for _ in 0..10 {
         all += &screen(&app);

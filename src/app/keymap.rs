@@ -54,6 +54,7 @@ impl Preset {
                 ('G', Action::Stack(S::Last)),
             ],
             Preset::Top => &[
+                ('c', Action::Paths),
                 ('V', Action::Tree),
                 ('o', Action::Filter),
                 ('O', Action::Why(Measure::OffCpu)),
@@ -205,7 +206,7 @@ mod tests {
         for preset in Preset::ALL {
             let map = KeyMap::new(preset, &[]);
             for binding in &map.bindings {
-                let by_palette = matches!(binding.action, Action::Group | Action::Threads);
+                let by_palette = matches!(binding.action, Action::Group | Action::Threads | Action::TagChildren);
                 assert!(!binding.keys.is_empty() || by_palette, "{} in {preset:?}", binding.action.name());
             }
         }

@@ -31,6 +31,10 @@ impl App {
                     self.ask_sort_at(column);
                 }
             }
+            MouseEventKind::Drag(MouseButton::Left) if !self.is_covered() && self.view() == View::Stacks => {
+                self.stacks.drag(layout.canvas(), at);
+            }
+            MouseEventKind::Up(MouseButton::Left) => self.stacks.release(),
             MouseEventKind::ScrollUp => self.wheel(-NOTCH, effects),
             MouseEventKind::ScrollDown => self.wheel(NOTCH, effects),
             _ => {}
@@ -50,7 +54,7 @@ impl App {
                 None => {}
             }
         } else if !self.is_covered() && self.view() == View::Stacks && layout.canvas().contains(at) {
-            self.stacks.click(layout.canvas(), at);
+            self.stacks.press(layout.canvas(), at);
         } else if !self.is_covered() && layout.headings.contains(at) {
             let mut sorted = false;
             self.with_list(|list, _| sorted = at.x > 0 && list.sort_at(at.x - 1, table_width(layout)));

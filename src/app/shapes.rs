@@ -113,7 +113,7 @@ impl App {
 
     /// In words, what is not as usual about the lines.
     pub(super) fn shape_words(&self) -> Vec<String> {
-        let tags = (!self.tags.is_empty()).then(|| format!("{} tagged", self.tags.len()));
+        let tags = (!self.tags.is_empty()).then(|| self.tags_in_words());
         if self.process_table().is_none() {
             return tags.into_iter().collect();
         }
@@ -126,5 +126,15 @@ impl App {
         let threads = self.shows_threads.then(|| told.to_string());
         let hidden = self.hides_kernel_threads.then(|| "no kernel threads".to_string());
         shape.into_iter().chain(threads).chain(hidden).chain(tags).collect()
+    }
+
+    /// How many, and how many of them one does not see: actions are for these, too.
+    fn tags_in_words(&self) -> String {
+        let lines = self.process_table().map_or(&[][..], |table| &table.lines);
+        let seen = lines.iter().filter(|(key, _)| matches!(key, LineKey::Process(key) if self.tags.contains(key))).count();
+        match self.tags.len() - seen.min(self.tags.len()) {
+            hidden if hidden > 0 && self.process_table().is_some() => format!("{} tagged, {hidden} not shown", self.tags.len()),
+            _ => format!("{} tagged", self.tags.len()),
+        }
     }
 }

@@ -5,6 +5,7 @@ pub mod places;
 
 mod callers;
 mod compare;
+mod drag;
 mod fold;
 mod moves;
 mod processes;
@@ -22,6 +23,7 @@ use crate::sample::ProcKey;
 use crate::symbols::Request;
 use callers::Callers;
 use compare::Compare;
+use drag::Grip;
 use fold::Folds;
 use processes::Listing;
 
@@ -81,6 +83,9 @@ pub struct StacksView {
     zoom_node: NodeId,
     cursor: Option<Vec<Arc<Label>>>,
     cursor_node: NodeId,
+    /// Rows of the flame graph above what is in view, where the mouse moved it.
+    rows_above: Option<usize>,
+    grip: Option<Grip>,
     folds: Folds,
     function: Option<Arc<Label>>,
     search: String,
@@ -116,6 +121,8 @@ impl Default for StacksView {
             zoom_node: StackTree::ROOT,
             cursor: None,
             cursor_node: StackTree::ROOT,
+            rows_above: None,
+            grip: None,
             folds: Folds::default(),
             function: None,
             search: String::new(),

@@ -30,14 +30,33 @@ pub fn choose(asked: Option<&Path>) -> Result<(), String> {
 
 /// BTF by itself, or an ELF file with it (a kernel with debug information).
 fn inspect(file: &Path) -> Result<(), String> {
-    let mut start = [0; 4];
-    File::open(file).and_then(|mut file| file.read_exact(&mut start)).map_err(|error| error.to_string())?;
-    match start.starts_with(&MAGIC.to_ne_bytes()) || start == *b"\x7fELF" {
-        true => Ok(()),
-        false => {
-            Err("it holds no kernel types (BTF): `bpftool gen min_core_btf` or `pahole --btf_encode_detached` makes such a file".into())
-        }
+    // Opening a named pipe would wait for whoever writes to it.
+    let found = std::fs::metadata(file).map_err(|error| error.to_string())?;
+    if !found.is_file() {
+        return Err("it is no plain file".into());
     }
+    let mut start = Vec::with_capacity(HEADER);
+    File::open(file).and_then(|file| file.take(HEADER as u64).read_to_end(&mut start)).map_err(|error| error.to_string())?;
+    if start.starts_with(b"\x7fELF") {
+        return Ok(());
+    }
+    if !start.starts_with(&MAGIC.to_ne_bytes()) {
+        return Err("it holds no kernel types (BTF): `bpftool gen min_core_btf` or `pahole --btf_encode_detached` makes such a file".into());
+    }
+    match bytes_told(&start) {
+        Some(bytes) if bytes <= found.len() => Ok(()),
+        _ => Err(format!("its end is missing: {} bytes are left; copy it again", found.len())),
+    }
+}
+
+/// Bytes of a header (`struct btf_header`): magic, version and flags; then its own length, and offset and length of types and of strings
+/// behind it.
+const HEADER: usize = 24;
+
+/// How long a file with this header is; `None` where the header itself is cut.
+fn bytes_told(header: &[u8]) -> Option<u64> {
+    let word = |at: usize| Some(u64::from(u32::from_ne_bytes(*header.get(at..)?.first_chunk()?)));
+    Some(word(4)? + (word(8)? + word(12)?).max(word(16)? + word(20)?))
 }
 
 #[cfg(test)]
@@ -53,7 +72,22 @@ mod tests {
         assert!(choose(Some(&file)).unwrap_err().contains("min_core_btf"));
         std::fs::write(&file, "ab").unwrap();
         assert!(inspect(&file).is_err());
-        std::fs::write(&file, [0x9f, 0xeb, 1, 0, 24]).unwrap();
+        let words = |words: [u32; 5]| words.map(u32::to_ne_bytes).concat();
+        let whole = [&MAGIC.to_ne_bytes()[..], &[1, 0], &words([24, 0, 12, 12, 4]), &[0; 16]].concat();
+        std::fs::write(&file, &whole).unwrap();
         assert_eq!(inspect(&file), Ok(()));
+        for bytes in [whole.len() - 1, 23, 3] {
+            std::fs::write(&file, &whole[..bytes]).unwrap();
+            assert!(inspect(&file).unwrap_err().contains("its end is missing"), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        assert_eq!(inspect(&pipe), Err("it is no plain file".into()));
+        assert!(inspect(folder.path()).is_err());
     }
 }

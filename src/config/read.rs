@@ -19,26 +19,35 @@ const WARNINGS_MAX: usize = 20;
 /// It is no TOML: `line 3: …`.
 pub fn read(text: &str) -> Result<(Config, Vec<String>), String> {
     let document = Document::parse(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| line_of(text, span.start));
+        let line = error.span().map_or(1, |span| Lines::of(text).line(span.start));
         format!("line {line}: {}", printable(error.message().replace('\n', "; ").as_bytes()))
     })?;
-    let mut reader = Reader { text, config: Config::default(), warnings: Vec::new() };
+    let mut reader = Reader { lines: Lines::of(text), config: Config::default(), warnings: Vec::new() };
     reader.table(document.as_table());
     Ok((reader.config, reader.warnings))
 }
 
-/// The line that a byte is in, from 1.
-fn line_of(text: &str, at: usize) -> usize {
-    1 + text.bytes().take(at).filter(|&b| b == b'\n').count()
+/// Where the lines of a text end.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Lines {
+        Lines(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect())
+    }
+
+    /// The line that a byte is in, from 1.
+    fn line(&self, at: usize) -> usize {
+        1 + self.0.partition_point(|end| *end < at)
+    }
 }
 
-struct Reader<'a> {
-    text: &'a str,
+struct Reader {
+    lines: Lines,
     config: Config,
     warnings: Vec<String>,
 }
 
-impl Reader<'_> {
+impl Reader {
     fn table(&mut self, table: &Table) {
         for (name, item) in table {
             let at = table.key(name).and_then(|key| key.span()).or(item.span()).map_or(0, |span| span.start);
@@ -58,7 +67,7 @@ impl Reader<'_> {
 
     fn check(&mut self, at: usize, result: Result<(), String>) {
         if let Err(wrong) = result {
-            self.warn(line_of(self.text, at), &wrong);
+            self.warn(self.lines.line(at), &wrong);
         }
     }
 
@@ -124,7 +133,7 @@ impl Reader<'_> {
                 keys.push(key);
             }
         }
-        self.config.keys.push(OwnKeys { action: action.into(), keys, line: line_of(self.text, at) });
+        self.config.keys.push(OwnKeys { action: action.into(), keys, line: self.lines.line(at) });
         Ok(())
     }
 

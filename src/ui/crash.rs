@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use super::terminal;
 
 /// What `terminal::restore` writes, ready made, and before it the end of a frame that was under way.
-const SCREEN_BACK: &[u8] = b"\x1b[?2026l\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?25h\x1b[?1049l";
+const SCREEN_BACK: &[u8] = b"\x1b[?2026l\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?2004l\x1b[?25h\x1b[?1049l";
 const CUT_SHORT: &[u8] = b"ebtop: a file was cut short while it was read (SIGBUS); start ebtop again\n";
 
 /// The terminal and the mode it had before.

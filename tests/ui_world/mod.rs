@@ -255,7 +255,12 @@ pub fn keys(app: &mut App, text: &str) -> Vec<Effect> {
 
 /// Clicks on a cell.
 pub fn click(app: &mut App, column: u16, row: u16) -> Vec<Effect> {
-    let kind = MouseEventKind::Down(MouseButton::Left);
+    let effects = mouse(app, MouseEventKind::Down(MouseButton::Left), (column, row));
+    effects.into_iter().chain(mouse(app, MouseEventKind::Up(MouseButton::Left), (column, row))).collect()
+}
+
+/// What the mouse tells.
+pub fn mouse(app: &mut App, kind: MouseEventKind, (column, row): (u16, u16)) -> Vec<Effect> {
     app.update(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
 }
 

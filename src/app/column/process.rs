@@ -75,7 +75,7 @@ columns! {
     Age: time("AGE", "age", &["start_ns"], 6, 50),
         "Time since the process started."
         => known(row.age_ns(), Duration);
-    InnerPid: word("PID/NS", "nspid", &["ns_pid"], 15, 30),
+    InnerPid: word("PID/NS", "nspid", &["ns_pid"], 15, 46),
         "Process id here and in its own pid namespace, as the container knows it; blank where the two are one. Sorts and filters go by the latter."
         => known(row.inner_pid(), |(outer, inner)| Pids(outer, inner));
     Unit: word("UNIT", "unit", &["unit"], 20, 44),

@@ -168,8 +168,9 @@ impl<'a> Parser<'a> {
     fn comparison(&mut self) -> Parsed<Option<Term>> {
         let name = self.rest().split(|c: char| !(c.is_alphanumeric() || "_%/+".contains(c))).next().unwrap_or_default();
         let after = self.rest()[name.len()..].trim_start();
-        let signs = ["<=", ">=", "!=", "<", ">", "=", "~", ":"];
-        let Some(sign) = signs.into_iter().find(|s| after.starts_with(s)) else { return Ok(None) };
+        let signs = ["<=", ">=", "!=", "==", "<", ">", "=", "~", ":"];
+        let Some(typed) = signs.into_iter().find(|s| after.starts_with(s)) else { return Ok(None) };
+        let sign = if typed == "==" { "=" } else { typed };
         let key = Key::named(name);
         if key.is_none() && !NO_COLUMNS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
             // Names of processes hold colons, options begin with dashes: those are text.
@@ -177,7 +178,7 @@ impl<'a> Parser<'a> {
             return if is_word { self.no_column(name, sign) } else { Ok(None) };
         }
         self.at = self.text.len() - after.len();
-        self.takes(sign);
+        self.takes(typed);
         let value_at = self.at;
         let is_quoted = self.rest().starts_with('"');
         let value = if is_quoted { self.quoted()? } else { self.word().to_string() };

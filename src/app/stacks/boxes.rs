@@ -70,7 +70,10 @@ impl Flame {
         let depth = |id: NodeId| tree.node(id).depth();
         // A chosen frame too small for a box stands deeper than the last row.
         let chosen = view.chosen().map(|id| depth(id).saturating_sub(depth(view.zoomed())).min(rows.len().saturating_sub(1)));
-        let (above, below) = scroll(&rows, usize::from(height), chosen);
+        let (above, below) = match view.rows_above() {
+            Some(above) => scroll_to(rows.len(), usize::from(height), above),
+            None => scroll(&rows, usize::from(height), chosen),
+        };
         Flame { rows, above, below }
     }
 
@@ -84,6 +87,15 @@ impl Flame {
     pub fn at(&self, x: u16, line: u16) -> Option<NodeId> {
         let (_, row) = self.in_view().find(|(at, _)| *at == line)?;
         row.iter().find(|b| (b.x..b.x + b.width).contains(&x))?.node
+    }
+}
+
+/// Rows above and below where so many are to be above, as far as there are more than fit.
+fn scroll_to(rows: usize, height: usize, above: usize) -> (usize, usize) {
+    match above {
+        0 => (0, rows.saturating_sub(height)),
+        _ if rows <= height || height < 2 => (0, rows.saturating_sub(height)),
+        _ => (above.min(rows + 1 - height), (rows + 1 - height).saturating_sub(above)),
     }
 }
 

@@ -75,6 +75,7 @@ pub enum After {
 impl StacksView {
     /// Does it; call [`StacksView::refresh`] afterwards.
     pub fn act(&mut self, action: StackAction) -> After {
+        self.rows_above = None;
         match action {
             StackAction::ZoomIn => self.zoom_in_or_open(),
             StackAction::ZoomOut if !self.step_back() => return After::Leave,
