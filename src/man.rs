@@ -8,6 +8,20 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::cli::Cli;
 
+const ENVIRONMENT: [(&str, &str); 5] = [
+    ("NO_COLOR", "Where it is set to anything, nothing is coloured."),
+    ("LC_ALL, LC_CTYPE, LANG", "Without UTF-8 in the first that is set, as with TERM=linux, ebtop draws with ASCII only, as --ascii does."),
+    ("XDG_CONFIG_HOME", "Where the configuration is, if not in ~/.config."),
+    ("SUDO_UID, SUDO_GID", "Under sudo: files are read and written with the rights of this user, and belong to him."),
+    ("EBTOP_FORCE", "Ways of collecting to take no other than, such as net=functions, to try what an older kernel would get."),
+];
+
+const FILES: [(&str, &str); 3] = [
+    ("~/.config/ebtop/config.toml", "The configuration; `ebtop config --default` prints one with all there is, explained."),
+    ("/usr/lib/ebtop/btf/RELEASE.btf", "Kernel types for a kernel of that release (uname -r) that does not describe its own."),
+    ("/tmp/perf-PID.map", "Names of code that a runtime such as node or Java wrote; read where the process tells them there."),
+];
+
 /// The page, as roff.
 ///
 /// # Errors
@@ -25,6 +39,8 @@ pub fn page() -> io::Result<Vec<u8>> {
     let subcommands = command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set());
     subcommands.enumerate().try_for_each(|(i, subcommand)| render_subcommand(subcommand, i == 0, &mut page))?;
     man.render_extra_section(&mut page)?;
+    render_list("ENVIRONMENT", &ENVIRONMENT, &mut page)?;
+    render_list("FILES", &FILES, &mut page)?;
     heading("SEE ALSO", &mut page)?;
     Roff::new()
         .text([bold("top"), roman("(1), "), bold("capabilities"), roman("(7), "), bold("sudo"), roman("(8)")])
@@ -34,6 +50,12 @@ pub fn page() -> io::Result<Vec<u8>> {
 
 fn heading(text: &str, page: &mut impl Write) -> io::Result<()> {
     Roff::new().control("SH", [text]).to_writer(page)
+}
+
+/// Names, each with what is said about it.
+fn render_list(title: &str, entries: &[(&str, &str)], page: &mut impl Write) -> io::Result<()> {
+    heading(title, page)?;
+    entries.iter().try_for_each(|(name, about)| Roff::new().control("TP", []).text([bold(*name)]).text([roman(*about)]).to_writer(page))
 }
 
 /// A subcommand's usage, description and options under a heading of their own.
@@ -71,6 +93,9 @@ mod tests {
             assert!(page.contains(&format!("--{long}")), "{long}");
         }
         assert_eq!(page.matches("\n.SH OPTIONS").count(), 1);
+        for (name, about) in ENVIRONMENT.iter().chain(&FILES) {
+            assert!(page.contains(name) && page.contains(about), "{name}");
+        }
         assert!(page.contains("Exit codes:") && page.contains(".SH \"SEE ALSO\""));
     }
 }

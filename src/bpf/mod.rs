@@ -5,6 +5,7 @@ pub mod batch;
 pub mod chunks;
 pub mod fexit;
 pub mod memory;
+pub mod missed;
 pub mod perf_event;
 pub mod plain;
 pub mod raw_tracepoint;

@@ -33,6 +33,8 @@ pub struct Host {
     pub initial_user_namespace: Option<bool>,
     /// The process lives in the first pid namespace: else /proc has other pids than BPF.
     pub initial_pid_namespace: Option<bool>,
+    /// The process lives in the first cgroup namespace: in any other it sees its own groups alone.
+    pub initial_cgroup_namespace: Option<bool>,
     /// The kernel describes its types in /sys/kernel/btf/vmlinux.
     pub btf: bool,
     /// The file that describes them instead, where there is one.
@@ -85,6 +87,8 @@ pub enum BpfSyscall {
     Works,
     /// The kernel was built without it.
     Absent,
+    /// No file descriptor was left for it.
+    TooManyFiles,
     /// Refused, with this error.
     Refused(String),
     /// Not tried.

@@ -139,7 +139,12 @@ impl Net {
             true => Health::Live,
             false => Health::Degraded { reason: reasons.join("; ") },
         };
-        let lost = self.stats.lost_uses + self.stats.lost_procs + self.stats.lost_sockets + self.stats.lost_calls + self.failed_reads;
+        let lost = self.stats.lost_uses
+            + self.stats.lost_procs
+            + self.stats.lost_sockets
+            + self.stats.lost_calls
+            + self.attached.missed.runs()
+            + self.failed_reads;
         DomainStatus { domain: Domain::Net, health, lost, cost: self.attached.rung.cost().map(Into::into) }
     }
 

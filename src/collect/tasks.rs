@@ -135,8 +135,9 @@ impl Tasks {
             Some(reason) => Health::Degraded { reason },
             None => Health::Live,
         };
-        // One loss may show on both sides: words that found no room, a process that left without a word.
-        let lost = self.kernel.words.lost().max(self.leaving.lost()) + self.failed_walks;
+        // One loss may show on both sides: words that found no room or were not spoken, a process that left without a word.
+        let unheard = self.kernel.words.lost() + self.kernel.missed.runs();
+        let lost = unheard.max(self.leaving.lost()) + self.failed_walks;
         DomainStatus { domain: Domain::Tasks, health, lost, cost: None }
     }
 

@@ -15,6 +15,7 @@ use crate::bpf;
 /// Inode numbers of the first namespaces, fixed in `include/linux/proc_ns.h`.
 const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+const FIRST_CGROUP_NAMESPACE: u64 = 0xEFFF_FFFB;
 
 /// The facts about this machine and this process, now.
 pub fn gather() -> Host {
@@ -27,6 +28,7 @@ pub fn gather() -> Host {
         capabilities: capabilities(),
         initial_user_namespace: is_namespace("user", FIRST_USER_NAMESPACE),
         initial_pid_namespace: is_namespace("pid", FIRST_PID_NAMESPACE),
+        initial_cgroup_namespace: is_namespace("cgroup", FIRST_CGROUP_NAMESPACE),
         btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
         types_file: bpf::types_file().map(|file| file.display().to_string()),
         bpf_syscall: try_bpf(),
@@ -49,7 +51,7 @@ fn capabilities() -> Capabilities {
         bpf: has(Capability::CAP_BPF),
         perfmon: has(Capability::CAP_PERFMON),
         sys_ptrace: has(Capability::CAP_SYS_PTRACE),
-        dac_read_search: has(Capability::CAP_DAC_READ_SEARCH) || has(Capability::CAP_DAC_OVERRIDE),
+        dac_read_search: has(Capability::CAP_DAC_READ_SEARCH),
         syslog: has(Capability::CAP_SYSLOG),
         sys_resource: has(Capability::CAP_SYS_RESOURCE),
     }
@@ -59,13 +61,19 @@ fn is_namespace(kind: &str, first: u64) -> Option<bool> {
     Some(rustix::fs::stat(format!("/proc/self/ns/{kind}")).ok()?.st_ino == first)
 }
 
+/// EMFILE and ENFILE, as they stand in an error.
+const NO_FILES: [&str; 2] = ["(os error 24)", "(os error 23)"];
+
 /// Creates a map of one entry, which is gone again at once: of a kind that asks for `CAP_BPF`, as ebtop's own programs do.
 fn try_bpf() -> BpfSyscall {
     let options = bpf_map_create_opts { sz: size_of::<bpf_map_create_opts>() as u64, ..bpf_map_create_opts::default() };
     match MapHandle::create(MapType::LruHash, Some("check"), 4, 4, 1, &options) {
         Ok(_) => BpfSyscall::Works,
         Err(error) if error.kind() == ErrorKind::Unsupported => BpfSyscall::Absent,
-        Err(error) => BpfSyscall::Refused(error.to_string()),
+        Err(error) => match error.to_string() {
+            text if NO_FILES.iter().any(|errno| text.contains(errno)) => BpfSyscall::TooManyFiles,
+            text => BpfSyscall::Refused(text),
+        },
     }
 }
 

@@ -35,15 +35,31 @@ pub struct Hook {
 
 /// What the trials say about this host, whose domains are as `status` says.
 pub fn hooks(trials: &[Trial], host: &Host, status: &[DomainStatus]) -> Vec<Hook> {
-    let is_whole = |status: &DomainStatus| matches!(status.health, Health::Live | Health::Standby | Health::Loading);
-    let whole: Vec<&str> = status.iter().filter(|status| is_whole(status)).map(|status| status.domain.name()).collect();
-    trials.iter().map(|trial| hook(trial, host, whole.contains(&trial.object))).collect()
+    let health = |domain: &str| status.iter().find(|status| status.domain.name() == domain).map(|status| &status.health);
+    let is_done_by_another = |trial: &Trial| {
+        let is_other = |other: &&Trial| other.object == trial.object && other.stage == Stage::Attached;
+        trials.iter().filter(is_other).any(|other| use_of(&other.program) == use_of(&trial.program))
+    };
+    let is_spare = |trial: &Trial| match health(trial.object) {
+        Some(Health::Live | Health::Loading) => true,
+        // Nothing of it runs yet, so that it lacks nothing says nothing.
+        Some(Health::Standby) => is_done_by_another(trial),
+        _ => false,
+    };
+    trials.iter().map(|trial| hook(trial, host, is_spare(trial))).collect()
 }
 
-fn hook(trial: &Trial, host: &Host, is_whole: bool) -> Hook {
+/// What a program is for: `send` of `watch_send`, `watch_x_send6` and `watch_kr_send`.
+fn use_of(program: &str) -> &str {
+    let name = program.split_once('_').map_or(program, |(_, name)| name);
+    let name = ["x_", "k_", "kr_"].into_iter().find_map(|way| name.strip_prefix(way)).unwrap_or(name);
+    ["_o", "_raw", "6"].into_iter().find_map(|form| name.strip_suffix(form)).unwrap_or(name)
+}
+
+fn hook(trial: &Trial, host: &Host, is_spare: bool) -> Hook {
     let finding = explain(trial, host);
     Hook {
-        needed: !is_whole && finding.verdict != Verdict::Works,
+        needed: !is_spare && finding.verdict != Verdict::Works,
         domain: trial.object,
         program: trial.program.clone(),
         place: trial.section.clone(),
@@ -130,6 +146,23 @@ mod tests {
             |errno, status: &[DomainStatus]| hooks(&[refused("kprobe/x", Stage::Load, errno, "")], &root_on("6.1"), status)[0].needed;
         let degraded = Health::Degraded { reason: "no bytes".into() };
         assert_eq!([needed(1, &status(Health::Live)), needed(1, &status(degraded)), needed(1, &[])], [false, true, true]);
+    }
+
+    #[test]
+    fn a_part_that_does_not_run_yet_needs_one_hook_for_each_use() {
+        let status = [DomainStatus { domain: Domain::Watch, health: Health::Standby, lost: 0, cost: None }];
+        let trial = |program: &str, stage| Trial { object: "watch", program: program.into(), ..refused("tp_btf/x", stage, 1, "") };
+        let trials = [
+            trial("watch_switch", Stage::Attached),
+            trial("watch_switch_o", Stage::Load),
+            trial("watch_send", Stage::Load),
+            trial("watch_x_send6", Stage::Attached),
+            trial("watch_kr_recv", Stage::Load),
+            trial("watch_alloc", Stage::Load),
+        ];
+        let needed: Vec<_> =
+            hooks(&trials, &root_on("6.1"), &status).into_iter().filter(|hook| hook.needed).map(|hook| hook.program).collect();
+        assert_eq!(needed, ["watch_kr_recv", "watch_alloc"]);
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub fn text(findings: &[Finding], domains: &[DomainStatus], hooks: &[Hook]) -> S
     for status in domains {
         let (sign, reason) = match &status.health {
             Health::Live => ("works", "all of it"),
+            Health::Standby if hooks.iter().any(|hook| hook.needed && hook.domain == status.domain.name()) => {
+                ("PARTLY", "starts when something shows it; not all of its hooks work, see below")
+            }
             Health::Standby => ("works", "starts when something shows it"),
             Health::Loading => ("works", "being loaded"),
             Health::Degraded { reason } => ("PARTLY", reason.as_str()),

@@ -32,6 +32,9 @@ impl Capabilities {
     }
 }
 
+/// What it says where bpf() is refused though the rights are there.
+const BY_SECCOMP: &str = "a seccomp filter of this container or service refuses bpf()";
+
 /// How to get the rights that are missing.
 fn more_rights(host: &Host) -> Option<&'static str> {
     Some(match host.euid {
@@ -98,8 +101,16 @@ fn user_namespace(host: &Host) -> Option<Finding> {
     finding("user namespace", Verdict::Refused, cause, Some("run ebtop on the host"))
 }
 
+/// Its capabilities say nothing of what they give outside.
+fn is_in_user_namespace(host: &Host) -> bool {
+    host.initial_user_namespace == Some(false)
+}
+
 fn rights(host: &Host) -> Option<Finding> {
     let capabilities = host.capabilities;
+    if is_in_user_namespace(host) {
+        return finding("rights", Verdict::Refused, "those of a user namespace end at its border", None);
+    }
     if capabilities.may_trace() {
         return works("rights", if capabilities.sys_admin { "CAP_SYS_ADMIN" } else { "CAP_BPF and CAP_PERFMON" });
     }
@@ -107,25 +118,34 @@ fn rights(host: &Host) -> Option<Finding> {
         let cause = "root without CAP_BPF and CAP_PERFMON (a container?): exits, network and stacks are missing";
         return finding("rights", Verdict::Refused, cause, more_rights(host));
     }
-    finding("rights", Verdict::Refused, "not root: no exits, network, stacks", more_rights(host))
+    let cause = match (capabilities.bpf, capabilities.perfmon) {
+        (true, false) => "CAP_BPF without CAP_PERFMON, which tracing needs, too: no exits, network, stacks",
+        (false, true) => "CAP_PERFMON without CAP_BPF, which programs need, too: no exits, network, stacks",
+        _ => "not root: no exits, network, stacks",
+    };
+    finding("rights", Verdict::Refused, cause, more_rights(host))
 }
 
 fn bpf_syscall(host: &Host) -> Option<Finding> {
     let topic = "bpf system call";
+    let filtered =
+        || finding(topic, Verdict::Refused, BY_SECCOMP, Some("allow bpf and perf_event_open in its profile, or run on the host"));
     match &host.bpf_syscall {
         BpfSyscall::Unknown => None,
         BpfSyscall::Works => works(topic, "a map could be created"),
+        // Some profiles say so of all that they do not allow.
+        BpfSyscall::Absent if host.seccomp == Some(true) => filtered(),
         BpfSyscall::Absent => {
             let fix = "boot a kernel built with CONFIG_BPF_SYSCALL=y";
             finding(topic, Verdict::Missing, "the kernel was built without it", Some(fix))
         }
-        BpfSyscall::Refused(error) if !host.capabilities.may_trace() || host.initial_user_namespace == Some(false) => {
+        BpfSyscall::Refused(error) if !host.capabilities.may_trace() || is_in_user_namespace(host) => {
             finding(topic, Verdict::Refused, format!("refused ({error}), as it must be without the rights above"), None)
         }
-        BpfSyscall::Refused(error) if host.seccomp == Some(true) => {
-            let cause = format!("refused ({error}) by the seccomp filter of this container or service");
-            finding(topic, Verdict::Refused, cause, Some("allow bpf and perf_event_open in its profile, or run on the host"))
+        BpfSyscall::TooManyFiles => {
+            finding(topic, Verdict::Refused, "no more files may be open here", Some("raise the limit: `ulimit -n 1024`"))
         }
+        BpfSyscall::Refused(_) if host.seccomp == Some(true) => filtered(),
         BpfSyscall::Refused(error) => {
             let cause = format!("refused ({error}) in spite of the rights");
             finding(topic, Verdict::Refused, cause, Some("look for a security module that forbids it (SELinux, AppArmor)"))
@@ -148,7 +168,7 @@ fn memlock(host: &Host) -> Option<Finding> {
 }
 
 fn perf_events(host: &Host) -> Option<Finding> {
-    let level = host.perf_event_paranoid?;
+    let level = host.perf_event_paranoid.filter(|_| !is_in_user_namespace(host))?;
     let capabilities = host.capabilities;
     if capabilities.sys_admin || (capabilities.perfmon && level < 3) {
         return works("perf events", format!("kernel.perf_event_paranoid={level}"));
@@ -162,7 +182,7 @@ fn perf_events(host: &Host) -> Option<Finding> {
 }
 
 fn kernel_symbols(host: &Host) -> Option<Finding> {
-    let level = host.kptr_restrict?;
+    let level = host.kptr_restrict.filter(|_| !is_in_user_namespace(host))?;
     let topic = "kernel symbols";
     match level {
         2.. => {
@@ -177,6 +197,9 @@ fn kernel_symbols(host: &Host) -> Option<Finding> {
 }
 
 fn other_processes(host: &Host) -> Option<Finding> {
+    if is_in_user_namespace(host) {
+        return finding("other users' processes", Verdict::Refused, "seen as far as the user namespace goes", None);
+    }
     if host.capabilities.sys_ptrace {
         return works("other users' processes", "CAP_SYS_PTRACE");
     }
@@ -212,6 +235,10 @@ fn hidepid(host: &Host) -> Option<Finding> {
 
 fn cgroups(host: &Host) -> Option<Finding> {
     match host.cgroups {
+        Cgroups::V2 | Cgroups::Hybrid | Cgroups::V1 if host.initial_cgroup_namespace == Some(false) => {
+            let cause = "in a cgroup namespace (a container): only its own groups are seen";
+            finding("cgroups", Verdict::Refused, cause, Some("start the container with --cgroupns=host"))
+        }
         Cgroups::V2 => works("cgroups", "version 2"),
         Cgroups::Hybrid => works("cgroups", "version 1 with version 2 beside it; where that is empty, paths come from systemd's hierarchy"),
         Cgroups::V1 => works("cgroups", "version 1 only; paths come from systemd's hierarchy"),

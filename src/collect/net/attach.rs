@@ -1,12 +1,14 @@
 //! Loads `net.bpf.c` and attaches the best of its three ways to see what socket calls return.
 
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 
 use libbpf_rs::btf::{Btf, types};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Error, Link, MapHandle, ProgramMut};
 
 use super::slots::Slots;
+use crate::bpf::missed::Missed;
 use crate::bpf::net::{NetSkel, NetSkelBuilder, OpenNetSkel};
 use crate::bpf::{builder, fexit};
 use crate::collect::check::refused;
@@ -94,6 +96,8 @@ pub struct Attached {
     pub stats: MapHandle,
     /// What user space tells the kernel half.
     pub control: MapHandle,
+    /// Calls that no program saw.
+    pub missed: Missed,
     /// Iterator over all watched sockets.
     pub walk: Option<Link>,
     /// Iterator over all open files.
@@ -164,8 +168,17 @@ fn try_plan(plan: Plan, has_sendpage: bool) -> Result<Attached, Error> {
             hooks.push(skel.progs.net_x_page.attach()?);
         }
     }
+    let x = &skel.progs;
+    let counting = match plan.rung {
+        Rung::Tracepoints => vec![x.net_send.as_fd(), x.net_recv.as_fd()],
+        Rung::Functions => vec![x.net_x_send.as_fd(), x.net_x_send6.as_fd(), x.net_x_recv.as_fd(), x.net_x_recv6.as_fd()],
+        // Theirs are counted by the kernel with those of all others.
+        Rung::Probes => Vec::new(),
+    };
+    let missed = Missed::of(counting)?;
     let mut attached = Attached {
         rung: plan.rung,
+        missed,
         slots: Some(slots),
         shared: MapHandle::try_from(&skel.maps.net_shared)?,
         procs: MapHandle::try_from(&skel.maps.net_procs)?,
@@ -217,7 +230,7 @@ fn attach_tcp(skel: &mut NetSkel<'_>, to: &mut Attached) {
     to.counts_retransmits = retransmit.is_some();
     to._hooks.extend([state, end, retransmit].into_iter().flatten());
     to.files = files;
-    match MapHandle::try_from(&skel.maps.net_sks).and_then(|map| skel.progs.net_walk.attach_iter(std::os::fd::AsFd::as_fd(&map))) {
+    match MapHandle::try_from(&skel.maps.net_sks).and_then(|map| skel.progs.net_walk.attach_iter(map.as_fd())) {
         Ok(link) => to.walk = Some(link),
         Err(error) => to.missing.push(format!("no TCP counters: {error}")),
     }

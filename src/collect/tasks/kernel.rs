@@ -10,6 +10,7 @@ use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle};
 use super::row::Row;
 use super::words::Words;
 use crate::bpf::builder;
+use crate::bpf::missed::Missed;
 use crate::bpf::plain::{MappedArray, decode};
 use crate::bpf::run::run_syscall;
 use crate::bpf::tasks::types::eb_walk;
@@ -45,6 +46,8 @@ pub struct Kernel {
     pub walk: Walk,
     /// Last words of processes.
     pub words: Words,
+    /// Last words that were never spoken.
+    pub missed: Missed,
     /// Why last words are not to be had.
     pub deaf: Option<String>,
     /// How often more room was refused, one time after the other.
@@ -224,8 +227,10 @@ fn load(rung: Rung, hooks: bool, room: usize) -> libbpf_rs::Result<Kernel> {
     skel.maps.task_rows.set_max_entries(room as u32)?;
     let skel = skel.load()?;
 
-    let mut links = Vec::new();
+    let (mut links, mut missed) = (Vec::new(), Missed::default());
     if hooks {
+        // Who has no word but that of its end is known but for its parent and memory; without that, but with the first, it is whole.
+        missed = Missed::of([skel.progs.task_exit.as_fd()])?;
         links.push(skel.progs.task_exit.attach()?);
         links.push(skel.progs.task_free.attach()?);
     }
@@ -234,7 +239,7 @@ fn load(rung: Rung, hooks: bool, room: usize) -> libbpf_rs::Result<Kernel> {
     let mut walk = Walk { open_coded, iterator, stream: Vec::new(), chunk: Vec::new(), seen: threads_now() };
     // A form that loads but does not run is no better than one that does not load.
     walk.rows()?;
-    Ok(Kernel { walk, words: Words::open(&skel)?, deaf: None, refusals: 0, walks_to_wait: 0, _hooks: links })
+    Ok(Kernel { walk, words: Words::open(&skel)?, missed, deaf: None, refusals: 0, walks_to_wait: 0, _hooks: links })
 }
 
 /// Rows to make room for, so that ordinary growth does not need more. All of them count as resident.

@@ -14,6 +14,7 @@ pub(in crate::collect::check) fn root_on(release: &str) -> Host {
         },
         initial_user_namespace: Some(true),
         initial_pid_namespace: Some(true),
+        initial_cgroup_namespace: Some(true),
         btf: true,
         types_file: None,
         bpf_syscall: BpfSyscall::Works,
@@ -119,4 +120,36 @@ fn kernel_addresses_without_a_right() {
 fn nothing_known_blames_nothing_but_rights() {
     let host = Host { btf: true, release: "odd".into(), euid: 1, ..Host::default() };
     assert!(why_no_bpf(&host).unwrap().starts_with("not root"));
+}
+
+#[test]
+fn a_seccomp_filter_is_named_whatever_it_answers() {
+    for answer in [BpfSyscall::Absent, BpfSyscall::Refused("Operation not permitted (os error 1)".into())] {
+        let host = Host { seccomp: Some(true), bpf_syscall: answer, ..root_on("6.1") };
+        assert!(why_no_bpf(&host).unwrap().starts_with("a seccomp filter"), "{:?}", why_no_bpf(&host));
+    }
+    let host = Host { bpf_syscall: BpfSyscall::TooManyFiles, ..root_on("6.1") };
+    assert!(why_no_bpf(&host).unwrap().ends_with("`ulimit -n 1024`"));
+}
+
+#[test]
+fn half_of_the_rights_names_the_other_half() {
+    let with = |bpf, perfmon| Host { capabilities: Capabilities { bpf, perfmon, ..Capabilities::default() }, ..user_on("6.1") };
+    assert!(why_no_bpf(&with(true, false)).unwrap().starts_with("CAP_BPF without CAP_PERFMON"));
+    assert!(why_no_bpf(&with(false, true)).unwrap().starts_with("CAP_PERFMON without CAP_BPF"));
+}
+
+#[test]
+fn rights_of_a_user_namespace_are_not_taken_for_those_of_the_host() {
+    let host = Host { initial_user_namespace: Some(false), ..root_on("6.1") };
+    assert_eq!(troubles(&host), ["user namespace", "rights", "other users' processes"]);
+    assert!(!findings(&host).iter().any(|f| ["perf events", "kernel symbols"].contains(&f.topic)));
+}
+
+#[test]
+fn a_cgroup_namespace_hides_the_groups_of_others() {
+    let host = Host { initial_cgroup_namespace: Some(false), ..root_on("6.1") };
+    let found = findings(&host).into_iter().find(|finding| finding.topic == "cgroups").unwrap();
+    assert_eq!((found.verdict, found.fix.is_some_and(|fix| fix.contains("--cgroupns=host"))), (Verdict::Refused, true));
+    assert_eq!(troubles(&Host { cgroups: Cgroups::None, ..host }), ["cgroups"]);
 }
