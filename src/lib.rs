@@ -34,7 +34,6 @@ pub mod interrupt;
 pub mod man;
 pub mod model;
 pub mod profile;
-mod readers;
 pub mod record;
 pub mod rights;
 pub mod run;
