@@ -63,3 +63,12 @@ fn columns_that_nobody_has_anything_for_come_with_the_first_who_has() {
     tell(&mut app, Details { container: Some(container.into()), inner_pid: Some(1), ..Details::default() });
     assert_eq!(titles(&app), [true; 4], "what was there once stays");
 }
+
+#[test]
+fn tags_that_a_filter_hides_are_told() {
+    let mut app = app(120, 40);
+    keys(&mut app, "  ");
+    assert!(screen(&app).contains("2 tagged") && !screen(&app).contains("not shown"), "{}", screen(&app));
+    keys(&mut app, "\\pid=1288\n");
+    assert!(screen(&app).contains("2 tagged, 2 not shown"), "{}", screen(&app));
+}

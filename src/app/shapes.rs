@@ -130,11 +130,11 @@ impl App {
 
     /// How many, and how many of them one does not see: actions are for these, too.
     fn tags_in_words(&self) -> String {
-        let lines = self.process_table().map_or(&[][..], |table| &table.lines);
-        let seen = lines.iter().filter(|(key, _)| matches!(key, LineKey::Process(key) if self.tags.contains(key))).count();
-        match self.tags.len() - seen.min(self.tags.len()) {
-            hidden if hidden > 0 && self.process_table().is_some() => format!("{} tagged, {hidden} not shown", self.tags.len()),
-            _ => format!("{} tagged", self.tags.len()),
+        let is_tagged = |key: &LineKey| matches!(key, LineKey::Process(key) if self.tags.contains(key));
+        let seen = self.process_table().map(|table| table.lines.iter().filter(|(key, _)| is_tagged(key)).count());
+        match seen.map_or(0, |seen| self.tags.len().saturating_sub(seen)) {
+            0 => format!("{} tagged", self.tags.len()),
+            hidden => format!("{} tagged, {hidden} not shown", self.tags.len()),
         }
     }
 }

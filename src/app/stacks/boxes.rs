@@ -92,11 +92,11 @@ impl Flame {
 
 /// Rows above and below where so many are to be above, as far as there are more than fit.
 fn scroll_to(rows: usize, height: usize, above: usize) -> (usize, usize) {
-    match above {
-        0 => (0, rows.saturating_sub(height)),
-        _ if rows <= height || height < 2 => (0, rows.saturating_sub(height)),
-        _ => (above.min(rows + 1 - height), (rows + 1 - height).saturating_sub(above)),
+    if above == 0 || rows <= height || height < 2 {
+        return (0, rows.saturating_sub(height));
     }
+    let most = rows + 1 - height;
+    (above.min(most), most.saturating_sub(above))
 }
 
 /// Where the graph does not fit, the callers that everything runs through go first, then what is above the chosen frame. Gives the rows

@@ -30,7 +30,7 @@ impl StacksView {
         if self.mode() != StackMode::Flame || self.listing().is_some() || !body.contains(at) {
             return self.click(area, at);
         }
-        let frame = Flame::of(self, body.width, body.height).at(at.x - body.x, at.y - body.y);
+        let frame = self.frame_at(body, at);
         let zooms = frame.is_some() && frame == self.chosen();
         if let Some(frame) = frame.filter(|_| !zooms) {
             self.choose(frame);

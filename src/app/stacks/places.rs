@@ -95,10 +95,7 @@ impl StacksView {
             return (line < processes.len()).then_some(Target::Process(line));
         }
         match self.mode() {
-            StackMode::Flame => {
-                let flame = Flame::of(self, places.body.width, places.body.height);
-                flame.at(at.x - places.body.x, at.y - places.body.y).map(Target::Frame)
-            }
+            StackMode::Flame => self.frame_at(places.body, at).map(Target::Frame),
             StackMode::Table => {
                 let line = line_of(places.body, self.function_index())?;
                 (line < self.functions().len()).then_some(Target::Function(line))
@@ -109,6 +106,11 @@ impl StacksView {
                 rows.get(line_of(places.body, chosen)?).map(|row| Target::Frame(row.node))
             }
         }
+    }
+
+    /// The frame of the graph at a cell of its `body`.
+    pub(super) fn frame_at(&self, body: Rect, at: Position) -> Option<NodeId> {
+        Flame::of(self, body.width, body.height).at(at.x - body.x, at.y - body.y)
     }
 
     fn has_table_below(&self, rows: u16) -> bool {

@@ -208,6 +208,9 @@ fn other_processes(host: &Host) -> Option<Finding> {
 }
 
 fn other_files(host: &Host) -> Option<Finding> {
+    if is_in_user_namespace(host) {
+        return None;
+    }
     if host.capabilities.dac_read_search {
         return works("other users' files", "CAP_DAC_READ_SEARCH");
     }

@@ -172,7 +172,7 @@ fn try_plan(plan: Plan, has_sendpage: bool) -> Result<Attached, Error> {
     let counting = match plan.rung {
         Rung::Tracepoints => vec![x.net_send.as_fd(), x.net_recv.as_fd()],
         Rung::Functions => vec![x.net_x_send.as_fd(), x.net_x_send6.as_fd(), x.net_x_recv.as_fd(), x.net_x_recv6.as_fd()],
-        // Theirs are counted by the kernel with those of all others.
+        // Kernels that need these do not count theirs (`trace_call_bpf` does from 6.7).
         Rung::Probes => Vec::new(),
     };
     let missed = Missed::of(counting)?;

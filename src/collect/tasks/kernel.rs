@@ -229,7 +229,7 @@ fn load(rung: Rung, hooks: bool, room: usize) -> libbpf_rs::Result<Kernel> {
 
     let (mut links, mut missed) = (Vec::new(), Missed::default());
     if hooks {
-        // Who has no word but that of its end is known but for its parent and memory; without that, but with the first, it is whole.
+        // Without its first word a process has neither parent nor memory; without its last it is reported with the first.
         missed = Missed::of([skel.progs.task_exit.as_fd()])?;
         links.push(skel.progs.task_exit.attach()?);
         links.push(skel.progs.task_free.attach()?);

@@ -143,7 +143,7 @@ fn half_of_the_rights_names_the_other_half() {
 fn rights_of_a_user_namespace_are_not_taken_for_those_of_the_host() {
     let host = Host { initial_user_namespace: Some(false), ..root_on("6.1") };
     assert_eq!(troubles(&host), ["user namespace", "rights", "other users' processes"]);
-    assert!(!findings(&host).iter().any(|f| ["perf events", "kernel symbols"].contains(&f.topic)));
+    assert!(!findings(&host).iter().any(|f| ["perf events", "kernel symbols", "other users' files"].contains(&f.topic)));
 }
 
 #[test]
