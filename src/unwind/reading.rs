@@ -3,12 +3,14 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
 use super::elf::{self, Elf, Section};
 use super::store::Looked;
+use crate::clock::thread_cpu_ns;
 use crate::readers::{Devices, Readers};
 use crate::sample::ProcKey;
 use crate::symbols::process::{FileId, Mapping, Process};
@@ -17,7 +19,7 @@ use crate::symbols::process::{FileId, Mapping, Process};
 const PIECE_BYTES: u64 = 1 << 20;
 /// Most files that are looked at at once.
 const FILES_AT_ONCE: usize = 64;
-/// Time for reading in one look at a process, however many pieces it takes. What was read by then need not be read again.
+/// Time that reading may sleep in one look at a process, however many pieces it takes. What was read by then need not be read again.
 const LOOK_MAX: Duration = Duration::from_secs(5);
 /// A process that took longer is left alone for so long.
 const REST: Duration = Duration::from_secs(30);
@@ -54,12 +56,19 @@ pub(super) enum Answer {
     Bytes(Vec<u8>),
     /// It cannot be read.
     Nothing,
+    /// The process is gone, or that mapping of it: nothing is told of the file.
+    Gone,
     /// Its file system does not answer, as another process showed.
     Silent,
 }
 
-/// An answer, and the CPU time that it took, ns.
-type Reply = (Answer, u64);
+/// An answer, and what it took.
+pub(super) struct Reply {
+    answer: Answer,
+    cpu_ns: u64,
+    /// Neither did the thread run nor wait for a CPU.
+    asleep: Duration,
+}
 
 type Read = Box<dyn FnMut(ProcKey, Question) -> Reply>;
 type NewRead = Box<dyn Fn() -> Read + Send + Sync>;
@@ -67,7 +76,7 @@ type NewRead = Box<dyn Fn() -> Read + Send + Sync>;
 /// Reads for one who must not wait. Fails with [`Looked::Silent`] where there is no answer.
 pub(super) struct Reading {
     readers: Readers<Question, Reply, NewRead>,
-    /// Time for reading that is left in this look.
+    /// Time to sleep that is left in this look.
     left: Duration,
     /// Processes that took too long, and since when they are left alone.
     resting: FxHashMap<ProcKey, Instant>,
@@ -78,8 +87,8 @@ impl Default for Reading {
     fn default() -> Self {
         let devices = Devices::default();
         Reading::by(move || {
-            let devices = devices.clone();
-            Box::new(move |key, question| read(key, question, &devices))
+            let (devices, stopwatch) = (devices.clone(), Stopwatch::of_this_thread());
+            Box::new(move |key, question| read(key, question, &devices, &stopwatch))
         })
     }
 }
@@ -116,18 +125,20 @@ impl Reading {
         Ok(found)
     }
 
-    /// What a file says of itself; `None` where it is no program, or cannot be read.
+    /// What a file says of itself; `None` where it is no program, or cannot be read. Fails with [`Looked::Failed`] where it is mapped no
+    /// more: others may map it yet.
     pub(super) fn head(&mut self, source: Source<'_>, id: FileId) -> Result<Option<Elf>, Looked> {
         match source {
             Source::Own(file) => Ok(Elf::read(file, id.bytes).ok().flatten()),
             Source::Theirs(key, mapping) => match self.ask(key, Question::Head(mapping.clone(), id))? {
                 Answer::Head(elf) => Ok(elf),
+                Answer::Gone => Err(Looked::Failed),
                 _ => Ok(None),
             },
         }
     }
 
-    /// The content of a section that lies in a file; `None` where it cannot be read.
+    /// The content of a section that lies in a file; `None` where it cannot be read. Fails as [`Self::head`] does.
     pub(super) fn section(&mut self, source: Source<'_>, id: FileId, section: Section) -> Result<Option<Vec<u8>>, Looked> {
         let (key, mapping) = match source {
             Source::Own(file) => return Ok(elf::read(file, id.bytes, section.offset, section.bytes).ok()),
@@ -139,6 +150,7 @@ impl Reading {
             let question = Question::Bytes(mapping.clone(), id, section.offset + at, PIECE_BYTES.min(section.bytes - at));
             match self.ask(key, question)? {
                 Answer::Bytes(piece) if !piece.is_empty() => bytes.extend(piece),
+                Answer::Gone => return Err(Looked::Failed),
                 _ => return Ok(None),
             }
         }
@@ -149,13 +161,12 @@ impl Reading {
         if self.resting.contains_key(&key) {
             return Err(Looked::Silent);
         }
-        let began = Instant::now();
-        let (answer, cpu_ns) = self.readers.ask(key, question).ok_or(Looked::Silent)?;
+        let Reply { answer, cpu_ns, asleep } = self.readers.ask(key, question).ok_or(Looked::Silent)?;
         self.cpu_ns += cpu_ns;
         if let Answer::Silent = answer {
             return Err(Looked::Silent);
         }
-        self.left = self.left.saturating_sub(began.elapsed());
+        self.left = self.left.saturating_sub(asleep);
         if self.left.is_zero() {
             self.resting.insert(key, Instant::now());
             return Err(Looked::Silent);
@@ -165,21 +176,24 @@ impl Reading {
 }
 
 /// What a reader does.
-pub(super) fn read(key: ProcKey, question: Question, devices: &Devices) -> Reply {
-    let began_ns = thread_cpu_ns();
-    let answer = match answer(key, question, devices) {
-        Ok(answer) => answer,
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => Answer::Silent,
-        Err(_) => Answer::Nothing,
-    };
-    (answer, thread_cpu_ns().saturating_sub(began_ns))
+pub(super) fn read(key: ProcKey, question: Question, devices: &Devices, stopwatch: &Stopwatch) -> Reply {
+    let began = stopwatch.now();
+    let answer = answer(key, question, devices).unwrap_or_else(|error| match error.kind() {
+        io::ErrorKind::TimedOut => Answer::Silent,
+        io::ErrorKind::NotFound => Answer::Gone,
+        _ => Answer::Nothing,
+    });
+    let (cpu_ns, asleep) = stopwatch.since(&began);
+    Reply { answer, cpu_ns, asleep }
 }
 
 /// Files are opened and closed here, since either may hang.
 fn answer(key: ProcKey, question: Question, devices: &Devices) -> io::Result<Answer> {
     let process = Process::find(key).ok_or(io::ErrorKind::NotFound)?;
-    let open = |mapping: &Mapping, id: FileId| match process.open(mapping, devices)? {
-        (file, found) if found == id => Ok(file),
+    // The process may have begun another program since it was asked which files there are.
+    let open = |mapping: &Mapping, id: FileId| match process.open(mapping, devices) {
+        Ok((file, found)) if found == id => Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(error),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
     Ok(match question {
@@ -200,8 +214,68 @@ fn answer(key: ProcKey, question: Question, devices: &Devices) -> io::Result<Ans
     })
 }
 
-/// CPU time of this thread, ns.
-pub(super) fn thread_cpu_ns() -> u64 {
-    let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    cpu.tv_sec as u64 * 1_000_000_000 + cpu.tv_nsec as u64
+/// Tells how a thread spends its time.
+pub(super) struct Stopwatch {
+    /// Its `/proc/thread-self/schedstat`, which not every kernel has: there, waiting for a CPU counts as sleep.
+    schedstat: Option<File>,
+}
+
+/// What a stopwatch shows.
+struct Instants {
+    at: Instant,
+    cpu_ns: u64,
+    /// Time spent waiting for a CPU.
+    queued_ns: u64,
+}
+
+impl Stopwatch {
+    /// Of the thread that calls, for its use only.
+    pub(super) fn of_this_thread() -> Stopwatch {
+        Stopwatch { schedstat: File::open("/proc/thread-self/schedstat").ok() }
+    }
+
+    fn now(&self) -> Instants {
+        Instants { at: Instant::now(), cpu_ns: thread_cpu_ns(), queued_ns: self.queued_ns().unwrap_or(0) }
+    }
+
+    /// CPU time since then, ns, and how long it slept.
+    fn since(&self, began: &Instants) -> (u64, Duration) {
+        let ended = self.now();
+        let cpu_ns = ended.cpu_ns.saturating_sub(began.cpu_ns);
+        let awake = Duration::from_nanos(cpu_ns + ended.queued_ns.saturating_sub(began.queued_ns));
+        (cpu_ns, ended.at.duration_since(began.at).saturating_sub(awake))
+    }
+
+    /// The second number (Documentation/scheduler/sched-stats.rst).
+    fn queued_ns(&self) -> Option<u64> {
+        let mut text = [0; 64];
+        let len = self.schedstat.as_ref()?.read_at(&mut text, 0).ok()?;
+        std::str::from_utf8(&text[..len]).ok()?.split_whitespace().nth(1)?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Time that is slept, not that which others take, is held against a process.
+    #[test]
+    fn a_stopwatch_tells_sleep_from_work() {
+        let stopwatch = Stopwatch::of_this_thread();
+        let asleep = |work: &dyn Fn()| {
+            let began = stopwatch.now();
+            work();
+            stopwatch.since(&began).1
+        };
+        let slept = asleep(&|| std::thread::sleep(Duration::from_millis(100)));
+        assert!(slept > Duration::from_millis(90), "{slept:?}");
+        let spin = || {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(200) {
+                std::hint::spin_loop();
+            }
+        };
+        let slept = asleep(&spin);
+        assert!(slept < Duration::from_millis(50), "{slept:?}");
+    }
 }

@@ -8,9 +8,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rustc_hash::FxHashMap;
 
 use super::maps::{Live, TableMaps};
-use super::reading::{Reading, thread_cpu_ns};
+use super::reading::Reading;
 use super::store::{Kernel, LARGE_BYTES, Looked, Store};
 use crate::bpf::memory;
+use crate::clock::thread_cpu_ns;
 use crate::rights::{Work, narrow};
 use crate::sample::ProcKey;
 

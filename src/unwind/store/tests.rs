@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::readers::Devices;
 use crate::unwind::arena::tests::Memory;
-use crate::unwind::reading::{Question, read};
+use crate::unwind::reading::{Question, Stopwatch, read};
 
 /// A kernel in ordinary memory.
 #[derive(Default)]
@@ -123,10 +123,10 @@ fn who_does_not_answer_costs_nobody_else_a_table() {
     let theirs = key_of(child.id());
     let (locked, devices) = (Arc::clone(&lock), Devices::default());
     let reading = Reading::by(move || {
-        let (locked, devices) = (Arc::clone(&locked), devices.clone());
+        let (locked, devices, stopwatch) = (Arc::clone(&locked), devices.clone(), Stopwatch::of_this_thread());
         Box::new(move |key: ProcKey, question: Question| {
             let _held = (key == theirs && !matches!(question, Question::Mappings)).then(|| locked.lock().unwrap());
-            read(key, question, &devices)
+            read(key, question, &devices, &stopwatch)
         })
     });
     let mut store = Store::new(Fake::default(), reading, 64 << 20);
@@ -153,6 +153,34 @@ fn who_does_not_answer_costs_nobody_else_a_table() {
     drop(held);
     until_known(&mut store);
     child.kill().and_then(|()| child.wait()).unwrap();
+}
+
+#[test]
+fn a_process_that_ends_while_its_files_are_read_leaves_others_their_tables() {
+    let is_head = |question: &Question| matches!(question, Question::Head(..));
+    let is_section = |question: &Question| matches!(question, Question::Bytes(..));
+    for ends_at in [is_head, is_section] {
+        let child = Arc::new(Mutex::new(Command::new("sleep").arg("100").stdin(Stdio::null()).spawn().unwrap()));
+        let theirs = key_of(child.lock().unwrap().id());
+        let ends = Arc::clone(&child);
+        let reading = Reading::by(move || {
+            let (ends, stopwatch, devices) = (Arc::clone(&ends), Stopwatch::of_this_thread(), Devices::default());
+            Box::new(move |key: ProcKey, question: Question| {
+                // What its files are is known by now.
+                if key == theirs && ends_at(&question) {
+                    let mut child = ends.lock().unwrap();
+                    child.kill().and_then(|()| child.wait()).unwrap();
+                }
+                read(key, question, &devices, &stopwatch)
+            })
+        });
+        let mut store = Store::new(Fake::default(), reading, 64 << 20);
+        assert_eq!(store.look(theirs, u64::MAX), Looked::Failed);
+        // It maps the C library, as this process does.
+        build_all(&mut store, own_key());
+        let kinds = |store: &Store<Fake>| store.procs[&own_key()].entries.iter().map(|entry| (entry.start, entry.kind)).collect::<Vec<_>>();
+        assert_eq!(kinds(&store), kinds(&complete().0));
+    }
 }
 
 /// Builds all tables that a process can have.
