@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ebtop::collect::stacks::Stacks;
@@ -58,17 +60,22 @@ impl Running {
         running
     }
 
-    /// Whether one who reads the program, or a page of its memory, is still at it after a second.
+    /// Whether all who read the program, or a page of its memory, are still at it after a second.
     fn hang(&self) -> bool {
-        let does = |pid: &u32| {
-            let (outbox, read) = crossbeam_channel::bounded(2);
+        let reads = self.pids.iter().map(|pid| {
+            let done = Arc::new(AtomicU32::new(0));
             for file in ["exe", "cmdline"] {
-                let (path, outbox) = (format!("/proc/{pid}/{file}"), outbox.clone());
-                std::thread::spawn(move || outbox.send(std::fs::read(path).is_ok()));
+                let (path, done) = (format!("/proc/{pid}/{file}"), Arc::clone(&done));
+                std::thread::spawn(move || {
+                    let _ = std::fs::read(path);
+                    done.fetch_add(1, Ordering::Relaxed)
+                });
             }
-            (0..2).any(|_| read.recv_timeout(Duration::from_secs(1)).is_err())
-        };
-        self.pids.iter().all(does)
+            done
+        });
+        let reads: Vec<_> = reads.collect();
+        std::thread::sleep(Duration::from_secs(1));
+        reads.iter().all(|done| done.load(Ordering::Relaxed) < 2)
     }
 }
 
