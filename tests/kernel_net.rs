@@ -4,6 +4,8 @@
 
 #[path = "kernel_net/calls.rs"]
 mod calls;
+#[path = "kernel_net/heirs.rs"]
+mod heirs;
 #[path = "kernel_net/lives.rs"]
 mod lives;
 #[path = "kernel_net/load.rs"]

@@ -144,20 +144,23 @@ int BPF_KRETPROBE(net_kr_recv, int ret)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(net_state, struct sock *sk, int oldstate, int newstate)
 {
+	struct eb_net_control *ctl = control();
 	struct eb_net_proc_key proc = {};
 	struct eb_net_use *use;
 	struct eb_net_sk *st;
 	struct tcp_sock *tp;
 
-	if (sk->sk_protocol != EB_IPPROTO_TCP)
+	if (!ctl || sk->sk_protocol != EB_IPPROTO_TCP)
 		return 0;
 	switch (newstate) {
 	case BPF_TCP_SYN_SENT:
 	case BPF_TCP_LISTEN:
 		/* connect() and listen(): the caller is current. */
 		st = watch(sk, 0);
-		if (st)
+		if (st) {
 			current_proc(&st->guess, false);
+			st->found = ctl->search;
+		}
 		return 0;
 	case BPF_TCP_ESTABLISHED:
 		watch(sk, 0);
@@ -225,6 +228,17 @@ int BPF_PROG(net_end, struct sock *sk)
 	return 0;
 }
 
+/* Whom the last search did not find to have the socket open any more, it is not likely to be; where
+ * it found somebody else, that is the next guess. */
+static __always_inline void settle_guess(struct eb_net_sk *st, __u32 search)
+{
+	if (st->other.tgid && st->found != search) {
+		st->guess = st->other;
+		st->found = search;
+	}
+	st->other.tgid = 0;
+}
+
 /* Every watched socket, of all network namespaces: marks it alive and refreshes what TCP says. */
 SEC("iter/bpf_sk_storage_map")
 int net_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
@@ -250,6 +264,7 @@ int net_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
 		COUNT(unlisted);
 		return 0;
 	}
+	settle_guess(st, ctl->search);
 	use->guess = st->guess;
 	read_name(sk, &use->name, false);
 	read_tcp(sk, st, &use->tcp);
@@ -258,17 +273,19 @@ int net_walk(struct bpf_iter__bpf_sk_storage_map *ctx)
 }
 
 /* Every open file of every process: sockets that were open before ebtop and have been idle since
- * are watched from here on. */
+ * are watched from here on, and of all that move nothing it becomes known who has them. */
 SEC("iter/task_file")
 int net_files(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
+	struct eb_net_control *ctl = control();
+	struct eb_net_proc_key proc = {};
 	struct file *file = ctx->file;
 	struct socket *socket;
 	struct eb_net_sk *st;
 	struct sock *sk;
 
-	if (!task || !file)
+	if (!task || !file || !ctl)
 		return 0;
 	socket = bpf_sock_from_file(file);
 	if (!socket)
@@ -277,9 +294,15 @@ int net_files(struct bpf_iter__task_file *ctx)
 	if (!sk || !is_counted(sk, false))
 		return 0;
 	st = watch(sk, 0);
-	if (!st || st->guess.tgid)
+	if (!st)
 		return 0;
-	st->guess.tgid = task->tgid;
-	st->guess.start_ns = task->group_leader->start_boottime;
+	proc.tgid = task->tgid;
+	proc.start_ns = task->group_leader->start_boottime;
+	if (!st->guess.tgid)
+		st->guess = proc;
+	if (st->guess.tgid == proc.tgid && st->guess.start_ns == proc.start_ns)
+		st->found = ctl->search;
+	else if (!st->other.tgid)
+		st->other = proc;
 	return 0;
 }

@@ -94,23 +94,27 @@ struct eb_net_use {
 /*
  * Kept on the socket itself. slot: index + 1 of the use of the first process that moved bytes; 0 =
  * none yet. shared: what was read from it is not all counted by that use. base_bytes: what had been
- * read from it before it was first seen. guess: who made it, where known.
+ * read from it before it was first seen. guess: who made it, or has it open. found: number of the
+ * search that was the last when it was known to be so. other: who else has it open, from a search
+ * to the walk after it.
  */
 struct eb_net_sk {
 	__u64 cookie;
 	__u64 base_bytes;
 	struct eb_net_proc_key guess;
+	struct eb_net_proc_key other;
 	__u32 slot;
 	__u32 shared;
 	__u32 retransmits;
-	__u32 zero;
+	__u32 found;
 };
 
 /* Written by user space. walk: number of the walk that runs now; list_idle: so many sockets that
- * moved nothing it may list. */
+ * moved nothing it may list; search: number of the last search of all open files. */
 struct eb_net_control {
 	__u32 walk;
 	__u32 list_idle;
+	__u32 search;
 };
 
 /* Written by the kernel half. taken: slots taken from net_free, in its order. unlisted: how often a

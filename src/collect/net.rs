@@ -7,6 +7,7 @@
 mod ages;
 mod attach;
 mod join;
+mod search;
 mod slots;
 mod totals;
 
@@ -21,6 +22,7 @@ use crate::sample::{Counters, Domain, DomainStatus, Health, ProcKey, Socket};
 use ages::Ages;
 use attach::Attached;
 pub use attach::Rung;
+use search::Searches;
 use slots::Slots;
 use totals::{Sum, Totals};
 
@@ -32,13 +34,6 @@ const SWEEP_AT_LEAST: Duration = Duration::from_secs(60);
 const SWEEP_AT_MOST: Duration = Duration::from_secs(5);
 /// How many uses may pile up, beyond twice those that lived at the last walk, before a sweep.
 const SWEEP_SLACK: usize = 512;
-/// The files of all processes are searched for idle sockets this often while sockets are on screen.
-const SEARCH_EVERY: Duration = Duration::from_secs(30);
-/// And this often while some have no known owner.
-const SEARCH_UNKNOWN_EVERY: Duration = Duration::from_secs(5);
-
-/// Between two searches so many times as long as one took: with a million open files it holds the other readings up.
-const SEARCH_REST: u32 = 100;
 
 /// One reading of the socket counters.
 #[derive(Default)]
@@ -63,10 +58,7 @@ pub struct Net {
     unhooked: Vec<(ProcKey, u64)>,
     last_walk: Instant,
     live_at_walk: usize,
-    last_search: Option<Instant>,
-    /// How long the last search for owners took.
-    search_took: Duration,
-    unknown_owners: bool,
+    searches: Searches,
     wants_sockets: bool,
     /// Idle sockets that the last walk found no place for.
     unlisted: u64,
@@ -98,9 +90,7 @@ impl Net {
             unhooked: Vec::new(),
             last_walk: Instant::now(),
             live_at_walk: 0,
-            last_search: None,
-            search_took: Duration::ZERO,
-            unknown_owners: false,
+            searches: Searches::default(),
             wants_sockets: false,
             unlisted: 0,
             has_unslotted: false,
@@ -151,6 +141,7 @@ impl Net {
     /// The process is gone and its last words were given out: its totals may be dropped.
     pub fn forget(&mut self, key: ProcKey) {
         self.totals.forget(key);
+        self.searches.forget(key);
         if self.has_unslotted {
             let _ = self.attached.procs.delete(bytes_of(&eb_net_proc_key { start_ns: key.start_ns, tgid: key.pid, zero: 0 }));
         }
@@ -170,19 +161,19 @@ impl Net {
         }
     }
 
-    /// While sockets are on screen idle ones are listed too; their owners are looked for when the view opens, and rarely after.
+    /// While sockets are on screen idle ones are listed too; their owners are looked for when the view opens, when one ends, and rarely
+    /// beside that. The walk that follows takes up what a search found.
     fn want(&mut self, sockets: bool) {
         if self.wants_sockets != sockets {
             self.wants_sockets = sockets;
-            self.last_search = None;
+            self.searches.begin_anew();
         }
-        let every = if self.unknown_owners { SEARCH_UNKNOWN_EVERY } else { SEARCH_EVERY };
-        let every = every.max(self.search_took * SEARCH_REST);
-        if sockets && self.last_search.is_none_or(|at| at.elapsed() >= every) {
-            let began = Instant::now();
+        let began = Instant::now();
+        if sockets && self.searches.is_due(began) {
+            self.control.search = self.control.search.wrapping_add(1);
+            self.write_control();
             self.run(|a| a.files.as_ref());
-            self.search_took = began.elapsed();
-            self.last_search = Some(began);
+            self.searches.note(began, began.elapsed());
         }
     }
 
@@ -268,7 +259,7 @@ impl Net {
         self.slots.recycle(&joined.gone);
         self.live_at_walk = self.slots.active().len();
         self.unhooked = joined.unhooked;
-        self.unknown_owners = joined.sockets.iter().any(|s| s.owner.is_none());
+        self.searches.note_owners(std::mem::take(&mut joined.guessed), joined.sockets.iter().any(|s| s.owner.is_none()));
         if self.attached.walk.is_none() {
             // The kernel half never read TCP's counters, and what was idle for long may yet be open.
             joined.sockets.retain(|s| !s.closed);

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use rustc_hash::FxHashSet;
+
 use crate::bpf::net::types::{eb_net_head, eb_net_proc_key, eb_net_tcp, eb_net_use};
 use crate::sample::{Backlog, ProcKey, Protocol, Socket, TcpInfo};
 
@@ -27,6 +29,8 @@ pub struct Joined {
     pub gone: Vec<u32>,
     /// Bytes that processes read past the hooks, on live sockets.
     pub unhooked: Vec<(ProcKey, u64)>,
+    /// Owners of sockets that moved nothing: who made them or has them open.
+    pub guessed: FxHashSet<ProcKey>,
 }
 
 /// The process that a use belongs to; `None` while nobody moved anything.
@@ -69,7 +73,9 @@ fn join_socket(group: &[(u32, eb_net_use)], walk: u32, joined: &mut Joined) {
         {
             joined.unhooked.push((owner, read - hooked));
         }
-        joined.sockets.push(Socket { rx_bytes: read, ..socket(owner.or(guessed(&u.guess)), u, told, closed) });
+        let guess = guessed(&u.guess).filter(|_| owner.is_none());
+        joined.guessed.extend(guess);
+        joined.sockets.push(Socket { rx_bytes: read, ..socket(owner.or(guess), u, told, closed) });
     }
 }
 
@@ -170,6 +176,7 @@ mod tests {
         idle.guess.tgid = 12;
         let joined = join(&mut [(0, idle), (1, made(2, 0, 3))], 3);
         assert_eq!(joined.sockets.iter().map(|s| s.owner.map(|o| o.pid)).collect::<Vec<_>>(), [Some(12), None]);
+        assert_eq!(joined.guessed.iter().map(|key| key.pid).collect::<Vec<_>>(), [12]);
         let joined = join(&mut [(0, idle)], 4);
         assert_eq!((joined.sockets.len(), joined.gone), (0, vec![0]));
     }
