@@ -156,6 +156,21 @@ fn sockets_match_by_cookie_and_owner() {
 }
 
 #[test]
+fn an_idle_socket_counts_from_nothing_for_whoever_moves_the_first_bytes() {
+    let [a, b, c] = [1, 2, 3].map(|pid| ProcKey { pid, start_ns: SECOND });
+    let of = |cookie, owner, tx_bytes| Socket { tx_bytes, since_ns: SECOND, ..socket(cookie, owner, "10.0.0.1:80", "10.0.0.2:4000") };
+    let mut prev = sample(10 * SECOND, [task(1, "a"), task(2, "b")]);
+    prev.sockets = vec![of(1, None, 0), of(2, Some(a), 0), of(3, Some(a), 50)];
+    let mut next = sample(11 * SECOND, [task(1, "a"), task(2, "b")]);
+    next.sockets = vec![of(1, Some(b), 1000), of(2, Some(b), 2000), of(3, Some(a), 60), of(3, Some(c), 70)];
+    let model = between(&prev, next);
+    let tx: Vec<_> = model.sockets.iter().map(|s| s.tx_bytes).collect();
+    assert_eq!(tx, [Some(1000), Some(2000), Some(10), None], "of the last it is not known since when");
+    assert_eq!(model.sockets[0].rx_bytes, Some(0));
+    assert_eq!(model.sockets[0].retransmits, Some(0));
+}
+
+#[test]
 fn sockets_of_processes_that_are_gone_have_their_names() {
     let [a, b, c, stranger] = [1, 2, 3, 4].map(|pid| task(pid, ["", "a", "b", "c", "d"][pid as usize]));
     let of = |owner: Task, closed| Socket { closed, ..socket(u64::from(owner.key.pid), Some(owner.key), "10.0.0.1:80", "10.0.0.2:4000") };

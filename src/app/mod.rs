@@ -45,6 +45,7 @@ mod settle;
 mod setup;
 mod shapes;
 mod shown;
+mod socket_table;
 mod tags;
 mod typing;
 mod why;

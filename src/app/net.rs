@@ -264,7 +264,9 @@ impl App {
         found.sort_unstable_by_key(|(key, _)| *key);
         found.dedup_by_key(|(key, _)| *key);
         self.unfiltered = found.len();
-        let sort = if listeners { self.net.listeners.sort } else { self.net.sockets.sort };
+        let table = if listeners { &mut self.net.listeners } else { &mut self.net.sockets };
+        table.follow_owner(&found);
+        let sort = table.sort;
         let views = found.into_iter().filter_map(|(key, line)| Some((key, line, self.socket(line)?)));
         let passing = views.filter(|(_, _, view)| self.filter.matches_socket(view));
         let entries: Vec<_> = passing.map(|(key, line, view)| Entry { key, line, value: sort.value(&view).into_owned() }).collect();

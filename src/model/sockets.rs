@@ -1,5 +1,7 @@
 //! Growth of each socket between two samples.
 
+use std::cell::LazyCell;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::remotes::is_connected;
@@ -29,15 +31,20 @@ pub fn connections(sockets: &[Socket]) -> FxHashMap<(u32, u16), u32> {
     found
 }
 
-/// Matches sockets by cookie and owner. One first seen counts from zero if ebtop saw it open after the older sample.
+/// Matches sockets by cookie and owner; one over which nothing had gone was nobody's for certain, and is matched by cookie alone. One
+/// first seen counts from zero if ebtop saw it open after the older sample.
 pub(super) fn rows(prev: Option<&Sample>, next: &Sample) -> Vec<SocketRow> {
     let older: FxHashMap<(u64, Option<ProcKey>), &Socket> =
         prev.map_or(&[][..], |p| &p.sockets).iter().filter(|s| !s.closed).map(|s| ((s.cookie, s.owner), s)).collect();
+    let idle = LazyCell::new(|| -> FxHashMap<u64, &Socket> {
+        older.values().filter(|socket| is_idle(socket)).map(|socket| (socket.cookie, *socket)).collect()
+    });
     let row = |(index, socket): (usize, &Socket)| {
+        let from_zero = prev.filter(|p| socket.since_ns > p.at_ns).map(|_| 0);
         let before = older.get(&(socket.cookie, socket.owner));
+        let before = before.or_else(|| from_zero.is_none().then(|| idle.get(&socket.cookie))?);
         // TCP counts from the birth of the socket, which may lie before ebtop saw it: no growth is known at first sight.
         let tcp = before.and_then(|b| b.tcp).zip(socket.tcp);
-        let from_zero = prev.filter(|p| socket.since_ns > p.at_ns).map(|_| 0);
         let grown = |read: fn(&Socket) -> u64| Some(read(socket).saturating_sub(before.map(|b| read(b)).or(from_zero)?));
         SocketRow {
             socket: index as u32,
@@ -47,4 +54,9 @@ pub(super) fn rows(prev: Option<&Sample>, next: &Sample) -> Vec<SocketRow> {
         }
     };
     next.sockets.iter().enumerate().map(row).collect()
+}
+
+/// Nobody moved anything over it since ebtop saw it first: its owner is a guess, if there is one.
+fn is_idle(socket: &Socket) -> bool {
+    socket.tx_bytes == 0 && socket.rx_bytes == 0 && socket.tx_messages == 0 && socket.rx_messages == 0
 }
