@@ -28,7 +28,7 @@ pub struct Leaving {
     limbo: FxHashMap<ProcKey, u64>,
     /// Who left without a word, for the next reading to leave out.
     silent: Vec<ProcKey>,
-    /// When each was no longer waited for.
+    /// When each was no longer waited for, or reported before what it said when it began to exit was there.
     closed: FxHashMap<ProcKey, u64>,
     lost: u64,
 }
@@ -36,20 +36,27 @@ pub struct Leaving {
 impl Leaving {
     /// Takes one record of the kernel's. Two threads that leave together may both speak for their process: the first counts.
     pub fn hear(&mut self, words: Row) {
+        if self.closed.contains_key(&words.key()) {
+            return;
+        }
         match words.kind {
             Kind::EB_TASK_EXIT => {
                 self.dying.entry(words.key()).or_insert(words);
             }
-            Kind::EB_TASK_FREED if !self.closed.contains_key(&words.key()) => self.freed.push(words),
+            Kind::EB_TASK_FREED => self.freed.push(words),
             _ => {}
         }
     }
 
     /// The processes freed since the last call, with their totals held above the reading before.
     pub fn take_exits(&mut self, fold: &Fold, page_bytes: u64) -> Vec<Exit> {
-        let dying = &mut self.dying;
+        let (dying, closed) = (&mut self.dying, &mut self.closed);
         let exit_of = |freed: Row| {
-            let last = dying.remove(&freed.key()).unwrap_or(freed);
+            let last = dying.remove(&freed.key()).unwrap_or_else(|| {
+                // What it said before may yet come, out of the map that takes what finds no room in the ring.
+                closed.entry(freed.key()).or_insert(freed.at_ns);
+                freed
+            });
             let mut task = fold.finish(&freed);
             task.memory = last.memory(page_bytes);
             if last.ppid != 0 {
@@ -155,6 +162,28 @@ mod tests {
         leaving.hear(words(Kind::EB_TASK_FREED, 100));
         assert!(leaving.take_exits(&Fold::new(PAGE, true), PAGE).is_empty(), "too late");
         assert_eq!(leaving.lost(), 0);
+    }
+
+    #[test]
+    fn first_words_that_come_after_the_last_make_no_ghost() {
+        let (mut leaving, mut fold) = (Leaving::default(), Fold::new(PAGE, true));
+        leaving.hear(Row { at_ns: 1, ..words(Kind::EB_TASK_FREED, 100) });
+        assert_eq!(leaving.take_exits(&fold, PAGE).len(), 1);
+        leaving.hear(words(Kind::EB_TASK_EXIT, 90));
+        for now_ns in [1, 4_000_000_000, 8_000_000_000] {
+            let folded = fold.fold([&[], &[]], &leaving.dying(), &FxHashSet::default());
+            assert_eq!(folded.tasks, []);
+            leaving.expire(&folded.limbo, now_ns);
+            assert_eq!(leaving.take_exits(&fold, PAGE), []);
+        }
+    }
+
+    #[test]
+    fn nothing_is_remembered_of_those_that_said_all() {
+        let mut leaving = Leaving::default();
+        leaving.hear(words(Kind::EB_TASK_EXIT, 90));
+        leaving.hear(words(Kind::EB_TASK_FREED, 100));
+        assert_eq!((leaving.take_exits(&Fold::new(PAGE, true), PAGE).len(), leaving.closed.len()), (1, 0));
     }
 
     #[test]
