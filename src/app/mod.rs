@@ -35,6 +35,7 @@ mod changes;
 mod event;
 mod find;
 mod help_texts;
+mod key_groups;
 mod mouse;
 mod palette;
 mod pick;
@@ -229,6 +230,7 @@ impl App {
         match event {
             Event::Key(key) => self.press(&key, &mut effects),
             Event::Mouse(mouse) => self.mouse(mouse, &mut effects),
+            Event::DoubleClick(mouse) => self.double_click(mouse, &mut effects),
             Event::Paste(text) => self.paste(&text),
             Event::Resize(columns, rows) => self.size = (columns, rows),
             Event::Update(Update::Sample(sample)) => {
