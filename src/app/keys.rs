@@ -302,6 +302,16 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The places that hold together on each screen without a search.
+    pub fn screens() -> Vec<&'static [Place]> {
+        let views = View::ALL.into_iter().map(|view| Place::of(view, false, false));
+        let tables = [NetTable::Sockets, NetTable::Listeners, NetTable::Remotes, NetTable::Interfaces];
+        let tables = tables.into_iter().map(|table| table.places(false).unwrap_or(Place::of(View::Network, true, false)));
+        views.chain(tables).chain([&[Place::Details, Place::Anywhere][..]]).collect()
+    }
+}
+
 /// Keys, what they do and how that is said.
 #[derive(Clone, Debug)]
 pub struct Binding {
