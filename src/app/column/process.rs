@@ -96,7 +96,7 @@ columns! {
     File: size("FILE", "file", &["rss_file_bytes"], 5, 117),
         "Resident bytes of mapped files: program text, libraries, mapped data."
         => bytes(row.memory().map(|m| m.file_bytes));
-    Shmem: size("SHM", "shm", &["rss_shmem_bytes"], 5, 112),
+    Shmem: size("SHM", "shm", &["rss_shmem_bytes"], 5, 53),
         "Resident bytes of shared memory: System V, POSIX, tmpfs, shared anonymous maps."
         => bytes(row.memory().map(|m| m.shmem_bytes));
     Swap: size("SWAP", "swap", &["swap_bytes"], 5, 116),
@@ -108,7 +108,7 @@ columns! {
     Vm: size("VM", "vm", &["vm_bytes"], 5, 48),
         "Address space asked for; most of it may never be touched."
         => bytes(row.memory().map(|m| m.vm_bytes));
-    VmGrowth: size("VM/s", "dvm", &["vm_growth_bytes"], 6, 105),
+    VmGrowth: size("VM/s", "dvm", &["vm_growth_bytes"], 6, 51),
         "Growth of the address space (mmap and brk less munmap), bytes a second."
         => known(row.growth_per_sec(|m| m.vm_bytes), BytesPerSec);
     PageAllocs: size("PGALLOC/s", "pgalloc", &["page_alloc_bytes"], 9, 104).also(&["page_allocs"]).wanting(Wants { page_allocs: true, ..Wants::NONE }),
