@@ -103,7 +103,7 @@ fn kinds_hold<'a, C: Columns>(row: &C::Row<'a>, at_least: usize) {
         let kind = match value {
             Value::Unknown => continue,
             Value::Text(_) | Value::Pids(..) => Kind::Words,
-            Value::Exact(_) | Value::Count(_) | Value::PerSec(_) => Kind::Count,
+            Value::Exact(_) | Value::PidWithin(..) | Value::Count(_) | Value::PerSec(_) => Kind::Count,
             Value::Bytes(_) | Value::BytesPerSec(_) => Kind::Bytes,
             Value::Percent(_) => Kind::Percent,
             Value::CpuTime(_) | Value::Duration(_) | Value::Micros(_) => Kind::Time,

@@ -10,8 +10,8 @@ columns! {
     /// A column of a table of processes.
     pub enum Column(row: RowView)
     Pid: num("PID", "pid", &["pid"], 7, 250),
-        "Process id in the initial pid namespace; of a thread, the thread's."
-        => row.task().map_or(Unknown, |t| Exact(t.key.pid.into()));
+        "Process id in the initial pid namespace; of a thread, the thread's. Where PID/NS is not shown, a process in another pid namespace has its id there behind a slash, or as much of that as has room: a slash alone says that its container knows it by another number."
+        => pid(row);
     Ppid: num("PPID", "ppid", &["ppid"], 7, 60),
         "Process id of the parent; of a thread, of its process."
         => row.task().map_or(Unknown, |t| Exact(t.ppid.into()));
@@ -162,6 +162,15 @@ columns! {
     Command: word("COMMAND", "command", &["comm", "cmdline"], 12, 255).also(&["name", "comm", "cmdline", "cmd"]),
         "Command line with its arguments; the name of the leader thread until it has been read."
         => Text(row.shown_command());
+}
+
+/// The process id, with the one that its container knows where no other column has it.
+fn pid<'a>(row: &RowView<'a>) -> Value<'a> {
+    match (row.task(), row.inner_pid().filter(|_| row.tells_inner_pid)) {
+        (_, Some((outer, inner))) => PidWithin(outer, inner),
+        (Some(task), None) => Exact(task.key.pid.into()),
+        (None, None) => Unknown,
+    }
 }
 
 /// Name of the user; of a group, how many it holds.
