@@ -28,7 +28,7 @@ struct Reader<'a> {
     details: &'a DetailsBook,
     filter: &'a Filter,
     sort: Column,
-    /// The Network view, the largest first, all lines one by one.
+    /// The Network view, the largest first.
     by_net: bool,
     shows_threads: bool,
     hides_kernel_threads: bool,
@@ -237,7 +237,7 @@ impl App {
             details: &self.details,
             filter: &self.filter,
             sort: table.sort,
-            by_net: view == View::Network as usize && table.descending && self.shape == Shape::Flat,
+            by_net: view == View::Network as usize && table.descending,
             shows_threads: self.shows_threads,
             hides_kernel_threads: self.hides_kernel_threads,
             within,

@@ -1,9 +1,8 @@
-//! How long nobody has moved a byte over the network, and what the Network view says and shows then: else it would be a list of everything
-//! that runs, kernel threads first.
+//! How long nobody has moved a byte over the network, and in which order the Network view has processes then: else it would be a list of
+//! everything that runs, kernel threads first.
 
 use super::App;
 use super::column::{Column, Value};
-use super::keys::Action;
 use super::net::NetTable;
 use super::view::View;
 use crate::format;
@@ -13,8 +12,8 @@ use crate::sample::{Counter, Task};
 /// A pause as long as this is told; shorter ones are between two requests.
 const LONG_NS: u64 = 5_000_000_000;
 
-/// Below all that moved something once.
-const NEVER: Value<'static> = Value::Count(-1.0);
+/// Less than nothing: stands below all that moved something once, and in a sum takes nothing that shows from others.
+const NEVER: f64 = -1e-6;
 
 /// When the last bytes were seen, or the counting began.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,18 +50,23 @@ pub(super) fn rank<'a>(column: Column, value: Value<'a>, task: &Task) -> Value<'
     let moved = |counter| task.counters.get(counter).unwrap_or(0) > 0;
     match value.number() {
         Some(0.0) if is_of_net && task.kernel_thread => Value::Unknown,
-        Some(0.0) if is_of_net && !moved(Counter::RxBytes) && !moved(Counter::TxBytes) => NEVER,
+        Some(0.0) if is_of_net && !moved(Counter::RxBytes) && !moved(Counter::TxBytes) => rank_of_exited(value),
         _ => value,
     }
 }
 
 /// The same of what exited: those that moved nothing are worth no place above.
 pub(super) fn rank_of_exited(value: Value<'_>) -> Value<'_> {
-    if value.number() == Some(0.0) { NEVER } else { value }
+    match value {
+        Value::Bytes(0.0) => Value::Bytes(NEVER),
+        Value::BytesPerSec(0.0) => Value::BytesPerSec(NEVER),
+        Value::PerSec(0.0) => Value::PerSec(NEVER),
+        value => value,
+    }
 }
 
 impl App {
-    /// Above the processes of the Network view, where nobody has moved a byte for a while: since when, and where to look instead.
+    /// Above the processes of the Network view, where nobody has moved a byte for a while: since when. The footer says where to look instead.
     pub fn quiet_words(&self) -> Option<String> {
         if self.view() != View::Network || self.net_table() != NetTable::Processes || self.end().is_some() {
             return None;
@@ -72,15 +76,11 @@ impl App {
         if ns < LONG_NS {
             return None;
         }
-        let since = if self.quiet.from_the_start { ", all the time since ebtop began" } else { "" };
-        let ways = [
-            (Action::Sockets, "sockets"),
-            (Action::Net(NetTable::Listeners), "listeners"),
-            (Action::Net(NetTable::Interfaces), "interfaces"),
-        ];
-        let way = |(action, what)| Some(format!("  {} {what}", self.keymap().key_of(action, self.places())?.name()));
-        let ways: String = ways.into_iter().filter_map(way).collect();
-        Some(format!("No bytes over TCP or UDP for {}{since}.{ways}", format::duration(ns, 5)))
+        let ago = format::duration(ns, 5);
+        Some(match self.quiet.from_the_start {
+            true => format!("No bytes over TCP or UDP since ebtop began, {ago} ago"),
+            false => format!("No bytes over TCP or UDP for {ago}"),
+        })
     }
 }
 
@@ -97,7 +97,8 @@ mod tests {
         };
         let of = |task: &Task, value: f64| rank(Column::Rx, Value::BytesPerSec(value), task);
         assert_eq!(of(&task(5, false), 0.0), Value::BytesPerSec(0.0));
-        assert_eq!(of(&task(0, false), 0.0), NEVER);
+        assert_eq!(of(&task(0, false), 0.0), Value::BytesPerSec(NEVER));
+        assert_eq!(of(&task(0, false), 0.0).plus(&Value::BytesPerSec(900.0)).cell(6), Value::BytesPerSec(900.0).cell(6), "in a sum");
         assert_eq!(of(&task(0, true), 0.0), Value::Unknown);
         assert_eq!(of(&task(9, true), 9.0), Value::BytesPerSec(9.0));
         assert_eq!(rank(Column::CpuPct, Value::Percent(0.0), &task(0, true)), Value::Percent(0.0));
