@@ -19,7 +19,7 @@ columns! {
         "Name of the real user id; the number until the name has been read."
         => user(row);
     State: word("S", "state", &["state"], 1, 190),
-        "R runs or waits for a CPU, S sleeps, D sleeps uninterruptibly, T stopped, t traced, Z zombie, I idle kernel thread, X gone."
+        "R runs or waits for a CPU, S sleeps, D sleeps uninterruptibly, T stopped, t traced, Z zombie, I idle kernel thread, X gone. Of a group only Z, where all of it are."
         => Text(state(row).into());
     Threads: num("THR", "threads", &["threads"], 4, 58).also(&["thr"]),
         "Threads alive."
@@ -184,8 +184,8 @@ fn user<'a>(row: &RowView<'a>) -> Value<'a> {
 
 /// The letter of ps; `X` for the exited.
 fn state(row: &RowView<'_>) -> &'static str {
-    if matches!(row.subject, Subject::Group(_)) {
-        return "";
+    if let Subject::Group(group) = row.subject {
+        return if group.sum.are_zombies { "Z" } else { "" };
     }
     match row.running().map_or(b'X', |t| t.state) {
         b'R' => "R",
