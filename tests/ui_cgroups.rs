@@ -390,3 +390,13 @@ fn a_group_that_only_the_memory_hierarchy_has_shows_and_sorts_by_what_its_proces
     assert!(place("nginx.service") < place("postgresql.service"), "{order:?}");
     assert!(of(&app, "/init.scope").contains(" 0.0 "), "{}", of(&app, "/init.scope"));
 }
+
+#[test]
+fn keys_for_one_process_say_how_to_get_to_one() {
+    let mut app = looking(80, 24);
+    for key in ["i", "k", "X", "]"] {
+        keys(&mut app, key);
+        let last = screen(&app).lines().last().unwrap().to_owned();
+        assert!(last.contains("Enter shows those of the cgroup"), "{key}: {last}");
+    }
+}

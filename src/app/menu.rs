@@ -1,10 +1,13 @@
 //! A list to choose from, in a box over the view. Typing narrows it.
 
+mod likeness;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 pub use super::changes::Topic;
+use likeness::{Likeness, likeness};
 
 /// Cells of a box at most; longer lines are cut.
 const MAX_WIDTH: usize = 78;
@@ -297,42 +300,6 @@ impl Menu {
     }
 }
 
-/// How the typed letters are found in an item, case aside; the best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Likeness {
-    /// They are all of the label.
-    Whole,
-    /// One of its words.
-    Word,
-    /// Its beginning.
-    Beginning,
-    /// The beginning of one of its words.
-    BeginningOfWord,
-    /// Somewhere in it.
-    Within,
-    /// In the remark.
-    Said,
-    /// One by one in the label, in this order.
-    Scattered,
-}
-
-/// How they are found in a label.
-fn likeness(label: &str, typed: &str) -> Option<Likeness> {
-    let (label, typed) = (label.to_lowercase(), typed.to_lowercase());
-    let label = label.trim();
-    let mut words = label.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let mut letters = label.chars();
-    match typed.as_str() {
-        "" => Some(Likeness::Whole),
-        typed if label == typed => Some(Likeness::Whole),
-        typed if words.clone().any(|word| word == typed) => Some(Likeness::Word),
-        typed if label.starts_with(typed) => Some(Likeness::Beginning),
-        typed if words.any(|word| word.starts_with(typed)) => Some(Likeness::BeginningOfWord),
-        typed if label.contains(typed) => Some(Likeness::Within),
-        typed => typed.chars().all(|wanted| letters.any(|c| c == wanted)).then_some(Likeness::Scattered),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,12 +329,6 @@ mod tests {
         }
         assert_eq!(menu.chosen(), Some(2));
         assert_eq!(press(&mut menu, KeyCode::Enter), Pressed::Accepted);
-    }
-
-    #[test]
-    fn a_whole_number_is_not_taken_for_its_opposite() {
-        assert!(likeness(" 12", "12") < likeness("-12", "12"));
-        assert_eq!(likeness("-12", "-12"), Some(Likeness::Whole));
     }
 
     #[test]

@@ -105,7 +105,8 @@ impl App {
             Purpose::Search => {}
             Purpose::Filter => match self.filter_by(prompt.text()) {
                 Err(error) => self.prompt = Some(prompt.with_error(error)),
-                Ok(()) => self.filter_doubt().into_iter().for_each(|doubt| self.say(doubt)),
+                // Where no lines are left, it stands in their place.
+                Ok(()) => self.filter_doubt().filter(|_| self.line_count() > 0).into_iter().for_each(|doubt| self.say(doubt)),
             },
             Purpose::Delay => match delay::parse(prompt.text()) {
                 Ok(interval) => {
@@ -158,5 +159,5 @@ impl App {
 
 /// Those of containers have numbers that this machine has no names for.
 fn no_such_user(name: &str) -> String {
-    format!("no user `{name}` is known here; those of containers go by number: uid=…")
+    format!("no user `{name}` is known here; in containers: uid=NUMBER")
 }

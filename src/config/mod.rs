@@ -3,6 +3,7 @@
 mod read;
 mod save;
 mod syntax;
+mod words;
 
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -50,6 +51,8 @@ pub struct Loaded {
     pub faulty: Option<PathBuf>,
     /// What is wrong with it: `line 3: …`.
     pub warnings: Vec<String>,
+    /// It is not one of those that ebtop looks for.
+    pub is_named: bool,
 }
 
 impl Loaded {
@@ -61,7 +64,10 @@ impl Loaded {
         match &self.warnings[..] {
             [] => None,
             [one] => Some(format!("{name} {one}")),
-            [first, ..] => Some(format!("{name}: {} faults, `ebtop config` lists them; {first}", self.warnings.len())),
+            [first, ..] => {
+                let command = if self.is_named { "`ebtop config --config …`" } else { "`ebtop config`" };
+                Some(format!("{name}: {} faults, {command} lists them; {first}", self.warnings.len()))
+            }
         }
     }
 }
@@ -73,7 +79,7 @@ impl Loaded {
 pub fn load(named: Option<&Path>) -> Result<Loaded, String> {
     let own = named.map(Path::to_path_buf).or_else(own_file);
     let candidates = own.iter().cloned().chain(named.is_none().then(|| OF_THE_MACHINE.into()));
-    let mut loaded = Loaded { save_to: own.clone(), ..Loaded::default() };
+    let mut loaded = Loaded { save_to: own.clone(), is_named: named.is_some(), ..Loaded::default() };
     for path in candidates {
         let text = match text_of(&path) {
             Ok(text) => text,
@@ -144,11 +150,12 @@ mod tests {
         let path = directory.path().join("c.toml");
         let notice = |text: &str| {
             std::fs::write(&path, text).unwrap();
-            load(Some(&path)).unwrap().notice()
+            Loaded { is_named: false, ..load(Some(&path)).unwrap() }.notice()
         };
         assert_eq!(notice("theme = 'dark'\n"), None);
         assert_eq!(notice("\nthme = 1\n").as_deref(), Some("c.toml line 2: there is no key thme; meant theme?"));
         let told = notice("thme = 1\nunits = 2\n[keys]\nsignal = ['q']\n").unwrap();
         assert!(told.starts_with("c.toml: 3 faults, `ebtop config` lists them; line 1: there is no key thme"), "{told}");
+        assert!(load(Some(&path)).unwrap().notice().unwrap().starts_with("c.toml: 3 faults, `ebtop config --config …` lists them; "));
     }
 }

@@ -1,25 +1,18 @@
 //! Reads a configuration, and says line by line what it cannot use.
 
-use std::borrow::Cow;
-
 use toml_edit::{Array, Document, Item, Table};
 
+use super::words::{boolean, found, harmless, no_key, one_of, or_nearest};
 use super::{Config, syntax};
 use crate::app::bindings::BINDINGS;
 use crate::app::keymap::{self, OwnKeys, Preset};
 use crate::app::keys::Key;
 use crate::app::look::{Header, Palette, Units};
 use crate::app::view::Shown;
-use crate::format::cut;
 use crate::sample::printable;
 
 /// Warnings told; a file with more is not worth more words.
 const WARNINGS_MAX: usize = 20;
-/// Cells of what stands in the file, where it is repeated.
-const FOUND_MAX: usize = 24;
-/// How alike (by Jaro and Winkler, 0–1) a name must be to be what was meant.
-const ALIKE: f64 = 0.75;
-
 /// Reads text; what cannot be used is warned of as `line 3: …` and left out.
 ///
 /// # Errors
@@ -148,7 +141,7 @@ impl Reader {
     fn keys_of(&mut self, action: &str, item: &Item, at: usize) -> Result<(), String> {
         if !BINDINGS.iter().any(|binding| binding.action.name() == action) {
             let names = BINDINGS.iter().map(|binding| binding.action.name());
-            return Err(format!("no action is called {}{}", shown(action), or_nearest(action, names, "; the palette (:) lists them")));
+            return Err(format!("no action is called {}{}", harmless(action), or_nearest(action, names, "; the palette (:) lists them")));
         }
         let names: Option<Vec<&str>> = match (item.as_str(), item.as_array()) {
             (Some(name), _) => Some(vec![name]),
@@ -157,7 +150,7 @@ impl Reader {
         };
         let names =
             names.ok_or_else(|| format!("write a list of keys such as {action} = [\"x\", \"F9\", \"Ctrl-R\"], not {}", found(item)))?;
-        let unknown: Vec<String> = names.iter().filter(|name| Key::named(name).is_none()).map(|name| shown(name)).collect();
+        let unknown: Vec<String> = names.iter().filter(|name| Key::named(name).is_none()).map(|name| harmless(name)).collect();
         if !unknown.is_empty() {
             return Err(format!("no key is called {}; keys are \"x\", \"X\", \"F9\", \"Ctrl-R\", \"Space\" and so on", unknown.join(", ")));
         }
@@ -178,7 +171,7 @@ impl Reader {
             let wrong = match (shown, item.as_array()) {
                 (None, _) => {
                     let views = Shown::with_columns().map(|shown| shown.name().into());
-                    Err(format!("no view with columns is called {}{}", self::shown(name), or_nearest(name, views, "")))
+                    Err(format!("no view with columns is called {}{}", harmless(name), or_nearest(name, views, "")))
                 }
                 (_, None) => Err(format!("write a list of names such as {name} = [\"pid\", \"cpu\"], not {}", found(item))),
                 (Some(shown), Some(names)) => self.columns_of(shown, names),
@@ -194,7 +187,7 @@ impl Reader {
             match name.as_str().and_then(|name| shown.column(name)) {
                 Some(Some(column)) if !columns.contains(&column) => columns.push(column),
                 Some(_) => {}
-                None => unknown.push(name.as_str().map_or_else(|| "something else than a name".into(), self::shown)),
+                None => unknown.push(name.as_str().map_or_else(|| "something else than a name".into(), harmless)),
             }
         }
         self.config.look.choose_columns(shown, columns);
@@ -203,42 +196,6 @@ impl Reader {
             false => Err(format!("there is no column {}; `ebtop --view {} --sort help` lists them", unknown.join(", "), shown.name())),
         }
     }
-}
-
-fn boolean(key: &str, item: &Item) -> Result<bool, String> {
-    item.as_bool().ok_or_else(|| format!("write {key} = true or {key} = false, not {}", found(item)))
-}
-
-/// What to write in place of what stands there.
-fn one_of<const N: usize>(key: &str, names: [&str; N], item: &Item) -> String {
-    let all = names.map(|name| format!("\"{name}\""));
-    let (last, others) = all.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
-    format!("write {key} = {} or {last}, not {}", others.join(", "), found(item))
-}
-
-/// What stands there, in short.
-fn found(item: &Item) -> String {
-    if item.is_table_like() || item.is_array_of_tables() {
-        return "a section".into();
-    }
-    cut(&printable(item.to_string().trim().as_bytes()), FOUND_MAX).into_owned()
-}
-
-/// A name as somebody wrote it, fit for a terminal.
-fn shown(name: &str) -> String {
-    cut(&printable(name.as_bytes()), FOUND_MAX).into_owned()
-}
-
-fn no_key(name: &str) -> String {
-    let known = ["theme", "units", "header", "ascii", "mouse", "keys", "columns"].map(Cow::Borrowed);
-    format!("there is no key {}{}", shown(name), or_nearest(name, known.into_iter(), ""))
-}
-
-/// `; meant theme?` where a name is like that, else other words.
-fn or_nearest(name: &str, known: impl Iterator<Item = Cow<'static, str>>, else_words: &str) -> String {
-    let likeness = |known: Cow<'static, str>| (strsim::jaro_winkler(&known, name), known);
-    let nearest = known.map(likeness).max_by(|(a, _), (b, _)| a.total_cmp(b)).filter(|(alike, _)| *alike >= ALIKE);
-    nearest.map_or_else(|| else_words.to_owned(), |(_, known)| format!("; meant {known}?"))
 }
 
 #[cfg(test)]
