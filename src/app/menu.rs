@@ -338,12 +338,12 @@ mod tests {
         items[1].note = "the entree, and more".into();
         let mut menu = Menu::new(Topic::Group, "Do", items.to_vec(), 0);
         let shown = |menu: &Menu| menu.shown().map(|(_, item)| item.label.clone()).collect::<Vec<_>>();
-        "tree".chars().for_each(|letter| drop(press(&mut menu, KeyCode::Char(letter))));
+        "tree".chars().map(KeyCode::Char).for_each(|code| assert_eq!(press(&mut menu, code), Pressed::Moved));
         assert_eq!(shown(&menu), ["tree", "stacks-tree", "tree-fold", "treetop", "subtree"]);
         assert_eq!(menu.chosen(), Some(5));
         menu.explains = true;
-        (0..4).for_each(|_| drop(press(&mut menu, KeyCode::Backspace)));
-        "more".chars().for_each(|letter| drop(press(&mut menu, KeyCode::Char(letter))));
+        (0..4).for_each(|_| assert_eq!(press(&mut menu, KeyCode::Backspace), Pressed::Moved));
+        "more".chars().map(KeyCode::Char).for_each(|code| assert_eq!(press(&mut menu, code), Pressed::Moved));
         assert_eq!(shown(&menu), ["shift-right"], "what is said of it counts where no label has the letters");
     }
 
