@@ -33,6 +33,11 @@ impl UserNames {
         self.0.insert(uid, details.user.clone());
     }
 
+    /// Somebody is called so.
+    pub fn any(&self, is_called: impl Fn(&str) -> bool) -> bool {
+        self.0.values().any(|name| is_called(name))
+    }
+
     /// The user of a process: by the number it has now, by its details, or that number.
     pub fn of<'a>(names: Option<&'a UserNames>, task: Option<&Task>, details: Option<&'a Details>) -> Option<Cow<'a, str>> {
         let named = UserNames::told(names, task, details).map(Cow::Borrowed);
