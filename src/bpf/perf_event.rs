@@ -10,36 +10,57 @@ const IOC_SET_BPF: libc::c_ulong = 0x4004_2408;
 /// `_IO('$', 0)`.
 const IOC_ENABLE: libc::c_ulong = 0x2400;
 
-/// Runs `program` `hz` times a second on `cpu`, but not in its idle task, for as long as the descriptor is open.
+/// An event that runs a program, for as long as this lives and its CPU is online.
+pub struct Event {
+    fd: OwnedFd,
+    /// For how long it had been on when that was looked at, ns.
+    on_ns: u64,
+}
+
+impl Event {
+    /// Whether it was on since the look before. It can die without a word: its CPU went away and came back, or whoever may reach our
+    /// descriptors turned it off. A clock that cannot be read says nothing. A look interrupts the CPU.
+    pub fn went_on(&mut self) -> bool {
+        match self.clock_ns() {
+            Ok(now) => std::mem::replace(&mut self.on_ns, now) < now,
+            Err(_) => true,
+        }
+    }
+
+    fn clock_ns(&self) -> io::Result<u64> {
+        // The count, then the time, as perf_event_open(2) has it for that read format.
+        let mut told = [0; 16];
+        match rustix::io::read(&self.fd, &mut told)? {
+            16 => Ok(u64::from_ne_bytes(*told.last_chunk().ok_or(io::ErrorKind::UnexpectedEof)?)),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// Does to it what somebody with our descriptors might.
+    #[cfg(test)]
+    pub(crate) fn turn_off(&self) {
+        /// `_IO('$', 1)`.
+        const IOC_DISABLE: libc::c_ulong = 0x2401;
+        ioctl(&self.fd, IOC_DISABLE, 0).unwrap();
+    }
+}
+
+/// Runs `program` `hz` times a second on `cpu`, but not in its idle task.
 ///
 /// Fails with `EACCES`/`EPERM` without `CAP_PERFMON` (or where `perf_event_paranoid` forbids it), `ENODEV` when the CPU is offline and
 /// `EINVAL` when `hz` is above `perf_event_max_sample_rate`.
-pub fn tick_on_cpu(cpu: u32, hz: u32, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+pub fn tick_on_cpu(cpu: u32, hz: u32, program: BorrowedFd<'_>) -> io::Result<Event> {
     let mut attr = software(libbpf_sys::PERF_COUNT_SW_CPU_CLOCK);
     attr.__bindgen_anon_1.sample_freq = u64::from(hz);
-    attr.read_format = u64::from(libbpf_sys::PERF_FORMAT_TOTAL_TIME_ENABLED);
     attr.set_freq(1);
     attr.set_exclude_idle(1);
     run(attr, cpu, program)
 }
 
-/// For how long a timer of [`tick_on_cpu`] has been on, ns. It stands still once the event is off, or its CPU has been.
-///
-/// # Errors
-/// What the kernel says to the read.
-pub fn on_ns(timer: &OwnedFd) -> io::Result<u64> {
-    // The count, then the time, as perf_event_open(2) has it for that read format.
-    let mut told = [0; 16];
-    match rustix::io::read(timer, &mut told)? {
-        16 => Ok(u64::from_ne_bytes(*told.last_chunk().ok_or(io::ErrorKind::UnexpectedEof)?)),
-        _ => Err(io::ErrorKind::UnexpectedEof.into()),
-    }
-}
-
-/// Runs `program` at every minor (or major) page fault that user memory takes on `cpu`, for as long as the descriptor is open.
+/// Runs `program` at every minor (or major) page fault that user memory takes on `cpu`.
 ///
 /// Fails as [`tick_on_cpu`] does.
-pub fn each_fault_on_cpu(cpu: u32, major: bool, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+pub fn each_fault_on_cpu(cpu: u32, major: bool, program: BorrowedFd<'_>) -> io::Result<Event> {
     let which = if major { libbpf_sys::PERF_COUNT_SW_PAGE_FAULTS_MAJ } else { libbpf_sys::PERF_COUNT_SW_PAGE_FAULTS_MIN };
     let mut attr = software(which);
     attr.__bindgen_anon_1.sample_period = 1;
@@ -51,17 +72,18 @@ fn software(which: libbpf_sys::perf_sw_ids) -> libbpf_sys::perf_event_attr {
         type_: libbpf_sys::PERF_TYPE_SOFTWARE,
         size: size_of::<libbpf_sys::perf_event_attr>() as u32,
         config: u64::from(which),
+        read_format: u64::from(libbpf_sys::PERF_FORMAT_TOTAL_TIME_ENABLED),
         ..Default::default()
     };
     attr.set_disabled(1);
     attr
 }
 
-fn run(attr: libbpf_sys::perf_event_attr, cpu: u32, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let event = open(&attr, cpu)?;
-    ioctl(&event, IOC_SET_BPF, program.as_raw_fd())?;
-    ioctl(&event, IOC_ENABLE, 0)?;
-    Ok(event)
+fn run(attr: libbpf_sys::perf_event_attr, cpu: u32, program: BorrowedFd<'_>) -> io::Result<Event> {
+    let fd = open(&attr, cpu)?;
+    ioctl(&fd, IOC_SET_BPF, program.as_raw_fd())?;
+    ioctl(&fd, IOC_ENABLE, 0)?;
+    Ok(Event { fd, on_ns: 0 })
 }
 
 /// Whether this thread may have such timers, tried on the first CPU.

@@ -4,7 +4,7 @@
 //! what the kernel refuses is loaded alone, to hear why.
 
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{ErrorKind, Link, MapCore, Object, ProgramMut};
@@ -164,7 +164,7 @@ fn attach_by_name(object: &mut Object, (name, section): &Named) -> libbpf_rs::Re
 /// Something that detaches when it is dropped.
 enum Hook {
     Link { _link: Link },
-    Timer { _timer: OwnedFd },
+    Timer { _timer: perf_event::Event },
     None,
 }
 

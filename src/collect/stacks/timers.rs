@@ -1,39 +1,33 @@
 //! One sampling timer for each CPU that is online, for as long as it is online.
 //!
-//! A timer can die without a word: its CPU went away and came back between two looks, or whoever may reach our descriptors turned it
-//! off. So now and then each must show that its clock went on, and one that did not is made anew.
+//! A timer can die without a word ([`Event::went_on`]). So now and then each must show that its clock went on, and one that did not is
+//! made anew.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
 use libbpf_rs::ProgramHandle;
 
-use crate::bpf::perf_event;
+use crate::bpf::perf_event::{self, Event};
 
 const ONLINE_CPUS: &str = "/sys/devices/system/cpu/online";
-/// Rounds from one look at the clocks to the next. A look interrupts the CPU.
-const ROUNDS: u32 = 4;
+/// Rounds from one look at the clocks of events to the next. A look interrupts the CPU.
+pub(in crate::collect) const ROUNDS: u32 = 4;
 
 /// The timers.
 pub(super) struct Timers {
     hz: u32,
     program: ProgramHandle,
     online: File,
-    running: BTreeMap<u32, Timer>,
+    running: BTreeMap<u32, Event>,
     /// CPUs without a timer, by error text.
     refused: BTreeMap<u32, String>,
     round: u32,
     /// The CPU whose timer had died, and the rounds for which that is worth a word.
     restarted: Option<(u32, u32)>,
-}
-
-/// The timer of a CPU, and for how long it had been on when that was looked at.
-struct Timer {
-    event: OwnedFd,
-    on_ns: u64,
 }
 
 impl Timers {
@@ -63,7 +57,7 @@ impl Timers {
                 continue;
             }
             match perf_event::tick_on_cpu(cpu, self.hz, self.program.as_fd()) {
-                Ok(event) => drop(self.running.insert(cpu, Timer { event, on_ns: 0 })),
+                Ok(timer) => drop(self.running.insert(cpu, timer)),
                 Err(error) => drop(self.refused.insert(cpu, refusal(&error))),
             }
         }
@@ -96,16 +90,6 @@ impl Timers {
             Some(format!("the timer of CPU {cpu} had stopped and runs again: up to {} refreshes lack its stacks", 2 * ROUNDS))
         };
         refused.or_else(restarted)
-    }
-}
-
-impl Timer {
-    /// Whether it was on since the look before. A clock that cannot be read says nothing.
-    fn went_on(&mut self) -> bool {
-        match perf_event::on_ns(&self.event) {
-            Ok(now) => std::mem::replace(&mut self.on_ns, now) < now,
-            Err(_) => true,
-        }
     }
 }
 

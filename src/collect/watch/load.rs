@@ -200,4 +200,19 @@ mod tests {
             }
         }
     }
+    /// A CPU that comes back has lost its events, whether or not anybody saw it gone.
+    #[test]
+    #[ignore = "root"]
+    fn events_of_page_faults_that_died_are_made_anew() {
+        let setup = Setup { probe: Probe::Faults, everybody: true, children: false, net: None };
+        let mut faults = attach(setup, None).unwrap().faults.unwrap();
+        for major in [false, true] {
+            assert!(faults.live());
+            faults.turn_off(major);
+            faults.live();
+            assert!(!faults.live(), "their clocks stand still");
+            (0..4).for_each(|_| faults.follow_cpus());
+            assert!(faults.live());
+        }
+    }
 }
