@@ -212,6 +212,19 @@ fn a_table_that_was_given_up_is_built_again() {
 }
 
 #[test]
+fn who_had_a_pid_before_takes_nothing_from_who_has_it_now() {
+    let (mut store, key) = complete();
+    let former = ProcKey { start_ns: key.start_ns - 1, ..key };
+    let run = store.arena.take(1, &mut store.kernel, Instant::now()).unwrap();
+    store.procs.insert(former, Proc { run, entries: Vec::new(), files: Vec::new(), seen: Instant::now() });
+    store.look(key, u64::MAX);
+    // News of its end come late.
+    store.forget(former);
+    assert!(store.kernel.procs[&key.pid].starts_with(&key.start_ns.to_ne_bytes()));
+    assert_eq!(store.count().processes, 1);
+}
+
+#[test]
 fn tables_of_the_process_that_is_looked_at_are_not_given_up() {
     let (mut store, key) = complete();
     store.held = store.procs[&key].files.iter().map(|(_, _, file)| *file).collect();
