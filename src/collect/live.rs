@@ -231,7 +231,7 @@ impl Source for Live {
         self.tasks.remember(tasks.clone());
         let watched = self.watcher.take(&tasks);
         let stacks = match &mut self.stacks {
-            Ok(stacks) => stacks.read_with(watched),
+            Ok(stacks) => stacks.read_with(watched, &tasks),
             Err(_) => sample::Stacks { counts: watched.into_iter().map(Folded::native).collect(), ..sample::Stacks::default() },
         };
         self.tell_unwinder();

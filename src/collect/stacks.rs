@@ -16,7 +16,7 @@ use std::rc::Rc;
 use libbpf_rs::{MapCore, MapFlags, MapHandle, RingBuffer, RingBufferBuilder};
 use rustix::event::epoll;
 
-use crate::sample::{self, Domain, DomainStatus, Health, ProcKey};
+use crate::sample::{self, Domain, DomainStatus, Health, ProcKey, Task};
 use crate::unwind::{Status, Unwinder};
 use fold::{Fold, Folded};
 
@@ -105,17 +105,17 @@ impl Stacks {
 
     /// Folded samples since the reading before. Also gives CPUs that came online a timer.
     pub fn read(&mut self) -> sample::Stacks {
-        self.read_with(Vec::new())
+        self.read_with(Vec::new(), &[])
     }
 
-    /// The same together with what a probe took: Python frames have their names in both.
-    pub(super) fn read_with(&mut self, watched: Vec<Folded>) -> sample::Stacks {
+    /// The same together with what a probe took: Python frames have their names in both. `tasks`: the processes alive, ascending by key.
+    pub(super) fn read_with(&mut self, watched: Vec<Folded>, tasks: &[Task]) -> sample::Stacks {
         self.timers.follow_cpus();
         self.drain();
         let mut folded = self.fold.borrow_mut().take();
         folded.extend(watched);
         let (counts, interpreted) = match &mut self.python {
-            Ok(python) => python.name(folded),
+            Ok(python) => python.name(folded, tasks),
             Err(_) => (folded.into_iter().map(Folded::native).collect(), Vec::new()),
         };
         sample::Stacks { hz: self.hz, counts, interpreted }
