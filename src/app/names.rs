@@ -130,7 +130,8 @@ impl Names {
             self.kernel_reason.clone_from(&answer.reason);
         }
         for (address, frames) in answer.kernel {
-            self.kernel.learn(address, frames, self.now_ns);
+            let news = self.kernel.learn(address, frames, self.now_ns);
+            self.epoch += u64::from(news == News::Other);
         }
         if !answer.user.is_empty() {
             let new = || ProcNames { shelf: Shelf::new(self.now_ns), ..ProcNames::default() };
@@ -176,15 +177,17 @@ impl Names {
     }
 
     /// Whether the address was named so long ago that the code there, which a runtime writes, may be another now, or its runtime may
-    /// have told its name since.
-    pub fn is_aged(&self, key: ProcKey, address: u64) -> bool {
+    /// have told its name since; or that it has a name by now, as code that the kernel loaded.
+    pub fn is_aged(&self, key: Option<ProcKey>, address: u64) -> bool {
+        let Some(key) = key else { return self.kernel_reason.is_none() && self.kernel.is_aged(address, self.now_ns) };
         let alive = self.user.get(&key).filter(|names| names.alive_ns == self.now_ns);
         alive.is_some_and(|names| names.shelf.is_aged(address, self.now_ns))
     }
 
     /// Whether there is a name that will age.
     pub fn has_aging(&self) -> bool {
-        self.user.values().any(|names| names.alive_ns == self.now_ns && names.shelf.has_aging())
+        let of_kernel = self.kernel_reason.is_none() && self.kernel.has_aging();
+        of_kernel || self.user.values().any(|names| names.alive_ns == self.now_ns && names.shelf.has_aging())
     }
 
     /// Time of the newest sample, ns.
