@@ -285,19 +285,21 @@ impl StackHistory {
     }
 
     /// Drops the samples of processes that run another program since: its names would be wrong for them. Those of the tick in which
-    /// the program changed go too, since they may be of either.
+    /// the program changed go too, since they may be of either; it may be the tick in which the process ended.
     fn drop_former_programs(&mut self, sample: &Sample) {
         if self.programs.len() > self.slots.all().len() {
             let held: FxHashSet<ProcKey> = self.slots.all().iter().flatten().map(|slot| slot.key).collect();
             self.programs.retain(|key, _| held.contains(key));
         }
         let task = |key: &ProcKey| sample.tasks.binary_search_by_key(key, |task| task.key).ok().map(|at| &sample.tasks[at]);
+        let gone: FxHashMap<ProcKey, u64> = sample.exits.iter().map(|exit| (exit.task.key, exit.task.exec_id)).collect();
         let mut changed = FxHashSet::default();
         self.programs.retain(|key, program| {
             let now = task(key).map_or(0, |task| task.exec_id);
-            if now != 0 && now != *program {
+            let last = if now != 0 { now } else { gone.get(key).copied().unwrap_or(0) };
+            if last != 0 && last != *program {
                 changed.insert(*key);
-                *program = now;
+                *program = last;
             }
             now != 0
         });
