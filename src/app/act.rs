@@ -214,6 +214,7 @@ impl App {
         self.paused = !self.paused;
         // Its own, so that what is looked at does not run out of the history while somebody looks at it.
         self.held_history = self.paused.then(|| self.history.clone());
+        self.names.hold(self.paused.then(|| self.history.programs().clone()));
         if !self.paused
             && let Some(sample) = self.held.take()
         {

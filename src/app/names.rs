@@ -1,5 +1,6 @@
 //! Names of addresses that were asked for and answered, and what to ask next.
 
+mod held;
 mod shelf;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -7,6 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::model::stacks::{Missing, Naming};
 use crate::sample::{INTERPRETED, ProcKey, Sample};
 use crate::symbols::{Answer, Asked, Frame, Request};
+use held::Held;
 use shelf::{MAX_NAMES, News, Shelf};
 
 /// Processes that nothing was answered about for this long go first when there are too many names.
@@ -49,6 +51,8 @@ pub struct Names {
     asked: Asked,
     /// Processes the symbol thread was told of: their program, and when.
     noted: FxHashMap<ProcKey, (u64, u64)>,
+    /// While the screen is held.
+    held: Option<Held>,
     version: u64,
     epoch: u64,
     programs: u64,
@@ -60,6 +64,7 @@ impl Names {
     pub fn tick(&mut self, sample: &Sample) {
         self.now_ns = sample.at_ns;
         self.learn_lines(sample);
+        self.put_aside(sample);
         let before = self.user.len();
         for (key, names) in &mut self.user {
             let Ok(at) = sample.tasks.binary_search_by_key(key, |task| task.key) else { continue };
@@ -68,9 +73,10 @@ impl Names {
             if names.exec_id != exec_id && names.exec_id != 0 {
                 names.shelf = Shelf::new(sample.at_ns);
                 self.asked.program_changed(*key);
-                self.epoch += 1;
-                self.programs += 1;
-                self.version += 1;
+                let is_shown = self.held.as_ref().is_none_or(|held| held.former(*key).is_none());
+                self.epoch += u64::from(is_shown);
+                self.programs += u64::from(is_shown);
+                self.version += u64::from(is_shown);
             }
             names.exec_id = exec_id;
         }
@@ -261,7 +267,10 @@ impl Naming for Names {
         if address >= INTERPRETED {
             return Some(self.lines.get(&address).map_or(&[], |(frames, _)| frames));
         }
-        self.user.get(&key)?.shelf.frames(address)
+        match self.held.as_ref().and_then(|held| held.former(key)) {
+            Some(former) => Some(former.frames(address).unwrap_or_default()),
+            None => self.user.get(&key)?.shelf.frames(address),
+        }
     }
 
     fn kernel(&self, address: u64) -> Option<&[Frame]> {

@@ -168,6 +168,11 @@ impl StackHistory {
         self.status[source(measure)].as_ref()
     }
 
+    /// The program that each living process with samples runs: its `exec_id`.
+    pub fn programs(&self) -> &FxHashMap<ProcKey, u64> {
+        &self.programs
+    }
+
     /// Bytes taken, by count.
     pub fn bytes(&self) -> usize {
         self.tick_bytes + self.slots.bytes()
