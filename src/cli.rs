@@ -311,6 +311,11 @@ pub struct Show {
     #[arg(short = 'H', long, conflicts_with = "batch")]
     pub threads: bool,
 
+    /// How far back one can look (keys , and J): 15m, 1h, 0 for not at all. Takes 4 MiB at most for each quarter of an hour; where that is
+    /// too little, it reaches less far
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = delay::history)]
+    pub history: Duration,
+
     /// View to begin with, or to print
     #[arg(long, value_name = "VIEW", value_enum, default_value_t = Shown::default())]
     pub view: Shown,
@@ -416,6 +421,8 @@ mod tests {
             "-d 2h",
             "-d -1",
             "-d nan",
+            "--history 25h",
+            "--history soon",
             "--hz 1000",
             "--probes disk",
             "--no-bpf --probes net",

@@ -16,6 +16,10 @@ const fn bind(keys: &'static [Key], action: Action, place: Place, hint: &'static
     Binding { keys: Cow::Borrowed(keys), action, place, hint, help }
 }
 
+const EARLIER: &str = "Look back: the sample before the one on screen, as everything was then";
+const LATER: &str = "The sample after the one on screen; in a recording that is held still, the next one";
+const GO_TO_TIME: &str = "Look back to a time: 14:03, 14:03:20, or -5m before what is on screen";
+
 /// All bindings, as htop's fingers have them; [`super::keymap`] changes them. Footer hints appear in this order, as far as there is room.
 pub static BINDINGS: &[Binding] = {
     use Action::{
@@ -23,9 +27,13 @@ pub static BINDINGS: &[Binding] = {
         Shift, Sort, SortMenu, Stack, Suspend, Users,
     };
     use KeyCode as K;
-    use Place::{Anywhere, Cgroups, Details, Processes, Searching, Stacks, Tables};
+    use Place::{Anywhere, Cgroups, Details, Past, Processes, Searching, Stacks, Tables};
     use StackAction as S;
     &[
+        bind(&[letter(',')], Action::Earlier, Past, "earlier", EARLIER),
+        bind(&[letter('.')], Action::Later, Past, "later", LATER),
+        bind(&[letter('J')], Action::GoToTime, Past, "time", GO_TO_TIME),
+        bind(&[key(K::End)], Action::Live, Past, "live", "Back to what is now; so does Esc"),
         bind(
             &[key(K::Enter)],
             Enter,
@@ -202,6 +210,9 @@ pub static BINDINGS: &[Binding] = {
         ),
         bind(&[letter('e')], Action::Header, Anywhere, "", "Header: with graphs of the last minutes, on one line, as before"),
         bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),
+        bind(&[letter(',')], Action::Earlier, Anywhere, "", EARLIER),
+        bind(&[letter('.')], Action::Later, Anywhere, "", LATER),
+        bind(&[letter('J')], Action::GoToTime, Anywhere, "", GO_TO_TIME),
         bind(&[letter('d')], Delay, Anywhere, "delay", "Set the time between samples: 1, 0.5, 500ms, 5s"),
         bind(&[letter('p')], Action::Paths, Tables, "", "Show programs with or without the directories they are in"),
         bind(

@@ -146,7 +146,7 @@ impl App {
             self.say("Choose a process that is running first".into());
             return None;
         }
-        Some(targets)
+        self.still_living(targets)
     }
 
     fn target(&self, key: ProcKey) -> Option<Target> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
+use jiff::tz::TimeZone;
 
 use super::filter::Filter;
 use super::keymap::KeyMap;
@@ -106,4 +107,8 @@ pub struct Start {
     pub users: UserNames,
     /// Said at first.
     pub notice: Option<String>,
+    /// How far back samples are kept; zero keeps none.
+    pub history: Duration,
+    /// Where clocks are; `None` is UTC.
+    pub zone: Option<TimeZone>,
 }

@@ -62,7 +62,7 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
         lines.push(HelpLine::Blank);
     };
     let view = app.view().title();
-    part(format!("Keys of {view}"), app.keymap().bindings(app.places()).filter_map(|b| key_entry(app, b)).collect());
+    part(format!("Keys of {view}"), key_entries(app));
     if let Some(table) = app.process_table() {
         part(format!("Columns of {view}"), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
@@ -85,6 +85,17 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
     part("Header".into(), HEADER.iter().map(|(what, text)| (what.to_string(), text.to_string())).collect());
     part("What works".into(), Domain::ALL.into_iter().filter_map(|d| domain_entry(app, d)).collect());
     lines
+}
+
+/// Each once, in whichever place it stands first.
+fn key_entries(app: &App) -> Vec<(String, String)> {
+    let mut entries: Vec<(String, String)> = Vec::new();
+    for entry in app.keymap().bindings(app.places()).filter_map(|b| key_entry(app, b)) {
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
+    }
+    entries
 }
 
 /// `None` where no key does it: the palette does.

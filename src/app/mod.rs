@@ -19,6 +19,7 @@ pub mod menu;
 pub mod names;
 pub mod net;
 pub mod order;
+pub mod place;
 pub mod prompt;
 pub mod shape;
 pub mod stacks;
@@ -37,6 +38,7 @@ mod find;
 mod help_texts;
 mod mouse;
 mod palette;
+mod past;
 mod pick;
 mod prepare;
 mod press;
@@ -72,6 +74,7 @@ use look::Look;
 use menu::Menu;
 use names::Names;
 use net::NetView;
+use past::LookBack;
 use prompt::Prompt;
 use seldom::Seldom;
 use shape::Shape;
@@ -116,6 +119,8 @@ pub struct App {
     paused: bool,
     /// The newest sample that came while paused.
     held: Option<Arc<Sample>>,
+    /// What has passed.
+    back: LookBack,
     end: Option<Option<String>>,
     /// One for each view of processes.
     processes: Vec<ProcessTable>,
@@ -179,6 +184,7 @@ impl App {
             base: None,
             paused: false,
             held: None,
+            back: LookBack::new(start.history, start.zone),
             end: None,
             processes: View::ALL.into_iter().filter_map(table).collect(),
             net: NetView::new(start.net),
@@ -234,12 +240,16 @@ impl App {
             Event::Update(Update::Sample(sample)) => {
                 effects.extend(self.names.note(&sample).into_iter().map(Effect::Request));
                 self.take(sample);
+                self.play_on(&mut effects);
             }
             Event::Update(Update::Details(answer)) => self.learn(answer),
             Event::Update(Update::Inspected(key, found)) => self.learn_inspection(key, found),
             Event::Update(Update::Ready) => {}
             Event::Update(Update::Missed(why)) => self.say(printable(why.as_bytes())),
-            Event::Update(Update::End(error)) => self.end = Some(error),
+            Event::Update(Update::End(error)) => {
+                self.end = Some(error);
+                self.stop_playing();
+            }
             Event::Saved(words) => self.say(words),
             Event::Outcome(outcome) => self.hear(outcome),
             Event::Written(Ok(text)) => self.say(text),
@@ -261,7 +271,11 @@ impl App {
         self.history.push(&sample);
         self.names.tick(&sample);
         if self.paused {
+            let is_wanted = self.keep_unseen(&sample);
             self.base = self.held.replace(sample).or(self.base.take());
+            if is_wanted {
+                self.show_held();
+            }
             return;
         }
         self.show(sample);
@@ -272,6 +286,7 @@ impl App {
         let owners = std::mem::take(&mut self.model).owners;
         self.model = Model::between(self.base.as_deref(), Arc::clone(&sample));
         self.model.owners.remember(&owners);
+        self.keep_shown();
         self.trends.push(&self.model);
         self.details.tick(&sample);
         self.cgroups.look(&sample);

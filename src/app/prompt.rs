@@ -1,4 +1,4 @@
-//! A line of text being typed: a search, a filter or a delay.
+//! A line of text being typed: a search, a filter, a delay, a file, a time.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
@@ -20,12 +20,14 @@ pub enum Purpose {
     Delay,
     /// The file to write stacks to.
     Export,
+    /// The time to look back to.
+    Time,
 }
 
 impl Purpose {
     /// What stands before the text.
     pub fn label(self) -> &'static str {
-        ["Search: ", "Filter: ", "Delay: ", "Write to: "][self as usize]
+        ["Search: ", "Filter: ", "Delay: ", "Write to: ", "Look back to: "][self as usize]
     }
 }
 

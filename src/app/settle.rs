@@ -26,6 +26,7 @@ impl App {
             let history = self.held_history.as_ref().unwrap_or(&self.history);
             effects.extend(self.stacks.refresh(history, &mut self.names).into_iter().map(Effect::Request));
         }
+        self.hold_recording(effects);
         let wants = self.wants_now();
         if wants != self.wants {
             // Whoever has long ticks should not wait for the first look at the groups.

@@ -60,7 +60,7 @@ impl App {
         let error = match purpose {
             Purpose::Search => self.search_for(&text).err().map(Mistake::from),
             Purpose::Filter => self.filter_by(&text).err().map(Mistake::from),
-            Purpose::Delay | Purpose::Export => None,
+            Purpose::Delay | Purpose::Export | Purpose::Time => None,
         };
         if let Some(prompt) = &mut self.prompt {
             prompt.error = error;
@@ -84,6 +84,11 @@ impl App {
                 }
                 Err(error) => self.prompt = Some(prompt.with_error(error)),
             },
+            Purpose::Time => {
+                if let Err(error) = self.go_to_time(prompt.text(), effects) {
+                    self.prompt = Some(prompt.with_error(error));
+                }
+            }
             Purpose::Export => {
                 let history = self.held_history.as_ref().unwrap_or(&self.history);
                 let profile = self.stacks.profile(history, &self.names, self.model.sample.unix_ms);
@@ -107,7 +112,7 @@ impl App {
             Purpose::Filter => {
                 let _ = self.filter_by(&prompt.before);
             }
-            Purpose::Delay | Purpose::Export => {}
+            Purpose::Delay | Purpose::Export | Purpose::Time => {}
         }
     }
 

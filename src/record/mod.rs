@@ -11,10 +11,12 @@ mod codec;
 mod distrust;
 mod groups;
 mod keep;
+mod past;
 mod replay;
 mod write;
 
 pub use keep::keep;
+pub use past::Past;
 pub use replay::Replay;
 pub use write::Recorder;
 

@@ -72,13 +72,17 @@ fn cut_reason(reason: &str, width: usize) -> String {
 /// Interval, user and health; the last piece is the reason, and may be cut. Where there is no room for it, the others give way: what is
 /// wrong, and the command that mends it, are worth more than who looks.
 fn state(app: &App, room: u16) -> Vec<Piece> {
+    // Nobody may take what has passed for what is: it stands in place of all else.
+    if let Some(back) = app.looking_back().map(|back| format!("◂ {back}")).or(app.seeks().map(|seeks| format!("▸ {seeks}"))) {
+        return vec![(Role::Bad, back), (Role::Bad, String::new())];
+    }
     let sample = &app.model().sample;
     let (role, sign, word, mut reason) = match (app.end(), Overall::of(sample)) {
         (Some(Some(error)), _) => (Role::Bad, "×", "stopped", error.clone()),
         (Some(None), _) => (Role::Warning, "×", "end of the recording", String::new()),
         (None, Overall::Starting) => (Role::Dim, "…", "starting", String::new()),
         (None, Overall::Loading) => (Role::Dim, "…", "loading", String::new()),
-        (None, Overall::Live) if app.is_replay() => (Role::Good, "▸", "replay", String::new()),
+        (None, Overall::Live) if app.is_replay() => (Role::Good, "▸", "replay", app.clock()),
         (None, Overall::Live) => (Role::Good, "●", "live", String::new()),
         (None, Overall::Degraded(why)) => (Role::Warning, "◐", "degraded", why),
         (None, Overall::ProcOnly(why)) => (Role::Warning, "○", "/proc only", why),
