@@ -234,6 +234,7 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
         keys: KeyMap::new(options.keys.as_deref().and_then(Preset::named).unwrap_or(loaded.config.preset), &loaded.config.keys),
         users,
         notice: notice(&loaded.warnings),
+        clipboard: terminal::clipboard(options.ascii || options.low_bandwidth, |name| std::env::var(name).ok()),
         history: options.history,
         zone: Some(TimeZone::system()),
     };

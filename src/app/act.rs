@@ -68,6 +68,8 @@ impl App {
             Action::Filter => self.ask(Purpose::Filter),
             Action::Paths => self.program_paths = !self.program_paths,
             Action::Pause => self.pause(),
+            Action::Copy => self.copy(effects),
+            Action::Record => self.toggle_recording(effects),
             Action::Earlier => self.show_earlier(),
             Action::Later => self.show_later(effects),
             Action::GoToTime => self.ask_time(),
@@ -211,7 +213,7 @@ impl App {
         let text = match purpose {
             Purpose::Filter => self.filter_text.clone(),
             Purpose::Search | Purpose::Delay | Purpose::Time => String::new(),
-            Purpose::Export => format!("{}.svg", file_name(self.stacks.title())),
+            Purpose::Export => self.file_to_write(),
         };
         self.begin_search_if(purpose);
         self.prompt = Some(Prompt::new(purpose, &text));
@@ -231,7 +233,7 @@ impl App {
 }
 
 /// A title as a file name: no spaces, no path.
-fn file_name(title: &str) -> String {
+pub(super) fn file_name(title: &str) -> String {
     let words = title.split(|c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c)).filter(|word| !word.is_empty());
     let name = words.fold("ebtop".to_owned(), |name, word| name + "-" + word);
     name.chars().take(100).collect()

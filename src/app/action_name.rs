@@ -66,6 +66,8 @@ impl Action {
             Action::Filter => "filter",
             Action::Paths => "paths",
             Action::Pause => "pause",
+            Action::Copy => "copy",
+            Action::Record => "record",
             Action::Earlier => "earlier",
             Action::Later => "later",
             Action::GoToTime => "go-to-time",

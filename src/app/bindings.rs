@@ -20,6 +20,8 @@ const EARLIER: &str = "Look back: the sample before the one on screen, as everyt
 const LATER: &str = "The sample after the one on screen; in a recording that is held still, the next one";
 const GO_TO_TIME: &str = "Look back to a time: 14:03, 14:03:20, or -5m before what is on screen";
 
+const COPY: &str = "Copy what is selected (pid and command line, function, addresses) to the clipboard of the terminal (OSC 52; in tmux: set -g set-clipboard on)";
+
 /// All bindings, as htop's fingers have them; [`super::keymap`] changes them. Footer hints appear in this order, as far as there is room.
 pub static BINDINGS: &[Binding] = {
     use Action::{
@@ -261,6 +263,23 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter('H')], Action::Threads, Processes, "", "Show threads one by one, or as their processes"),
         bind(&[letter('K')], Action::KernelThreads, Processes, "", "Show or hide kernel threads"),
         bind(&[letter('F')], Action::Follow, Processes, "", "Hold on to the selected process wherever it goes; again to let go"),
+        bind(
+            &[letter('E')],
+            Action::Export,
+            Tables,
+            "",
+            "Write the table as it is on the screen, its lines and columns, to a file: .csv .json (raw units) .txt",
+        ),
+        bind(&[letter('y'), letter('Y')], Action::Copy, Tables, "", COPY),
+        bind(&[letter('y'), letter('Y')], Action::Copy, Details, "", COPY),
+        bind(&[letter('Y')], Action::Copy, Stacks, "", COPY),
+        bind(
+            &[letter('R')],
+            Action::Record,
+            Anywhere,
+            "",
+            "Record what is collected to a file in the current directory, for ebtop replay; again ends it",
+        ),
         bind(&[key(K::Up)], Stack(S::Up), Stacks, "", "Flame graph: the caller; else a row up"),
         bind(&[key(K::Down)], Stack(S::Down), Stacks, "", "Flame graph: the hottest callee; else a row down"),
         bind(&[key(K::Left)], Stack(S::Left), Stacks, "", "Flame graph: the frame on the left; tree: fold, then the caller"),

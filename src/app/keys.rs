@@ -69,7 +69,7 @@ pub enum Action {
     Untag,
     /// The stacks, by this, of the tagged processes; where nobody is tagged, of the selected line.
     Why(Measure),
-    /// Write the stacks in view to a file.
+    /// Write what is in view to a file.
     Export,
     /// One step back.
     Back,
@@ -97,6 +97,10 @@ pub enum Action {
     Paths,
     /// Stop or resume the screen.
     Pause,
+    /// Copy what is selected to the clipboard of the terminal.
+    Copy,
+    /// Begin to record, or end it.
+    Record,
     /// Show the sample before the one on screen.
     Earlier,
     /// Show the sample after the one on screen.

@@ -4,6 +4,7 @@ pub mod bindings;
 pub mod cgroups;
 pub mod chosen;
 pub mod column;
+pub mod copy;
 pub mod details;
 pub mod devices;
 pub mod filter;
@@ -21,6 +22,7 @@ pub mod net;
 pub mod order;
 pub mod place;
 pub mod prompt;
+pub mod recording;
 pub mod shape;
 pub mod stacks;
 pub mod status;
@@ -34,6 +36,7 @@ mod action_name;
 mod arrange;
 mod changes;
 mod event;
+mod export;
 mod find;
 mod help_texts;
 mod mouse;
@@ -62,6 +65,7 @@ use crate::sample::inspection::Ask;
 use crate::sample::{ProcKey, Sample, Update, Wants, Watch, printable};
 use cgroups::CgroupsView;
 use column::{Column, Columns, SocketColumn};
+use copy::Clipboard;
 use details::DetailsBook;
 use filter::Filter;
 use find::Search;
@@ -83,7 +87,7 @@ use table::{List, Table};
 use trends::Trends;
 use view::View;
 
-pub use event::{Effect, Event, Start, Writing};
+pub use event::{Content, Effect, Event, Start, Writing};
 
 /// Ticks that a message stays, unless a key comes first.
 const MESSAGE_TICKS: u32 = 5;
@@ -107,6 +111,8 @@ pub struct App {
     who: String,
     replay: bool,
     readonly: bool,
+    is_recording: bool,
+    clipboard: Clipboard,
     look: Look,
     keymap: KeyMap,
     size: (u16, u16),
@@ -175,6 +181,8 @@ impl App {
             who: start.who,
             replay: start.replay,
             readonly: start.readonly,
+            is_recording: false,
+            clipboard: start.clipboard,
             look: start.look,
             keymap: start.keys,
             size,
@@ -259,6 +267,7 @@ impl App {
                 self.names.not_sent(&request);
                 return effects;
             }
+            Event::Recorded(recorded) => self.hear_of_recording(recorded),
             Event::Suspend => effects.push(Effect::Suspend),
             Event::End => effects.push(Effect::Quit),
         }

@@ -40,8 +40,12 @@ impl LookBack {
 
     /// `14:03:20`.
     fn clock(&self, unix_ms: u64) -> String {
+        self.time(unix_ms, "%H:%M:%S")
+    }
+
+    fn time(&self, unix_ms: u64, form: &str) -> String {
         let time = i64::try_from(unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        time.map_or_else(String::new, |time| time.to_zoned(self.zone()).strftime("%H:%M:%S").to_string())
+        time.map_or_else(String::new, |time| time.to_zoned(self.zone()).strftime(form).to_string())
     }
 }
 
@@ -62,6 +66,11 @@ impl App {
     /// The time of the sample on screen, for a recording, where nobody has a clock for it.
     pub fn clock(&self) -> String {
         self.back.clock(self.model.sample.unix_ms)
+    }
+
+    /// Day and time of the sample on screen, for the name of a file: `20261123-140320`.
+    pub(super) fn date(&self) -> String {
+        self.back.time(self.model.sample.unix_ms, "%Y%m%d-%H%M%S")
     }
 
     /// A recording that is held still is on its way to a time.
@@ -234,9 +243,7 @@ impl App {
         self.show_until(None);
         if self.held.is_some() {
             self.show_held();
-        } else if was_past
-            && let Some((earlier, sample)) = self.back.samples.at(self.back.samples.len().saturating_sub(1))
-        {
+        } else if was_past && let Some((earlier, sample)) = self.back.samples.at(self.back.samples.len().saturating_sub(1)) {
             self.turn_to(earlier, sample);
         }
     }

@@ -18,7 +18,7 @@ pub enum Purpose {
     Filter,
     /// Time between samples.
     Delay,
-    /// The file to write stacks to.
+    /// The file to write to.
     Export,
     /// The time to look back to.
     Time,

@@ -8,7 +8,7 @@ use super::filter::{self, Filter, FilterError, FilterOf};
 use super::keys::{Action, Key};
 use super::prompt::{Mistake, Prompt, Purpose, TEXT_MAX, Typed};
 use super::view::View;
-use super::{App, Effect, Writing};
+use super::{App, Effect};
 use crate::delay;
 use crate::sample::Command;
 
@@ -89,14 +89,7 @@ impl App {
                     self.prompt = Some(prompt.with_error(error));
                 }
             }
-            Purpose::Export => {
-                let history = self.held_history.as_ref().unwrap_or(&self.history);
-                let profile = self.stacks.profile(history, &self.names, self.model.sample.unix_ms);
-                match profile.stacks.is_empty() {
-                    true => self.say("Nothing to write: there are no stacks in view".into()),
-                    false => effects.push(Effect::Write(Box::new(Writing { path: prompt.text().into(), profile }))),
-                }
-            }
+            Purpose::Export => self.export(prompt, effects),
         }
     }
 

@@ -5,6 +5,7 @@
 //! before, and of the control groups, which the format before had not. A writer that died leaves a torn last frame; everything before
 //! it plays.
 
+mod beside;
 mod boot;
 mod bound;
 mod codec;
@@ -15,6 +16,7 @@ mod past;
 mod replay;
 mod write;
 
+pub use beside::Recording;
 pub use keep::keep;
 pub use past::Past;
 pub use replay::Replay;

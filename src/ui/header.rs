@@ -19,6 +19,8 @@ type Piece = (Role, String);
 const ROOM_FOR_REASON: u16 = 60;
 /// Cells of a reason that are worth showing before its fix.
 const LEAST_REASON: usize = 8;
+/// What is collected is written to a file, too.
+const RECORDING: &str = "REC ";
 /// Longer names of machines are cut.
 const ROOM_FOR_HOST: usize = 24;
 
@@ -74,7 +76,8 @@ fn cut_reason(reason: &str, width: usize) -> String {
 fn state(app: &App, room: u16) -> Vec<Piece> {
     // Nobody may take what has passed for what is: it stands in place of all else.
     if let Some(back) = app.looking_back().map(|back| format!("◂ {back}")).or(app.seeks().map(|seeks| format!("▸ {seeks}"))) {
-        return vec![(Role::Bad, back), (Role::Bad, String::new())];
+        let recording = app.is_recording().then(|| (Role::Bad, RECORDING.to_owned()));
+        return recording.into_iter().chain([(Role::Bad, back), (Role::Bad, String::new())]).collect();
     }
     let sample = &app.model().sample;
     let (role, sign, word, mut reason) = match (app.end(), Overall::of(sample)) {
@@ -88,9 +91,13 @@ fn state(app: &App, room: u16) -> Vec<Piece> {
         (None, Overall::ProcOnly(why)) => (Role::Warning, "○", "/proc only", why),
     };
     let mut pieces = Vec::new();
+    if app.is_recording() {
+        pieces.push((Role::Bad, RECORDING.to_owned()));
+    }
     if app.paused() {
         pieces.push((Role::Warning, "PAUSED ".to_string()));
     }
+    let modes = pieces.len();
     if let Some(lost) = lost(sample) {
         pieces.push((Role::Bad, format!("{lost} · ")));
     }
@@ -98,7 +105,7 @@ fn state(app: &App, room: u16) -> Vec<Piece> {
     let needs = |aside: &str, word: &str| width_of(&pieces) + (aside.width() + sign.width() + 1 + word.width() + 2 + reason.width()) as u16;
     let (with_aside, with_word) = (reason.is_empty() || needs(&aside, word) <= room, reason.is_empty() || needs("", word) <= room);
     if with_aside {
-        pieces.insert(usize::from(app.paused()), (Role::Dim, aside));
+        pieces.insert(modes, (Role::Dim, aside));
     }
     if with_word && !reason.is_empty() {
         reason.insert_str(0, ": ");
