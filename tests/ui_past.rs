@@ -117,6 +117,17 @@ fn the_past_has_no_rates_before_its_first_sample_and_none_is_kept_unasked() {
 }
 
 #[test]
+fn a_history_that_memory_cuts_short_says_so() {
+    let mut app = App::new(start(), (160, 24));
+    for second in 1..=60 {
+        let tasks = (1..=3000).map(|pid| task(pid, "worker").with(Counter::CpuNs, second << 40 | u64::from(pid)));
+        show(&mut app, Sample { unix_ms: TWO_O_CLOCK + second * 1000, ..sample(second * SECOND, tasks) });
+    }
+    keys(&mut app, "J-59\n");
+    assert!(footer(&app).contains("to 14:01:00: 4 MiB reach no further back (--history for more)"), "{}", footer(&app));
+}
+
+#[test]
 fn only_who_lives_now_can_be_signalled_from_then() {
     let mut app = after_ten(start());
     keys(&mut app, "J14:00:03\n");
@@ -167,7 +178,7 @@ fn a_recording_stands_still_and_goes_on_sample_by_sample() {
     assert!(held(&keys(&mut app, ","), true));
     assert!(title(&app).contains("looking back: 14:00:09, 1 s ago"), "{}", title(&app));
     keys(&mut app, ".");
-    assert!(title(&app).contains("PAUSED") && title(&app).contains("14:00:10"), "{}", title(&app));
+    assert!(title(&app).contains("PAUSED 14:00:10"), "{}", title(&app));
     let next = [Effect::Command(Command::SampleSoon(Duration::ZERO))];
     assert_eq!(keys(&mut app, "."), next);
     show(&mut app, tick(11, 5, &[5, 7]));
@@ -181,6 +192,7 @@ fn a_recording_stands_still_and_goes_on_sample_by_sample() {
     let more = app.update(Event::Update(Update::Sample(tick(13, 5, &[5, 7]).into())));
     assert!(!more.contains(&next[0]) && title(&app).contains("14:00:13"), "{}", title(&app));
     assert!(held(&keys(&mut app, "z"), false));
+    assert!(!title(&app).contains("PAUSED") && title(&app).contains("▸ replay: 14:00:13"), "{}", title(&app));
 
     keys(&mut app, "J15:00\n");
     app.update(Event::Update(Update::End(None)));

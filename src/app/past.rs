@@ -137,8 +137,14 @@ impl App {
         match self.back.samples.times().next() {
             _ if self.back.samples.is_off() => "No history is kept: it was started with --history 0".into(),
             None => "There is no sample yet".into(),
-            Some((_, unix_ms)) => format!("The history begins at {}", self.back.clock(unix_ms)),
+            Some((_, unix_ms)) => format!("The history begins at {}{}", self.back.clock(unix_ms), self.why_no_earlier()),
         }
+    }
+
+    /// Who asked for a longer history than memory allows is told so.
+    fn why_no_earlier(&self) -> String {
+        let of_memory = |bytes: usize| format!(": {} MiB reach no further back (--history for more)", bytes >> 20);
+        self.back.samples.cut_by().map_or_else(String::new, of_memory)
     }
 
     pub(super) fn show_later(&mut self, effects: &mut Vec<Effect>) {
@@ -183,7 +189,8 @@ impl App {
             return Ok(());
         }
         if wanted.saturating_add(step) < oldest || wanted > newest.saturating_add(step) {
-            return Err(format!("kept are {} to {}", self.back.clock(oldest), self.back.clock(newest)));
+            let (from, to) = (self.back.clock(oldest), self.back.clock(newest));
+            return Err(format!("kept are {from} to {to}{}", self.why_no_earlier()));
         }
         match (0..times.len()).min_by_key(|&index| times[index].abs_diff(wanted)) {
             Some(index) if index + 1 < times.len() => self.show_past(index),

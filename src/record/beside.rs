@@ -109,7 +109,7 @@ impl Recording {
             Ok(Ok(written)) if self.left_out > 0 => {
                 Ok(format!("{written} samples are in {path}, {} are not: the disk did not keep up", self.left_out))
             }
-            Ok(Ok(written)) => Ok(format!("{written} samples are in {path}: ebtop replay {path}")),
+            Ok(Ok(written)) => Ok(format!("{written} samples are in {path}: ebtop replay plays them")),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("{path} is still being written: the disk does not keep up")),
         }
@@ -175,7 +175,7 @@ mod tests {
         }
         let path = recording.path().to_owned();
         assert_eq!(path, dir.path().join("r.rec"));
-        assert_eq!(recording.finish().unwrap(), format!("5 samples are in {0}: ebtop replay {0}", path.display()));
+        assert_eq!(recording.finish().unwrap(), format!("5 samples are in {}: ebtop replay plays them", path.display()));
         let mut replay = Replay::open(&path).unwrap();
         for at_ns in 1..=5 {
             let played = replay.sample().unwrap();

@@ -76,6 +76,8 @@ pub struct Past {
     /// The oldest first.
     steps: VecDeque<Step>,
     bytes: usize,
+    /// Memory, not time, was what ended the way back last.
+    is_cut: bool,
 }
 
 impl Past {
@@ -123,8 +125,14 @@ impl Past {
 
     fn drop_oldest(&mut self, before_ns: u64) {
         while self.steps.front().is_some_and(|step| self.bytes > self.budget_bytes || step.at_ns < before_ns) {
+            self.is_cut = self.bytes > self.budget_bytes;
             self.bytes -= self.steps.pop_front().map_or(0, |step| step.bytes());
         }
+    }
+
+    /// Bytes that it may take, where those are why it reaches no further back.
+    pub fn cut_by(&self) -> Option<usize> {
+        self.is_cut.then_some(self.budget_bytes)
     }
 
     fn forget(&mut self) {

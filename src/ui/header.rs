@@ -82,7 +82,7 @@ fn state(app: &App, room: u16) -> Vec<Piece> {
     let sample = &app.model().sample;
     let (role, sign, word, mut reason) = match (app.end(), Overall::of(sample)) {
         (Some(Some(error)), _) => (Role::Bad, "×", "stopped", error.clone()),
-        (Some(None), _) => (Role::Warning, "×", "end of the recording", String::new()),
+        (Some(None), _) => (Role::Warning, "×", "end of the recording", app.clock()),
         (None, Overall::Starting) => (Role::Dim, "…", "starting", String::new()),
         (None, Overall::Loading) => (Role::Dim, "…", "loading", String::new()),
         (None, Overall::Live) if app.is_replay() => (Role::Good, "▸", "replay", app.clock()),
@@ -95,7 +95,8 @@ fn state(app: &App, room: u16) -> Vec<Piece> {
         pieces.push((Role::Bad, RECORDING.to_owned()));
     }
     if app.paused() {
-        pieces.push((Role::Warning, "PAUSED ".to_string()));
+        let clock = if app.is_replay() { app.clock() + " " } else { String::new() };
+        pieces.push((Role::Warning, format!("PAUSED {clock}")));
     }
     let modes = pieces.len();
     if let Some(lost) = lost(sample) {

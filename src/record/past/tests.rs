@@ -50,13 +50,13 @@ fn every_sample_comes_back_as_it_was() {
 fn time_and_memory_bound_it() {
     let sleepers = |second| sample(second, (1..500).map(|pid| task(pid, 1, b'S')).collect());
     let (quiet, _) = past(60, (1..200).map(sleepers).collect());
-    assert_eq!(quiet.len(), 61);
+    assert_eq!((quiet.len(), quiet.cut_by()), (61, None));
     assert!(quiet.bytes() < 100 * 200, "{} bytes for those that sleep", quiet.bytes());
 
     let busy = |second| sample(second, (1..5000).map(|pid| task(pid, second << 40, b'S')).collect());
     let (loud, samples) = past(60, (1..30).map(busy).collect());
     let size: usize = loud.steps.iter().map(Step::bytes).sum();
-    assert_eq!(loud.bytes(), size);
+    assert_eq!((loud.bytes(), loud.cut_by()), (size, Some(1 << 20)));
     assert!(size <= BYTES.0 as usize && loud.len() < 20, "{size} bytes, {} samples", loud.len());
     assert_eq!(loud.at(0).unwrap().1, samples[samples.len() - loud.len()]);
 }
