@@ -7,7 +7,7 @@ use crate::session::{Session, command};
 /// ebtop in that directory.
 fn ebtop_in(directory: &std::path::Path, args: &[&str]) -> Session {
     let mut command = command(env!("CARGO_BIN_EXE_ebtop"));
-    command.args(["--no-bpf", "-d", "100ms"]);
+    command.args(["--no-bpf", "-d", "300ms"]);
     command.args(args);
     command.cwd(directory);
     Session::start((100, 30), command)
@@ -35,13 +35,14 @@ fn played(recording: &std::path::Path, pid: u32) -> (usize, bool) {
 fn what_is_recorded_beside_the_screen_plays_again_however_it_ends() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = ebtop_in(dir.path(), &[]);
-    session.wait_for_text("PID");
+    // Before the first sample there is nothing to be recorded.
+    session.wait_for_text("tasks ");
     let pid = session.pid();
     let mut ends = 0;
     for end in ["R", "q"] {
         session.keys("R");
         session.wait_for_text("REC");
-        std::thread::sleep(std::time::Duration::from_millis(1500));
+        std::thread::sleep(std::time::Duration::from_secs(4));
         session.keys(end);
         if end == "R" {
             session.wait_for_text("samples are in ebtop-");
@@ -60,7 +61,7 @@ fn what_is_recorded_beside_the_screen_plays_again_however_it_ends() {
 #[test]
 fn a_copied_line_goes_to_the_terminal_as_osc_52() {
     let session = ebtop_in("/".as_ref(), &["-p", "1"]);
-    session.wait_for_text("PID");
+    session.wait_for_text("tasks ");
     session.keys("y");
     session.wait_for_text("Copied: 1 ");
     let raw = String::from_utf8_lossy(&session.raw()).into_owned();
