@@ -313,7 +313,7 @@ pub struct Show {
 
     /// How far back one can look (keys , and J): 15m, 1h, 0 for not at all. Takes 4 MiB at most for each quarter of an hour; where that is
     /// too little, it reaches less far
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = delay::history)]
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = delay::history, conflicts_with = "batch")]
     pub history: Duration,
 
     /// View to begin with, or to print
@@ -438,6 +438,7 @@ mod tests {
             "replay f --hz 9",
             "-b -t",
             "-b -H",
+            "-b --history 1h",
             "stacks",
             "stacks -p 1 -a",
             "stacks -p 1 --hz 0",
