@@ -151,6 +151,8 @@ pub(super) const fn shift(code: KeyCode) -> Key {
 impl Key {
     /// Ends ebtop whatever the configuration says.
     pub const WAY_OUT: Key = ctrl('c');
+    /// What a double click stands for.
+    pub const ENTER: Key = key(KeyCode::Enter);
 
     /// The key of a character.
     pub const fn letter(c: char) -> Key {

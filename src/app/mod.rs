@@ -39,12 +39,14 @@ mod event;
 mod export;
 mod find;
 mod help_texts;
+mod key_groups;
 mod mouse;
 mod palette;
 mod past;
 mod pick;
 mod prepare;
 mod press;
+mod quiet;
 mod seldom;
 mod settle;
 mod setup;
@@ -80,6 +82,7 @@ use names::Names;
 use net::NetView;
 use past::LookBack;
 use prompt::Prompt;
+use quiet::Quiet;
 use seldom::Seldom;
 use shape::Shape;
 use stacks::StacksView;
@@ -160,6 +163,7 @@ pub struct App {
     details: DetailsBook,
     seldom: Seldom,
     trends: Trends,
+    quiet: Quiet,
     /// What the collector was last told.
     wants: Wants,
     watch: Option<Watch>,
@@ -219,6 +223,7 @@ impl App {
             details: DetailsBook::new(start.users),
             seldom: Seldom::default(),
             trends: Trends::default(),
+            quiet: Quiet::default(),
             wants: Wants::default(),
             watch: None,
             prepared: Vec::new(),
@@ -243,6 +248,7 @@ impl App {
         match event {
             Event::Key(key) => self.press(&key, &mut effects),
             Event::Mouse(mouse) => self.mouse(mouse, &mut effects),
+            Event::DoubleClick(mouse) => self.double_click(mouse, &mut effects),
             Event::Paste(text) => self.paste(&text),
             Event::Resize(columns, rows) => self.size = (columns, rows),
             Event::Update(Update::Sample(sample)) => {
@@ -297,6 +303,7 @@ impl App {
         self.model.owners.remember(&owners);
         self.keep_shown();
         self.trends.push(&self.model);
+        self.quiet.tick(&self.model);
         self.details.tick(&sample);
         self.cgroups.look(&sample);
         self.forget_gone();

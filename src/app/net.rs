@@ -53,7 +53,7 @@ impl NetTable {
     }
 
     /// As [`Place::in_the_past`], where the places of processes and sockets do not hold.
-    fn places(self, searching: bool) -> Option<&'static [Place]> {
+    pub(super) fn places(self, searching: bool) -> Option<&'static [Place]> {
         use Place::*;
         Some(match (self, searching) {
             (NetTable::Processes | NetTable::Sockets, _) => return None,

@@ -1,5 +1,6 @@
 //! Where keys mean something.
 
+use super::net::NetTable;
 use super::view::View;
 
 /// Where a key means something.
@@ -69,5 +70,15 @@ impl Place {
             (_, true, false) => &[Past, Sockets, Network, Tables, Anywhere],
             (_, true, true) => &[Past, Searching, Sockets, Network, Tables, Anywhere],
         }
+    }
+
+    /// The places that hold together on each screen without a search.
+    pub fn screens() -> Vec<&'static [Place]> {
+        let views = View::ALL.into_iter().map(|view| Place::in_the_past(view, false, false));
+        let tables = [NetTable::Sockets, NetTable::Listeners, NetTable::Remotes, NetTable::Interfaces];
+        let tables = tables.into_iter().map(|table| table.places(false).unwrap_or(Place::in_the_past(View::Network, true, false)));
+        let past: Vec<&'static [Place]> = views.chain(tables).collect();
+        let now: Vec<_> = past.iter().map(|places| &places[1..]).collect();
+        now.into_iter().chain(past).chain([&[Place::Details, Place::Anywhere][..]]).collect()
     }
 }

@@ -137,6 +137,8 @@ pub enum Command {
     SampleSoon(Duration),
     /// Take no samples by the clock, or again; those that are asked for come all the same.
     Hold(bool),
+    /// The same of so many, none of them close to another or to the clock's own, which counts as one of them.
+    SamplesApart(u32),
     /// Stop.
     Quit,
 }
