@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
@@ -16,6 +16,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat, readlinkat};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::rights;
+use crate::sample::printable;
 
 /// Links in one path, as many as the kernel follows (`MAXSYMLINKS`).
 const LINKS_MAX: usize = 40;
@@ -51,6 +52,25 @@ pub fn open_or_make(path: &Path) -> io::Result<Opened> {
             false => error,
         }
     })
+}
+
+/// Writes a new file, and says so in one line.
+///
+/// # Errors
+/// One line, fit for a terminal: there is a file of that name, or the kernel refuses.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<String, String> {
+    let name = printable(path.display().to_string().as_bytes());
+    let taken = || format!("{name} exists: give another name, or remove it first");
+    let written = match open_or_make(path) {
+        Ok(Opened::New(mut file)) => file.write_all(bytes),
+        Ok(Opened::Old(_)) => return Err(taken()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(taken()),
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(()) => Ok(format!("Written: {name}")),
+        Err(error) => Err(format!("{name}: {}", printable(error.to_string().as_bytes()))),
+    }
 }
 
 fn open_as_owner(path: &Path) -> io::Result<Opened> {
@@ -125,7 +145,7 @@ fn may_follow(owner: u32, directory: &rustix::fs::Stat) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Read, Write};
+    use std::io::Read;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn write(path: &Path, text: &str) -> io::Result<bool> {
@@ -148,6 +168,16 @@ mod tests {
         let Opened::Old(mut file) = open_or_make(&path).unwrap() else { panic!() };
         file.read_to_string(&mut text).unwrap();
         assert_eq!(text, "old");
+    }
+
+    #[test]
+    fn nothing_is_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("table.csv");
+        assert_eq!(write_new(&path, b"a,b\n"), Ok(format!("Written: {}", path.display())));
+        assert_eq!(write_new(&path, b"c"), Err(format!("{} exists: give another name, or remove it first", path.display())));
+        assert_eq!(std::fs::read(&path).unwrap(), b"a,b\n");
+        assert!(write_new(&dir.path().join("none/t.csv"), b"c").unwrap_err().contains("No such file"));
     }
 
     #[test]

@@ -35,6 +35,7 @@ use ebtop::ui::pace::{self, SlowLine, Written};
 use ebtop::ui::terminal;
 use ebtop::ui::theme::Theme;
 use ebtop::users;
+use jiff::tz::TimeZone;
 
 /// The first rates are counted over this, so that the screen is whole at once; all others over the interval.
 const FIRST_RATES: Duration = Duration::from_millis(50);
@@ -234,6 +235,9 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
         keys: KeyMap::new(options.keys.as_deref().and_then(Preset::named).unwrap_or(loaded.config.preset), &loaded.config.keys),
         users,
         notice: loaded.notice(),
+        clipboard: terminal::clipboard(options.ascii || options.low_bandwidth, |name| std::env::var(name).ok()),
+        history: options.history,
+        zone: Some(TimeZone::system()),
     };
     if !recorded {
         collector.send(Command::SampleSoon(FIRST_RATES));

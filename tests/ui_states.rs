@@ -122,7 +122,7 @@ fn degraded_and_losing() {
 fn end_of_a_recording() {
     let mut app = app(100, 24);
     app.update(Event::Update(Update::End(None)));
-    assert!(screen(&app).lines().next().unwrap().ends_with("× end of the recording"));
+    assert!(screen(&app).lines().next().unwrap().ends_with("× end of the recording: 20:06:40"), "{}", screen(&app));
     let mut app = fresh(100, 24);
     app.update(Event::Update(Update::End(Some("the kernel said no".into()))));
     assert_snapshot!(screen(&app));

@@ -90,6 +90,8 @@ pub struct StackHistory {
     status: [Option<DomainStatus>; SOURCES.len()],
     /// The probe that was started last, and the newest tick by then.
     probe: Option<(Probe, u64)>,
+    /// Ticks after this are not shown.
+    until_ns: u64,
 }
 
 impl Default for StackHistory {
@@ -113,7 +115,14 @@ impl StackHistory {
             hz: 0,
             status: Default::default(),
             probe: None,
+            until_ns: u64::MAX,
         }
+    }
+
+    /// Shows what was until then.
+    pub fn show_until(&mut self, ns: u64) {
+        self.until_ns = ns;
+        self.version += 1;
     }
 
     /// Adds a tick's samples, drops the oldest past the budget. A sample already seen adds nothing; one from the past starts afresh.
@@ -178,9 +187,14 @@ impl StackHistory {
         self.tick_bytes + self.slots.bytes()
     }
 
-    /// When the newest tick was taken; 0 before the first.
+    /// When the newest tick that is shown was taken; 0 before the first.
     pub fn newest_ns(&self) -> u64 {
-        self.ticks.back().map_or(0, |tick| tick.at_ns)
+        self.shown().next_back().map_or(0, |tick| tick.at_ns)
+    }
+
+    fn shown(&self) -> impl DoubleEndedIterator<Item = &Tick> {
+        let until_ns = self.until_ns;
+        self.ticks.iter().filter(move |tick| tick.at_ns <= until_ns)
     }
 
     /// What was sampled no older than `span_ns` before the newest tick.
@@ -244,7 +258,7 @@ impl StackHistory {
     /// Every process with samples of this measure, the one with most first.
     pub fn processes(&self, measure: Measure) -> Vec<Sampled> {
         let mut found: FxHashMap<ProcKey, Sampled> = FxHashMap::default();
-        for tick in self.ticks.iter().rev() {
+        for tick in self.shown().rev() {
             for (at, _, value) in tick.records() {
                 let Some(slot) = self.slots.all()[at as usize].as_ref().filter(|slot| Measure::of(slot.weight) == measure) else {
                     continue;
