@@ -45,7 +45,9 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("ebtop: {error:#}");
+            let text = format!("{error:#}");
+            let mend = files::mend(&text).map(|mend| format!(" — {mend}")).filter(|_| !text.contains("ulimit")).unwrap_or_default();
+            eprintln!("ebtop: {text}{mend}");
             error.downcast_ref::<Failure>().map_or(ExitCode::FAILURE, |failure| ExitCode::from(failure.code()))
         }
     }

@@ -8,10 +8,10 @@ mod hooks;
 mod render;
 mod rules;
 
-pub use gather::gather;
+pub use gather::{gather, has_host_pids};
 pub use hooks::{Hook, hooks};
 pub use render::{json, text};
-pub use rules::{findings, why_no_bpf};
+pub use rules::{findings, has_files, why_no_bpf, why_no_details};
 
 use serde::Serialize;
 
@@ -31,7 +31,7 @@ pub struct Host {
     pub capabilities: Capabilities,
     /// The process lives in the first user namespace: capabilities of any other do not reach BPF.
     pub initial_user_namespace: Option<bool>,
-    /// The process lives in the first pid namespace: else /proc has other pids than BPF.
+    /// /proc has the pids of the first pid namespace: else it has others than BPF.
     pub initial_pid_namespace: Option<bool>,
     /// The process lives in the first cgroup namespace: in any other it sees its own groups alone.
     pub initial_cgroup_namespace: Option<bool>,
@@ -59,6 +59,8 @@ pub struct Host {
     pub hidepid: Option<bool>,
     /// `RLIMIT_MEMLOCK`, bytes; `None` = unlimited.
     pub memlock_bytes: Option<u64>,
+    /// Most files that this process may have open; `None` = unlimited.
+    pub open_files: Option<u64>,
 }
 
 /// Effective capabilities.

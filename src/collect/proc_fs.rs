@@ -12,8 +12,10 @@ use std::fmt::Write;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::cgroups::CgroupReader;
+use super::check::has_host_pids;
 use super::machine::MachineReader;
 use super::proc_file::read_once;
 use super::tasks::TaskReading;
@@ -30,6 +32,8 @@ const BUFFER_BYTES: usize = 16 << 10;
 /// Reads /proc, round after round.
 pub struct ProcFs {
     reason: String,
+    /// Else only the processes of a pid namespace are there.
+    has_host_pids: bool,
     machine: MachineReader,
     proc: OwnedFd,
     tick_ns: u64,
@@ -58,10 +62,13 @@ impl ProcFs {
     /// /proc is not mounted.
     pub fn open(reason: String) -> anyhow::Result<ProcFs> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let proc = rustix::fs::open("/proc", flags, Mode::empty())
-            .map_err(|error| anyhow::anyhow!("cannot open /proc ({error}): mount it with `mount -t proc proc /proc`"))?;
+        let proc = rustix::fs::open("/proc", flags, Mode::empty()).map_err(|error| match error {
+            Errno::NOENT | Errno::NOTDIR => anyhow::anyhow!("there is no /proc ({error}): mount it with `mount -t proc proc /proc`"),
+            _ => anyhow::anyhow!("cannot open /proc: {}", std::io::Error::from(error)),
+        })?;
         Ok(ProcFs {
             reason,
+            has_host_pids: has_host_pids(),
             machine: MachineReader::open(),
             proc,
             tick_ns: tick_ns(),
@@ -163,7 +170,10 @@ impl ProcFs {
     }
 
     fn status(&self) -> Vec<DomainStatus> {
-        let mut reason = self.reason.clone();
+        let mut reason = match self.has_host_pids {
+            true => self.reason.clone(),
+            false => format!("only this pid namespace is seen (a container); {}", self.reason),
+        };
         if self.known.first().is_none_or(|known| known.task.key.pid != 1) {
             reason.push_str(" (/proc hides other users' processes)");
         }

@@ -10,7 +10,7 @@ use procfs::process::{MountInfo, MountInfos, Status};
 use rustix::process::{Resource, getrlimit};
 
 use super::{BpfSyscall, Capabilities, Cgroups, Host};
-use crate::bpf;
+use crate::{bpf, files};
 
 /// Inode numbers of the first namespaces, fixed in `include/linux/proc_ns.h`.
 const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
@@ -27,7 +27,7 @@ pub fn gather() -> Host {
         euid: rustix::process::geteuid().as_raw(),
         capabilities: capabilities(),
         initial_user_namespace: is_namespace("user", FIRST_USER_NAMESPACE),
-        initial_pid_namespace: is_namespace("pid", FIRST_PID_NAMESPACE),
+        initial_pid_namespace: is_namespace("pid", FIRST_PID_NAMESPACE).map(|is_first| is_first || proc_is_the_hosts()),
         initial_cgroup_namespace: is_namespace("cgroup", FIRST_CGROUP_NAMESPACE),
         btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
         types_file: bpf::types_file().map(|file| file.display().to_string()),
@@ -41,6 +41,7 @@ pub fn gather() -> Host {
         cgroups: cgroups(&mounts),
         hidepid: mounts.iter().rfind(|mount| mount.mount_point == Path::new("/proc")).map(hides_pids),
         memlock_bytes: getrlimit(Resource::Memlock).current,
+        open_files: files::limit(),
     }
 }
 
@@ -57,12 +58,19 @@ fn capabilities() -> Capabilities {
     }
 }
 
+/// Whether /proc has the pids of the first pid namespace, wherever this process lives.
+pub fn has_host_pids() -> bool {
+    is_namespace("pid", FIRST_PID_NAMESPACE) != Some(false) || proc_is_the_hosts()
+}
+
+/// The second process of the first namespace is the parent of all kernel threads; in another it is anybody, or not there.
+fn proc_is_the_hosts() -> bool {
+    std::fs::read_to_string("/proc/2/stat").is_ok_and(|stat| stat.starts_with("2 (kthreadd) "))
+}
+
 fn is_namespace(kind: &str, first: u64) -> Option<bool> {
     Some(rustix::fs::stat(format!("/proc/self/ns/{kind}")).ok()?.st_ino == first)
 }
-
-/// EMFILE and ENFILE, as they stand in an error.
-const NO_FILES: [&str; 2] = ["(os error 24)", "(os error 23)"];
 
 /// Creates a map of one entry, which is gone again at once: of a kind that asks for `CAP_BPF`, as ebtop's own programs do.
 fn try_bpf() -> BpfSyscall {
@@ -71,7 +79,7 @@ fn try_bpf() -> BpfSyscall {
         Ok(_) => BpfSyscall::Works,
         Err(error) if error.kind() == ErrorKind::Unsupported => BpfSyscall::Absent,
         Err(error) => match error.to_string() {
-            text if NO_FILES.iter().any(|errno| text.contains(errno)) => BpfSyscall::TooManyFiles,
+            text if files::is_out_of_them(&text) => BpfSyscall::TooManyFiles,
             text => BpfSyscall::Refused(text),
         },
     }

@@ -7,6 +7,7 @@ use super::rules::charges_memlock;
 use super::{Finding, Host, Verdict};
 use crate::bpf::trial::{Stage, Trial};
 use crate::bpf::words::verdict;
+use crate::files;
 use crate::sample::{DomainStatus, Health};
 
 /// The kernel's own "not supported", which libc does not know, as it stands in an error.
@@ -77,6 +78,9 @@ fn explain(trial: &Trial, host: &Host) -> Finding {
     };
     let forbidden = *kind == ErrorKind::PermissionDenied;
     let (hook, place) = trial.section.split_once('/').unwrap_or((&trial.section, ""));
+    if files::is_out_of_them(text) {
+        return found(Verdict::Refused, "no more files may be open here".into(), Some("`ulimit -n 1024`"));
+    }
     let enters_functions = matches!(hook, "fentry" | "fexit");
     if trial.stage == Stage::Attach {
         return match hook {
@@ -186,6 +190,7 @@ mod tests {
         assert_eq!(cause(&refused("fexit/inet_sendmsg", Stage::Attach, 524, ""), &host).0, Verdict::Missing);
 
         assert_eq!(cause(&refused("kretprobe", Stage::Attach, libc::ENOENT, ""), &host).0, Verdict::Missing);
+        assert!(explain(&refused("iter/task", Stage::Load, libc::EMFILE, ""), &host).fix.unwrap().contains("ulimit -n"));
         assert!(explain(&refused("perf_event", Stage::Attach, libc::EACCES, ""), &host).fix.unwrap().contains("sysctl"));
         let log = "-- BEGIN PROG LOAD LOG --\nR1 type=inv expected=fp\nprocessed 3 insns\n-- END PROG LOAD LOG --";
         assert!(cause(&refused("iter/task", Stage::Load, libc::EACCES, log), &host).1.ends_with("R1 type=inv expected=fp"));

@@ -12,6 +12,7 @@ use std::os::unix::fs::FileExt;
 use libbpf_rs::ProgramHandle;
 
 use crate::bpf::perf_event;
+use crate::bpf::refusal::OUT_OF_FILES;
 
 const ONLINE_CPUS: &str = "/sys/devices/system/cpu/online";
 /// Rounds from one look at the clocks to the next. A look interrupts the CPU.
@@ -128,7 +129,7 @@ pub(in crate::collect) fn refusal(error: &io::Error) -> String {
         Some(libc::EACCES | libc::EPERM) => {
             "perf events are refused: run as root, or with CAP_PERFMON and kernel.perf_event_paranoid <= 2".into()
         }
-        Some(libc::EMFILE) => "out of file descriptors: raise `ulimit -n`".into(),
+        Some(libc::EMFILE) => OUT_OF_FILES.into(),
         _ => format!("perf_event_open: {error}"),
     }
 }

@@ -27,6 +27,7 @@ pub(in crate::collect::check) fn root_on(release: &str) -> Host {
         cgroups: Cgroups::V2,
         hidepid: Some(false),
         memlock_bytes: Some(8 << 20),
+        open_files: Some(1 << 20),
         euid: 0,
     }
 }
@@ -128,6 +129,11 @@ fn a_seccomp_filter_is_named_whatever_it_answers() {
         let host = Host { seccomp: Some(true), bpf_syscall: answer, ..root_on("6.1") };
         assert!(why_no_bpf(&host).unwrap().starts_with("a seccomp filter"), "{:?}", why_no_bpf(&host));
     }
+    let few = Host { open_files: Some(20), ..root_on("6.1") };
+    assert_eq!(
+        why_no_bpf(&few).unwrap(),
+        "only 20 files may be open here, and the kernel half needs 96 — raise the limit: `ulimit -n 1024`"
+    );
     let host = Host { bpf_syscall: BpfSyscall::TooManyFiles, ..root_on("6.1") };
     assert!(why_no_bpf(&host).unwrap().ends_with("`ulimit -n 1024`"));
 }
