@@ -17,6 +17,7 @@ use ebtop::bpf::{self, trial::Trial};
 use ebtop::cli::asked::{filter, look_for};
 use ebtop::cli::failure::{Failure, PARTIAL};
 use ebtop::cli::{Cli, Collect, Commands, Pace, Show, Stacks, StacksWeight};
+use ebtop::collect::check::TypesNote;
 use ebtop::collect::choice::Choice;
 use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check, types};
@@ -103,7 +104,7 @@ fn stacks(options: &Stacks) -> anyhow::Result<ExitCode> {
         hz: options.hz,
         wakers: options.wakers,
     };
-    types::choose(options.btf.as_deref()).map_err(Failure::Usage)?;
+    choose_types(options.btf.as_deref())?;
     let collector = begin(StartOptions {
         interval: profile::INTERVAL,
         hz: options.hz,
@@ -144,10 +145,19 @@ fn forced(choice: Choice) -> anyhow::Result<Choice> {
     Ok(choice.force(&force).map_err(Failure::Usage)?)
 }
 
+/// The file that `--btf` names is for kernels that do not describe their types.
+fn choose_types(asked: Option<&Path>) -> anyhow::Result<()> {
+    types::choose(asked).map_err(Failure::Usage)?;
+    if let Some(TypesNote::LeftOut(file)) = types::note() {
+        eprintln!("ebtop: warning: --btf {file} is left out: this kernel describes its own types");
+    }
+    Ok(())
+}
+
 /// What was asked of collection, by options and by the environment.
 fn options(pace: Pace, collect: &Collect) -> anyhow::Result<StartOptions> {
     let choice = forced(Choice::only(&collect.probes))?;
-    types::choose(collect.btf.as_deref()).map_err(Failure::Usage)?;
+    choose_types(collect.btf.as_deref())?;
     Ok(StartOptions {
         interval: pace.delay,
         hz: collect.hz,

@@ -68,7 +68,15 @@ fn run(attr: libbpf_sys::perf_event_attr, cpu: u32, program: BorrowedFd<'_>) -> 
 
 /// Whether this thread may have such timers, tried on the first CPU.
 pub fn is_allowed() -> bool {
-    !matches!(open(&software(libbpf_sys::PERF_COUNT_SW_CPU_CLOCK), 0), Err(error) if error.kind() == io::ErrorKind::PermissionDenied)
+    !matches!(attempt(), Err(error) if error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// Opens such a timer on the first CPU, and lets it go at once.
+///
+/// # Errors
+/// As of [`tick_on_cpu`].
+pub fn attempt() -> io::Result<()> {
+    open(&software(libbpf_sys::PERF_COUNT_SW_CPU_CLOCK), 0).map(drop)
 }
 
 /// A stopped event of one CPU, whichever task runs there.

@@ -14,7 +14,11 @@ pub fn why(error: &libbpf_rs::Error) -> String {
     if words.contains("Error loading vmlinux BTF") {
         return "its hooks need the kernel's own types, not those of a file: boot a kernel built with CONFIG_DEBUG_INFO_BTF=y".into();
     }
-    explain(error.kind(), &format!("{error:#}"), words::verdict(&words))
+    let why = explain(error.kind(), &format!("{error:#}"), words::verdict(&words));
+    match super::types_file() {
+        Some(file) => format!("{why} (with the types of {}: are they this kernel's?)", file.display()),
+        None => why,
+    }
 }
 
 fn explain(kind: ErrorKind, text: &str, verdict: Option<&str>) -> String {

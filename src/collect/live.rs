@@ -310,7 +310,7 @@ impl Source for Live {
 
 fn open_tasks(choice: Choice) -> Result<Tasks, String> {
     choice.wants(Domain::Tasks)?;
-    choice.tasks.map_or_else(Tasks::open, |rung| Tasks::open_with(&[rung]))
+    Tasks::open_chosen(&choice)
 }
 
 fn list_from_proc(reason: String) -> Result<Lister, String> {

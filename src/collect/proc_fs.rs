@@ -12,7 +12,6 @@ use std::fmt::Write;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 
 use super::cgroups::CgroupReader;
 use super::check::has_host_pids;
@@ -46,6 +45,20 @@ pub struct ProcFs {
     path: String,
 }
 
+/// Without /proc there is nothing: not even BPF tells of CPUs and memory.
+///
+/// # Errors
+/// It is not mounted; one line with the fix.
+pub fn is_mounted() -> anyhow::Result<()> {
+    match rustix::fs::statfs("/proc") {
+        Ok(facts) if facts.f_type as u64 == PROC_SUPER_MAGIC => Ok(()),
+        _ => anyhow::bail!("/proc is not mounted: `sudo mount -t proc proc /proc`"),
+    }
+}
+
+/// `include/uapi/linux/magic.h`.
+const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+
 /// A process of the round before.
 #[derive(Clone, Copy)]
 struct Known {
@@ -62,10 +75,7 @@ impl ProcFs {
     /// /proc is not mounted.
     pub fn open(reason: String) -> anyhow::Result<ProcFs> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let proc = rustix::fs::open("/proc", flags, Mode::empty()).map_err(|error| match error {
-            Errno::NOENT | Errno::NOTDIR => anyhow::anyhow!("there is no /proc ({error}): mount it with `mount -t proc proc /proc`"),
-            _ => anyhow::anyhow!("cannot open /proc: {}", std::io::Error::from(error)),
-        })?;
+        let proc = rustix::fs::open("/proc", flags, Mode::empty()).map_err(|error| anyhow::anyhow!("cannot open /proc: {error}"))?;
         Ok(ProcFs {
             reason,
             has_host_pids: has_host_pids(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::check::{gather, has_files, why_no_bpf};
 use super::choice::Choice;
 use super::live::Live;
-use super::proc_fs::ProcFs;
+use super::proc_fs::{self, ProcFs};
 use super::rest::Rest;
 use super::{Collector, Source};
 use crate::files;
@@ -37,6 +37,7 @@ pub struct StartOptions {
 /// Not even /proc can be read.
 pub fn start(options: StartOptions) -> anyhow::Result<Collector> {
     Collector::start(options.interval, move || {
+        proc_fs::is_mounted()?;
         let mut source = best_source(options)?;
         source.want(options.wants);
         Ok(source)

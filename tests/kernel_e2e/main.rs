@@ -9,6 +9,7 @@ mod formats;
 mod ledger;
 mod lifecycle;
 mod limits;
+mod lockdown;
 mod memory;
 mod namespaces;
 mod network;

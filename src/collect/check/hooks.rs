@@ -3,7 +3,7 @@
 use libbpf_rs::ErrorKind;
 use serde::Serialize;
 
-use super::rules::charges_memlock;
+use super::rules::{charges_memlock, lacks_perf_events};
 use super::{Finding, Host, Verdict};
 use crate::bpf::trial::{Stage, Trial};
 use crate::bpf::words::verdict;
@@ -88,11 +88,10 @@ fn explain(trial: &Trial, host: &Host) -> Finding {
                 let fix = "boot a kernel built with CONFIG_KPROBE_EVENTS=y";
                 found(Verdict::Missing, format!("this kernel has no kprobes ({text})"), Some(fix))
             }
-            "perf_event" if forbidden => found(
-                Verdict::Refused,
-                "perf events are refused".into(),
-                Some("`sudo sysctl kernel.perf_event_paranoid=2`, or run as root"),
-            ),
+            "perf_event" => match lacks_perf_events(host) {
+                Some(refused) => refused,
+                None => found(Verdict::Refused, format!("perf events are refused: {text}"), None),
+            },
             _ if enters_functions && text.contains(ENOTSUPP) => {
                 found(Verdict::Missing, "this kernel cannot enter functions on this architecture".into(), None)
             }
@@ -130,6 +129,7 @@ fn lacks_types(trial: &Trial) -> bool {
 mod tests {
     use super::super::rules::tests::{root_on, user_on};
     use super::*;
+    use crate::collect::check::Tried;
     use crate::sample::Domain;
 
     fn refused(section: &str, stage: Stage, errno: i32, words: &str) -> Trial {
@@ -191,7 +191,8 @@ mod tests {
 
         assert_eq!(cause(&refused("kretprobe", Stage::Attach, libc::ENOENT, ""), &host).0, Verdict::Missing);
         assert!(explain(&refused("iter/task", Stage::Load, libc::EMFILE, ""), &host).fix.unwrap().contains("ulimit -n"));
-        assert!(explain(&refused("perf_event", Stage::Attach, libc::EACCES, ""), &host).fix.unwrap().contains("sysctl"));
+        let filtered = Host { perf_event_open: Tried::Absent, seccomp: Some(true), ..root_on("6.1") };
+        assert!(cause(&refused("perf_event", Stage::Attach, libc::ENOSYS, ""), &filtered).1.contains("seccomp"));
         let log = "-- BEGIN PROG LOAD LOG --\nR1 type=inv expected=fp\nprocessed 3 insns\n-- END PROG LOAD LOG --";
         assert!(cause(&refused("iter/task", Stage::Load, libc::EACCES, log), &host).1.ends_with("R1 type=inv expected=fp"));
         assert_eq!(cause(&refused("iter/task", Stage::Load, libc::EPERM, ""), &user_on("6.1")).1, "without the rights above");
