@@ -46,7 +46,7 @@ fn answer(request: Request) -> Answer {
         key: request.key,
         user: request.user.iter().map(|address| frames(address, FrameKind::Native)).collect(),
         kernel: request.kernel.iter().map(|address| frames(address, FrameKind::Kernel)).collect(),
-        reason: None,
+        ..Answer::default()
     }
 }
 

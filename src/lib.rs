@@ -34,6 +34,7 @@ pub mod interrupt;
 pub mod man;
 pub mod model;
 pub mod profile;
+mod readers;
 pub mod record;
 pub mod rights;
 pub mod run;

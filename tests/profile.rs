@@ -47,7 +47,7 @@ fn symbols(program: Arc<AtomicU64>) -> Symbols {
             let program = program.load(Ordering::SeqCst);
             let user = request.user.iter().map(|&address| frame(program, address)).collect();
             let kernel = request.kernel.iter().map(|&address| frame(0, address)).collect();
-            if outbox.send(Answer { key: request.key, user, kernel, reason: None }).is_err() {
+            if outbox.send(Answer { key: request.key, user, kernel, ..Answer::default() }).is_err() {
                 return;
             }
         }

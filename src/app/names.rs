@@ -19,6 +19,8 @@ const KEEP_GONE_NS: u64 = 600_000_000_000;
 const NOTES_PER_TICK: usize = 8;
 /// It is told again after this long, should the process have loaded more code.
 const NOTE_AGAIN_NS: u64 = 60_000_000_000;
+/// A process that did not answer is asked again after this long.
+const SILENT_NS: u64 = 5_000_000_000;
 /// Interpreted lines kept beyond those that samples held lately.
 const MAX_LINES: usize = 16_384;
 
@@ -31,6 +33,8 @@ struct ProcNames {
     alive_ns: u64,
     /// When the last answer came.
     answered_ns: u64,
+    /// It did not answer at that time, nor since.
+    silent_ns: Option<u64>,
     reason: Option<String>,
 }
 
@@ -133,6 +137,11 @@ impl Names {
             let names = self.user.entry(answer.key).or_insert_with(new);
             names.alive_ns = names.alive_ns.max(self.now_ns);
             names.answered_ns = self.now_ns;
+            names.silent_ns = answer.silent.then_some(self.now_ns);
+            if answer.silent {
+                names.reason = answer.reason;
+                return;
+            }
             let mut is_news = answer.reason.is_some();
             for (address, frames) in answer.user {
                 let news = names.shelf.learn(address, frames, self.now_ns);
@@ -148,7 +157,8 @@ impl Names {
 
     /// Requests for those of `missing` that are not asked for yet, in order, as many as may be under way. Each counts as sent.
     pub fn ask(&mut self, missing: &[Missing]) -> Vec<Request> {
-        let mut new = self.asked.choose(missing.iter().map(|m| (m.key, m.address)));
+        let answering = missing.iter().filter(|m| m.key.is_none_or(|key| self.may_ask(key)));
+        let mut new = self.asked.choose(answering.map(|m| (m.key, m.address)));
         self.make_room();
         let mut user_room = (2 * MAX_NAMES).saturating_sub(self.user_count());
         new.retain(|(key, _)| {
@@ -209,6 +219,16 @@ impl Names {
     /// Changes when a process with names runs another program: addresses of before are not those of now.
     pub fn programs(&self) -> u64 {
         self.programs
+    }
+
+    /// Whether a process did not answer when it was asked last.
+    pub fn is_silent(&self, key: ProcKey) -> bool {
+        self.user.get(&key).is_some_and(|names| names.silent_ns.is_some())
+    }
+
+    fn may_ask(&self, key: ProcKey) -> bool {
+        let silent_ns = self.user.get(&key).and_then(|names| names.silent_ns);
+        silent_ns.is_none_or(|at_ns| self.now_ns.saturating_sub(at_ns) >= SILENT_NS)
     }
 
     fn has_room(&mut self, key: Option<ProcKey>) -> bool {

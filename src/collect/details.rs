@@ -16,8 +16,8 @@ use rustix::fs::{Mode, OFlags};
 
 use super::proc_file::read_once;
 use super::proc_fs::stat;
-use super::readers::Readers;
 use crate::clock::tick_of_start;
+use crate::readers::Readers;
 use crate::rights::{Work, narrow};
 use crate::sample::{Details, ProcKey, Update, printable};
 use containers::Containers;
@@ -44,8 +44,8 @@ pub(super) fn spawn(answers: Sender<Update>) -> Sender<Question> {
 /// A thread that cannot be started shows as questions that are never taken.
 fn answer_with<R, N>(mut readers: Readers<(), Option<Details>, N>, answers: Sender<Update>) -> Sender<Question>
 where
-    R: FnMut(ProcKey, ()) -> Option<Details> + Send + 'static,
-    N: Fn() -> R + Send + 'static,
+    R: FnMut(ProcKey, ()) -> Option<Details>,
+    N: Fn() -> R + Send + Sync + 'static,
 {
     let (questions, inbox): (Sender<Question>, Receiver<Question>) = crossbeam_channel::bounded(QUESTIONS_WAITING);
     let work = move || {

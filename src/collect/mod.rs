@@ -14,7 +14,6 @@ pub mod mem;
 pub mod net;
 mod proc_file;
 pub mod proc_fs;
-mod readers;
 mod rest;
 mod source;
 pub mod stacks;

@@ -58,6 +58,8 @@ pub(super) struct Names {
     lines: FxHashMap<u64, u32>,
     /// User addresses that were named since the last sample.
     fresh: FxHashSet<(ProcKey, u64)>,
+    /// Processes that did not answer since the last sample: they are not asked again before the next.
+    silent: FxHashSet<ProcKey>,
     asked: Asked,
     version: u64,
 }
@@ -79,6 +81,7 @@ impl Names {
             kernel: FxHashMap::default(),
             lines: FxHashMap::default(),
             fresh: FxHashSet::default(),
+            silent: FxHashSet::default(),
             asked: Asked::default(),
             version: 0,
         }
@@ -87,6 +90,7 @@ impl Names {
     /// Takes in the lines of interpreted code that came with a sample. Call once per sample.
     pub(super) fn tick(&mut self, sample: &Sample) {
         self.fresh.clear();
+        self.silent.clear();
         for (number, line) in &sample.stacks.interpreted {
             if !self.lines.contains_key(number)
                 && let Some(frames) = self.table.number(&[line.into()])
@@ -108,6 +112,10 @@ impl Names {
                 self.kernel.insert(address, frames);
             }
         }
+        if answer.silent {
+            self.silent.insert(answer.key);
+            return;
+        }
         for (address, frames) in answer.user {
             if let Some(frames) = self.table.number(&frames) {
                 self.user.entry(answer.key).or_default().insert(address, frames);
@@ -122,7 +130,8 @@ impl Names {
             self.table.has_refused |= !missing.is_empty();
             return Vec::new();
         }
-        let new = self.asked.choose(missing.iter().map(|m| (m.key, m.address)));
+        let answering = missing.iter().filter(|m| !m.key.is_some_and(|key| self.silent.contains(&key)));
+        let new = self.asked.choose(answering.map(|m| (m.key, m.address)));
         self.asked.send(new)
     }
 
@@ -134,6 +143,11 @@ impl Names {
     /// Whether answers are still to come.
     pub(super) fn is_waiting(&self) -> bool {
         !self.asked.is_empty()
+    }
+
+    /// How many processes did not answer when they were asked last.
+    pub(super) fn silent(&self) -> usize {
+        self.silent.len()
     }
 
     /// Whether names found no room.
@@ -214,6 +228,20 @@ mod tests {
         let unknown = names.former(KEY, 255);
         assert_eq!((name(&names, known), name(&names, unknown)), (Some("old 0"), None));
         assert_eq!(names.user(KEY, unknown).map(|frames| frames[0].module.as_str()), Some("[unknown]"));
+    }
+
+    #[test]
+    fn who_does_not_answer_is_asked_again_at_the_next_sample() {
+        let mut names = Names::default();
+        let silent = |mut asked: Vec<Request>| Answer { silent: true, ..answer(asked.remove(0), "none") };
+        let first = silent(names.ask(&missing(&[1])));
+        names.answer(first);
+        assert!(name(&names, 1).is_none() && names.silent() == 1 && !names.is_waiting());
+        assert!(names.ask(&missing(&[1, 2])).is_empty(), "else the end of a profile would ask for ever");
+        names.tick(&Sample::default());
+        let mut again = names.ask(&missing(&[1]));
+        names.answer(answer(again.remove(0), "late"));
+        assert_eq!((name(&names, 1), names.silent()), (Some("late 1"), 0));
     }
 
     #[test]

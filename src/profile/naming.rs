@@ -9,6 +9,8 @@ use super::Session;
 
 /// How long names are waited for once all is sampled; what has none by then is written as an address.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What is told of processes that did not answer.
+const SILENT: &str = "files or memory of some processes do not answer: their functions are written as addresses";
 /// What is told when there were more names than there is room for.
 const NO_ROOM: &str = "more names than there is room for, the rest are written as addresses: sample fewer processes, or not so long";
 
@@ -35,6 +37,9 @@ impl Session<'_> {
                 Ok(answer) => self.names.answer(answer),
                 Err(_) => break,
             }
+        }
+        if self.names.silent() > 0 {
+            let _ = writeln!(io::stderr(), "ebtop: {SILENT}");
         }
         if self.names.lacks_room() {
             let _ = writeln!(io::stderr(), "ebtop: {NO_ROOM}");

@@ -1,32 +1,30 @@
 //! Addresses to names, on a thread of its own (blazesym's `Symbolizer` is not `Send`).
 //!
 //! The screen asks with a [`Request`]; until the [`Answer`] comes it shows what it has. Requests and answers go over channels, nothing is shared.
+//! Processes and their files need not answer, so another thread looks into them, which is left behind where it hangs (`front.rs`).
 
 mod asked;
 mod debug_file;
 mod demangle;
 mod elf;
 pub(crate) mod fit;
+mod front;
 mod kernel;
 mod namer;
 mod opened;
 mod perf_map;
 pub(crate) mod process;
 mod sections;
+mod space;
 pub(crate) mod symbol_table;
 
-use std::time::{Duration, Instant};
-
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender};
 
 use crate::rights::{Work, narrow};
 use crate::sample::{InterpretedFrame, Origin, ProcKey};
 pub use asked::{Asked, Place};
-use namer::Namer;
+use front::Front;
 pub(crate) use namer::copy_vdso;
-
-/// With nothing asked for so long, what is needed no more is let go.
-const TIDY: Duration = Duration::from_secs(60);
 
 /// Where a frame's code came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +91,8 @@ pub struct Answer {
     pub kernel: Vec<(u64, Vec<Frame>)>,
     /// Why some are nameless, in one line for the screen.
     pub reason: Option<String>,
+    /// It did not answer: if it does later, the user addresses have names then.
+    pub silent: bool,
 }
 
 /// Requests to the symbol thread, and its answers.
@@ -108,28 +108,14 @@ pub fn spawn(origin: Origin) -> Symbols {
     let work = move || {
         // Where this is refused, the thread that draws is refused, too, and says so.
         let _ = narrow(Work::Name);
-        let mut namer = Namer::default();
-        loop {
-            let request = match inbox.recv_timeout(TIDY) {
-                Ok(request) => request,
-                Err(RecvTimeoutError::Timeout) => {
-                    namer.tidy(Instant::now());
-                    continue;
+        match origin {
+            Origin::Here => Front::default().serve(&inbox, &outbox),
+            Origin::Elsewhere => {
+                for request in inbox.iter().filter(|request| !request.only_keep) {
+                    if outbox.send(front::elsewhere(&request)).is_err() {
+                        return;
+                    }
                 }
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            if request.only_keep {
-                if origin == Origin::Here {
-                    namer.keep(&request);
-                }
-                continue;
-            }
-            let answer = match origin {
-                Origin::Here => namer.answer(&request),
-                Origin::Elsewhere => namer::nameless(&request),
-            };
-            if outbox.send(answer).is_err() {
-                return;
             }
         }
     };

@@ -11,6 +11,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 
 use crate::clock::tick_of_start;
 use crate::collect::proc_fs::stat::stat;
+use crate::readers::Devices;
 use crate::sample::{ProcKey, printable};
 
 /// Bytes of /proc/PID/maps read: 64k mappings (the kernel's default limit) with long paths.
@@ -38,11 +39,6 @@ impl Process {
         told.and_then(|bytes| stat(&bytes)).is_some_and(|stat| stat.start_ticks == tick_of_start(self.key.start_ns))
     }
 
-    /// Whose it is.
-    pub(crate) fn key(&self) -> ProcKey {
-        self.key
-    }
-
     /// Its pid.
     pub(crate) fn pid(&self) -> u32 {
         self.key.pid
@@ -67,12 +63,16 @@ impl Process {
 
     /// The file behind a mapping: deleted and replaced files too where we may, else by its path in the process's root. By the path another
     /// file may be there, which its inode tells; the mapping's own is right whatever it is (before 6.7 that of an overlay differs).
-    pub(crate) fn open(&self, mapping: &Mapping) -> io::Result<(File, FileId)> {
+    ///
+    /// Fails with `TimedOut` where the file system is known not to answer; where that is not known yet this does not return.
+    pub(crate) fn open(&self, mapping: &Mapping, devices: &Devices) -> io::Result<(File, FileId)> {
         let exact = format!("/proc/{}/map_files/{:x}-{:x}", self.key.pid, mapping.start, mapping.end);
         let (found, is_exact) = match rustix::fs::open(exact, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
             Ok(found) => (found, true),
             Err(_) => (self.open_by_path(mapping)?, false),
         };
+        // So far it was the process that was waited for.
+        let _visit = devices.visit(mapping.device)?;
         let path_only = File::from(found);
         let meta = path_only.metadata()?;
         // A device or pipe may do things when it is opened, and would not end when it is read.
@@ -129,6 +129,8 @@ pub(crate) struct Mapping {
     pub(crate) end: u64,
     /// Offset of `start` in the file.
     pub(crate) offset: u64,
+    /// Major and minor number of its file system.
+    device: (u32, u32),
     pub(crate) inode: u64,
     /// As the process sees it; empty for none.
     pub(crate) path: PathBuf,
@@ -173,7 +175,7 @@ fn parse_mapping(line: &[u8]) -> Option<Mapping> {
         rest = after;
         std::str::from_utf8(word).ok()
     };
-    let (range, perms, offset, _dev, inode) = (word()?, word()?, word()?, word()?, word()?);
+    let (range, perms, offset, device, inode) = (word()?, word()?, word()?, word()?, word()?);
     if perms.as_bytes().get(2) != Some(&b'x') {
         return None;
     }
@@ -182,12 +184,14 @@ fn parse_mapping(line: &[u8]) -> Option<Mapping> {
     if start >= end {
         return None;
     }
+    let (major, minor) = device.split_once(':')?;
     let path = rest.trim_ascii_start();
     let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
     Some(Mapping {
         start,
         end,
         offset: u64::from_str_radix(offset, 16).ok()?,
+        device: (u32::from_str_radix(major, 16).ok()?, u32::from_str_radix(minor, 16).ok()?),
         inode: inode.parse().ok()?,
         path: Path::new(std::ffi::OsStr::from_bytes(path)).into(),
         backing: backing(path),
@@ -215,6 +219,7 @@ mod tests {
         let line = b"55d0c8a00000-55d0c8a28000 r-xp 0002a000 fd:01 123456                     /usr/bin/a b (deleted)";
         let m = parse_mapping(line).unwrap();
         assert_eq!((m.start, m.end, m.offset, m.inode), (0x55d0c8a00000, 0x55d0c8a28000, 0x2a000, 123456));
+        assert_eq!(m.device, (0xfd, 1));
         assert_eq!((m.path.to_str(), m.module().as_str(), m.backing), (Some("/usr/bin/a b"), "a b", Backing::File));
         assert_eq!(parse_mapping(b"7f00-7f10 rw-p 00000000 00:00 0 "), None);
         let anon = parse_mapping(b"7f00-7f10 rwxp 00000000 00:00 0 ").unwrap();

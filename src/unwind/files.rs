@@ -1,15 +1,16 @@
 //! The tables of files, each built once however many processes map the file.
 
-use std::fs::File;
 use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::arena::{Arena, Words};
-use super::elf::{self, Elf};
+use super::elf::Elf;
 use super::layout::{Kind, MappingEntry, PAGE_BYTES};
 use super::pages::PIECE_BYTES;
+use super::reading::{Reading, Source};
 use super::rule::{Arch, Rules};
+use super::store::Looked;
 use super::table::{self, NoTable, Table};
 use crate::symbols::process::FileId;
 
@@ -45,8 +46,9 @@ impl Known {
     }
 }
 
-/// Where tables go while they are built.
+/// Where tables come from and go to while they are built.
 pub(super) struct Site<'a, M> {
+    pub(super) reading: &'a mut Reading,
     pub(super) rules: &'a mut Rules,
     pub(super) arena: &'a mut Arena,
     pub(super) memory: &'a mut M,
@@ -81,9 +83,9 @@ impl Files {
         self.known.get(&number).filter(|known| matches!(known.table, Err(NoTable::Later))).map(Known::section_bytes)
     }
 
-    /// Reads a file and builds its table, as good as it gets.
-    pub(super) fn add<M: Words>(&mut self, file: &File, id: FileId, site: &mut Site<'_, M>) -> FileNumber {
-        let (elf, table) = read_and_build(file, id, site);
+    /// Reads a file and builds its table, as good as it gets. Nothing changes where the process that it is read from does not answer.
+    pub(super) fn add<M: Words>(&mut self, source: Source<'_>, id: FileId, site: &mut Site<'_, M>) -> Result<FileNumber, Looked> {
+        let (elf, table) = read_and_build(source, id, site)?;
         let number = self.number(id).unwrap_or_else(|| {
             self.next += 1;
             self.numbers.insert(id, FileNumber(self.next));
@@ -91,7 +93,7 @@ impl Files {
         });
         let now = Instant::now();
         self.known.insert(number, Known { id, elf, table, used: now, tried: now });
-        number
+        Ok(number)
     }
 
     /// Marks it as in use.
@@ -174,18 +176,23 @@ fn pieces(table: &Table, start: u64, end: u64, shift: u64, entries: &mut Vec<Map
     }
 }
 
-fn read_and_build<M: Words>(file: &File, id: FileId, site: &mut Site<'_, M>) -> (Option<Elf>, Result<Table, NoTable>) {
-    let Ok(Some(elf)) = Elf::read(file, id.bytes) else { return (None, Err(NoTable::Nothing)) };
-    let Some(section) = elf.eh_frame.filter(|s| s.bytes > 0 && elf.arch == Arch::HERE) else { return (Some(elf), Err(NoTable::Nothing)) };
+/// A file's headers, if it is a program, and its table.
+type Built = (Option<Elf>, Result<Table, NoTable>);
+
+fn read_and_build<M: Words>(source: Source<'_>, id: FileId, site: &mut Site<'_, M>) -> Result<Built, Looked> {
+    let Some(elf) = site.reading.head(source, id)? else { return Ok((None, Err(NoTable::Nothing))) };
+    let Some(section) = elf.eh_frame.filter(|s| s.bytes > 0 && elf.arch == Arch::HERE) else {
+        return Ok((Some(elf), Err(NoTable::Nothing)));
+    };
     if section.bytes > site.work_bytes {
-        return (Some(elf), Err(NoTable::NoRoom));
+        return Ok((Some(elf), Err(NoTable::NoRoom)));
     }
     if section.bytes > site.large_bytes {
-        return (Some(elf), Err(NoTable::Later));
+        return Ok((Some(elf), Err(NoTable::Later)));
     }
-    let table = match elf::read(file, id.bytes, section.offset, section.bytes) {
-        Ok(bytes) => table::build(&elf, section, &bytes, site.rules, site.arena, site.memory),
-        Err(_) => Err(NoTable::Nothing),
+    let table = match site.reading.section(source, id, section)? {
+        Some(bytes) => table::build(&elf, section, &bytes, site.rules, site.arena, site.memory),
+        None => Err(NoTable::Nothing),
     };
-    (Some(elf), table)
+    Ok((Some(elf), table))
 }

@@ -1,18 +1,20 @@
 //! Which processes and files the kernel half knows, and what makes room for others.
 
+mod gather;
+
 use std::io;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::arena::{Arena, Run, Words};
-use super::files::{FileNumber, Files, HOT, Site};
+use super::files::{FileNumber, Files, HOT};
 use super::layout::{Kind, MAPPING_WORDS, MappingEntry, PROCS_MAX, Rule, proc_bytes};
+use super::reading::Reading;
 use super::rule::Rules;
 use super::worker::Status;
 use crate::sample::ProcKey;
-use crate::symbols::copy_vdso;
 use crate::symbols::process::{Backing, Mapping, Process};
 
 /// What the kernel half reads.
@@ -30,6 +32,7 @@ pub(super) trait Kernel: Words {
 /// All that is known.
 pub(super) struct Store<K> {
     kernel: K,
+    reading: Reading,
     arena: Arena,
     rules: Rules,
     files: Files,
@@ -74,13 +77,16 @@ pub(super) enum Looked {
     Same,
     /// It has exited, or may not be read, or there is no room for it.
     Failed,
+    /// It does not answer, or takes very long: what was known of it stays.
+    Silent,
 }
 
 impl<K: Kernel> Store<K> {
     /// Of at most `table_bytes` in the kernel, and as many to build one table with.
-    pub(super) fn new(kernel: K, table_bytes: u64) -> Store<K> {
+    pub(super) fn new(kernel: K, reading: Reading, table_bytes: u64) -> Store<K> {
         Store {
             kernel,
+            reading,
             arena: Arena::new(table_bytes),
             rules: Rules::default(),
             files: Files::default(),
@@ -108,7 +114,7 @@ impl<K: Kernel> Store<K> {
     /// kernel half. Of those that take long, one is built at a time.
     pub(super) fn look(&mut self, key: ProcKey, most_bytes: u64) -> Looked {
         self.large_bytes = most_bytes;
-        let looked = self.try_look(key).unwrap_or(Looked::Failed);
+        let (Ok(looked) | Err(looked)) = self.try_look(key);
         if looked == Looked::Failed {
             self.forget(key);
         }
@@ -127,101 +133,20 @@ impl<K: Kernel> Store<K> {
         left.or((pending && !refused).then_some(0))
     }
 
-    fn try_look(&mut self, key: ProcKey) -> Option<Looked> {
-        let process = Process::find(key)?;
-        let mappings = process.mappings().ok()?;
-        let files = self.files_of(&process, &mappings);
+    fn try_look(&mut self, key: ProcKey) -> Result<Looked, Looked> {
+        let mappings = self.reading.mappings(key)?;
+        let files = self.files_of(key, &mappings)?;
         let entries = self.entries(&mappings, &files);
         // What was read may be another's whose pid it is now.
-        if entries.is_empty() || !process.is_alive() {
-            return None;
+        if entries.is_empty() || Process::find(key).is_none() {
+            return Err(Looked::Failed);
         }
         for (number, rule) in self.rules.take_new() {
-            self.kernel.set_rule(number, &rule).ok()?;
+            self.kernel.set_rule(number, &rule).map_err(|_| Looked::Failed)?;
         }
         let same = self.procs.get(&key).is_some_and(|known| known.entries == entries);
-        self.publish(key, entries, files)?;
-        Some(if same { Looked::Same } else { Looked::Changed })
-    }
-
-    /// The files of all mappings, tables built.
-    fn files_of(&mut self, process: &Process, mappings: &[Mapping]) -> Vec<(u64, u64, FileNumber)> {
-        let mut files = Vec::new();
-        for mapping in mappings {
-            if let Some(file) = self.file_of(process, mapping) {
-                self.files.touch(file, Instant::now());
-                self.held.push(file);
-                files.push((mapping.start, mapping.inode, file));
-            }
-        }
-        files
-    }
-
-    fn file_of(&mut self, process: &Process, mapping: &Mapping) -> Option<FileNumber> {
-        let now = Instant::now();
-        match mapping.backing {
-            Backing::Anonymous => None,
-            Backing::Vdso => match self.vdso {
-                Some(vdso) if self.files.is_known(vdso) => Some(vdso),
-                _ => {
-                    let (file, id) = copy_vdso()?;
-                    self.vdso = Some(self.build(&file, id));
-                    self.vdso
-                }
-            },
-            Backing::File => {
-                let known = self.procs.get(&process.key()).map_or(&[][..], |p| &p.files);
-                let before = known.iter().find(|(start, inode, _)| (*start, *inode) == (mapping.start, mapping.inode));
-                let is_good = |file| self.files.is_known(file) && !self.wants_table(file, now);
-                if let Some((_, _, file)) = before.filter(|(_, _, file)| is_good(*file)) {
-                    return Some(*file);
-                }
-                let (file, id) = process.open(mapping).ok()?;
-                match self.files.number(id).filter(|&number| !self.wants_table(number, now)) {
-                    Some(number) => Some(number),
-                    None => Some(self.build(&file, id)),
-                }
-            }
-        }
-    }
-
-    fn wants_table(&self, number: FileNumber, now: Instant) -> bool {
-        let may_have_room = || self.files.coldest(&self.mapped(), &self.held, now).is_some();
-        self.files.wants_table(number, self.large_bytes, may_have_room, now)
-    }
-
-    /// Files that known processes map, and the one that is being looked at.
-    fn mapped(&self) -> FxHashSet<FileNumber> {
-        let known = self.procs.values().flat_map(|known| &known.files).map(|(_, _, file)| *file);
-        known.chain(self.vdso).chain(self.held.iter().copied()).collect()
-    }
-
-    /// Builds a table, if need be in place of those that were not used for long.
-    fn build(&mut self, file: &std::fs::File, id: crate::symbols::process::FileId) -> FileNumber {
-        /// Rounds of making room: each makes twice as much as the one before.
-        const ROUNDS: u32 = 4;
-        let mut number = self.add(file, id);
-        if self.files.bytes_for_later(number).is_none() {
-            self.large_bytes = self.large_bytes.min(LARGE_BYTES);
-        }
-        for round in 0..ROUNDS {
-            if !self.files.lacks_room(number) || !self.make_room(1 << round) {
-                break;
-            }
-            number = self.add(file, id);
-        }
-        number
-    }
-
-    fn add(&mut self, file: &std::fs::File, id: crate::symbols::process::FileId) -> FileNumber {
-        let mut site = Site {
-            rules: &mut self.rules,
-            arena: &mut self.arena,
-            memory: &mut self.kernel,
-            work_bytes: self.work_bytes,
-            large_bytes: self.large_bytes,
-        };
-        self.files.add(file, id, &mut site)
+        self.publish(key, entries, files).ok_or(Looked::Failed)?;
+        Ok(if same { Looked::Same } else { Looked::Changed })
     }
 
     /// Drops processes that were not sampled lately, and so many of the tables that were not used for longest, first those that
@@ -322,7 +247,8 @@ impl<K: Kernel> Store<K> {
     pub(super) fn count(&self) -> Status {
         let (tables, rows, left_out) = self.files.count();
         let table_bytes = self.arena.bytes();
-        Status { processes: self.procs.len(), tables, rows, left_out, table_bytes, evicted: self.evicted, ..Status::default() }
+        let (processes, evicted, cpu_ns) = (self.procs.len(), self.evicted, self.reading.cpu_ns());
+        Status { processes, tables, rows, left_out, table_bytes, evicted, cpu_ns }
     }
 }
 

@@ -8,8 +8,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rustc_hash::FxHashMap;
 
 use super::maps::{Live, TableMaps};
+use super::reading::Reading;
 use super::store::{Kernel, LARGE_BYTES, Looked, Store};
 use crate::bpf::memory;
+use crate::clock::thread_cpu_ns;
 use crate::rights::{Work, narrow};
 use crate::sample::ProcKey;
 
@@ -90,7 +92,7 @@ impl Unwinder {
         let work = move || {
             // Where the kernel refuses, it works with the rights it has.
             let _ = narrow(Work::Collect);
-            Worker::new(Store::new(Live::new(maps), memory_bytes / 2), told).run(&inbox);
+            Worker::new(Store::new(Live::new(maps), Reading::default(), memory_bytes / 2), told).run(&inbox);
         };
         std::thread::Builder::new().name("unwind".into()).spawn(work)?;
         Ok(Unwinder { messages, status })
@@ -198,8 +200,7 @@ impl<K: Kernel> Worker<K> {
         let Some(key) = awaited.keys.pop() else { return };
         self.wanted.remove(&key);
         for _ in 0..AWAITED_LOOKS {
-            self.look(key, 0, u64::MAX);
-            if self.store.lacks_bytes(key).is_none() {
+            if self.look(key, 0, u64::MAX) == Looked::Silent || self.store.lacks_bytes(key).is_none() {
                 break;
             }
         }
@@ -271,29 +272,30 @@ impl<K: Kernel> Worker<K> {
         ripe.max_by_key(|(_, samples)| *samples)
     }
 
-    fn look(&mut self, key: ProcKey, samples: u32, most_bytes: u64) {
+    fn look(&mut self, key: ProcKey, samples: u32, most_bytes: u64) -> Looked {
         let before = self.looked.get(&key).map_or(WAIT_MIN, |(_, wait)| *wait);
-        let wait = match self.store.look(key, most_bytes) {
+        let looked = self.store.look(key, most_bytes);
+        let wait = match looked {
             Looked::Changed => WAIT_MIN,
-            Looked::Same | Looked::Failed => (before * 2).min(WAIT_MAX),
+            Looked::Same | Looked::Failed | Looked::Silent => (before * 2).min(WAIT_MAX),
         };
         self.looked.insert(key, (Instant::now(), wait));
-        match self.store.lacks_bytes(key) {
+        // Who does not answer is in no line: it is looked at again when it was sampled again.
+        match self.store.lacks_bytes(key).filter(|_| looked != Looked::Silent) {
             Some(_) => drop(self.large.entry(key).or_insert(samples)),
             None => drop(self.large.remove(&key)),
         }
+        looked
     }
 
     fn tell(&self) {
         let counted = self.store.count();
-        let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        let cpu_ns = cpu.tv_sec as u64 * 1_000_000_000 + cpu.tv_nsec as u64;
         let Ok(mut status) = self.status.lock() else { return };
         if status.rows != counted.rows {
             // Reading a table takes megabytes for a moment.
             memory::give_back();
         }
-        *status = Status { cpu_ns, ..counted };
+        *status = Status { cpu_ns: counted.cpu_ns + thread_cpu_ns(), ..counted };
     }
 }
 

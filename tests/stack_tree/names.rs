@@ -4,7 +4,7 @@ use ebtop::app::names::Names;
 use ebtop::app::stacks::{StackAction, StacksView};
 use ebtop::model::stacks::{Missing, Naming, Scope, StackHistory};
 use ebtop::sample::{INTERPRETED, InterpretedFrame, ProcKey, Sample, Task};
-use ebtop::symbols::{FrameKind, Request};
+use ebtop::symbols::{Answer, FrameKind, Request};
 
 use crate::stack_world::{NGINX, World, refresh, view_of};
 use crate::{S, outline};
@@ -42,6 +42,31 @@ fn names_outlive_their_process_but_not_its_program() {
     assert_eq!(view.functions()[0].label.name, "main");
     names.tick(&alive(600, 2));
     assert_eq!(view.refresh(&history, &mut names).len(), 1, "names of the old program must go");
+}
+
+#[test]
+fn who_does_not_answer_is_asked_again_after_a_while() {
+    let mut world = World::default();
+    world.add(NGINX, "main", 1);
+    let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::default(), Names::default());
+    history.push(&world.sample(1));
+    view.open(Scope::Process(NGINX), "nginx");
+    let at = |at_s: u64| Sample { at_ns: at_s * S, ..Sample::default() };
+    names.tick(&at(10));
+    let asked = view.refresh(&history, &mut names).remove(0);
+    names.answer(Answer { silent: true, reason: Some("it is silent".into()), ..world.answer(asked) });
+    assert_eq!(names.reason(Some(NGINX)), Some("it is silent"));
+    for at_s in [10, 14] {
+        names.tick(&at(at_s));
+        assert_eq!(view.refresh(&history, &mut names), []);
+        let summary = view.summary();
+        assert_eq!((summary.pending, summary.reason.as_deref()), (0, Some("it is silent")), "no name is on its way, and why is told");
+    }
+    names.tick(&at(16));
+    let asked = view.refresh(&history, &mut names).remove(0);
+    names.answer(world.answer(asked));
+    assert!(view.refresh(&history, &mut names).is_empty() && names.reason(Some(NGINX)).is_none());
+    assert_eq!(view.functions()[0].label.name, "main");
 }
 
 #[test]

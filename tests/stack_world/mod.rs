@@ -108,7 +108,7 @@ impl World {
             key: request.key,
             user: request.user.iter().map(name).collect(),
             kernel: request.kernel.iter().map(name).collect(),
-            reason: None,
+            ..Answer::default()
         }
     }
 

@@ -33,7 +33,7 @@ pub struct Summary {
     pub health: Option<Health>,
     /// What sampling costs, in words.
     pub cost: Option<String>,
-    /// Addresses whose names are not known yet.
+    /// Addresses whose names are not known yet; without those of processes that do not answer.
     pub pending: usize,
     /// Why some names are missing.
     pub reason: Option<String>,
@@ -69,7 +69,7 @@ impl StacksView {
             hz: history.hz(),
             health: history.status(self.measure).map(|status| status.health.clone()),
             cost: history.status(self.measure).and_then(|status| status.cost.clone()),
-            pending: self.missing.len(),
+            pending: self.missing.iter().filter(|m| m.key.is_none_or(|key| !names.is_silent(key))).count(),
             reason: reason(&self.scope, &window, names),
         };
         self.settle();

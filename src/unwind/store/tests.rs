@@ -3,8 +3,13 @@
 #[cfg(target_arch = "x86_64")]
 mod room;
 
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
 use super::*;
+use crate::readers::Devices;
 use crate::unwind::arena::tests::Memory;
+use crate::unwind::reading::{Question, Stopwatch, read};
 
 /// A kernel in ordinary memory.
 #[derive(Default)]
@@ -43,14 +48,18 @@ impl Kernel for Fake {
 }
 
 fn own_key() -> ProcKey {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    key_of(std::process::id())
+}
+
+fn key_of(pid: u32) -> ProcKey {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let ticks: u64 = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap();
-    ProcKey { pid: std::process::id(), start_ns: ticks * 10_000_000 }
+    ProcKey { pid, start_ns: ticks * 10_000_000 }
 }
 
 #[test]
 fn a_process_is_known_with_its_code_until_it_is_forgotten() {
-    let mut store = Store::new(Fake::default(), 64 << 20);
+    let mut store = Store::new(Fake::default(), Reading::default(), 64 << 20);
     let key = own_key();
     assert_eq!(store.look(key, LARGE_BYTES), Looked::Changed);
     while let Some(bytes) = store.lacks_bytes(key) {
@@ -85,7 +94,7 @@ fn what_walks_remember_of_a_process_ends_when_it_is_told_anew() {
 
 #[test]
 fn what_finds_no_room_is_told() {
-    let mut store = Store::new(Fake::default(), 256 << 10);
+    let mut store = Store::new(Fake::default(), Reading::default(), 256 << 10);
     let key = own_key();
     store.look(key, u64::MAX);
     let status = store.count();
@@ -94,9 +103,84 @@ fn what_finds_no_room_is_told() {
 
 #[test]
 fn the_dead_are_not_known() {
-    let mut store = Store::new(Fake::default(), 1 << 20);
+    let mut store = Store::new(Fake::default(), Reading::default(), 1 << 20);
     assert_eq!(store.look(ProcKey { pid: u32::MAX, start_ns: 1 }, LARGE_BYTES), Looked::Failed);
     assert_eq!(store.count().processes, 0);
+}
+
+/// Whether the function [`own_key`] has a table.
+fn is_here_known(store: &Store<Fake>) -> bool {
+    let here = own_key as fn() -> ProcKey as usize as u64;
+    let entry = store.procs[&own_key()].entries.iter().find(|e| (e.start..e.end).contains(&here)).unwrap();
+    entry.kind == Kind::Table
+}
+
+#[test]
+fn who_does_not_answer_costs_nobody_else_a_table() {
+    // As the lock of a process's memory: whoever reads waits for it.
+    let lock = Arc::new(Mutex::new(()));
+    let mut child = Command::new("sleep").arg("100").stdin(Stdio::null()).spawn().unwrap();
+    let theirs = key_of(child.id());
+    let (locked, devices) = (Arc::clone(&lock), Devices::default());
+    let reading = Reading::by(move || {
+        let (locked, devices, stopwatch) = (Arc::clone(&locked), devices.clone(), Stopwatch::of_this_thread());
+        Box::new(move |key: ProcKey, question: Question| {
+            let _held = (key == theirs && !matches!(question, Question::Mappings)).then(|| locked.lock().unwrap());
+            read(key, question, &devices, &stopwatch)
+        })
+    });
+    let mut store = Store::new(Fake::default(), reading, 64 << 20);
+    let held = lock.lock().unwrap();
+    assert_eq!(store.look(theirs, u64::MAX), Looked::Silent);
+    build_all(&mut store, own_key());
+    assert!(is_here_known(&store) && store.count().processes == 1);
+    let began = Instant::now();
+    assert_eq!(store.look(theirs, u64::MAX), Looked::Silent);
+    assert!(began.elapsed() < Duration::from_millis(100), "nobody waits for it twice");
+    drop(held);
+    let until_known = |store: &mut Store<Fake>| {
+        while store.look(theirs, u64::MAX) == Looked::Silent {
+            assert!(began.elapsed() < Duration::from_secs(20));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    until_known(&mut store);
+    assert_eq!(store.count().processes, 2);
+    store.procs.get_mut(&theirs).unwrap().files.clear();
+    let held = lock.lock().unwrap();
+    assert_eq!(store.look(theirs, u64::MAX), Looked::Silent);
+    assert!(store.kernel.procs.contains_key(&theirs.pid), "what was known of it stays");
+    drop(held);
+    until_known(&mut store);
+    child.kill().and_then(|()| child.wait()).unwrap();
+}
+
+#[test]
+fn a_process_that_ends_while_its_files_are_read_leaves_others_their_tables() {
+    let is_head = |question: &Question| matches!(question, Question::Head(..));
+    let is_section = |question: &Question| matches!(question, Question::Bytes(..));
+    for ends_at in [is_head, is_section] {
+        let child = Arc::new(Mutex::new(Command::new("sleep").arg("100").stdin(Stdio::null()).spawn().unwrap()));
+        let theirs = key_of(child.lock().unwrap().id());
+        let ends = Arc::clone(&child);
+        let reading = Reading::by(move || {
+            let (ends, stopwatch, devices) = (Arc::clone(&ends), Stopwatch::of_this_thread(), Devices::default());
+            Box::new(move |key: ProcKey, question: Question| {
+                // What its files are is known by now.
+                if key == theirs && ends_at(&question) {
+                    let mut child = ends.lock().unwrap();
+                    child.kill().and_then(|()| child.wait()).unwrap();
+                }
+                read(key, question, &devices, &stopwatch)
+            })
+        });
+        let mut store = Store::new(Fake::default(), reading, 64 << 20);
+        assert_eq!(store.look(theirs, u64::MAX), Looked::Failed);
+        // It maps the C library, as this process does.
+        build_all(&mut store, own_key());
+        let kinds = |store: &Store<Fake>| store.procs[&own_key()].entries.iter().map(|entry| (entry.start, entry.kind)).collect::<Vec<_>>();
+        assert_eq!(kinds(&store), kinds(&complete().0));
+    }
 }
 
 /// Builds all tables that a process can have.
@@ -109,7 +193,7 @@ fn build_all(store: &mut Store<Fake>, key: ProcKey) {
 
 /// This process, with all tables it can have.
 fn complete() -> (Store<Fake>, ProcKey) {
-    let (mut store, key) = (Store::new(Fake::default(), 64 << 20), own_key());
+    let (mut store, key) = (Store::new(Fake::default(), Reading::default(), 64 << 20), own_key());
     build_all(&mut store, key);
     (store, key)
 }

@@ -15,7 +15,7 @@ use super::memory::Memory;
 use super::target::{Finder, Target};
 use crate::bpf::batch::bytes_of;
 use crate::bpf::stacks::types::eb_py_proc;
-use crate::collect::readers::Readers;
+use crate::readers::Readers;
 use crate::rights::{Work, narrow};
 use crate::sample::ProcKey;
 use crate::symbols::process::Process;
@@ -78,7 +78,7 @@ pub(super) fn spawn(map: MapHandle) -> std::io::Result<(Sender<Ask>, Receiver<To
         // What the readers open is what a collector opens; more rights than that are not missed.
         let _ = narrow(Work::Collect);
         let finder = Finder::default();
-        let new_reader = || {
+        let new_reader = move || {
             let finder = finder.clone();
             move |key, question| match question {
                 Question::Read(target, wanted) => Answer::Codes(read(key, &target, &wanted)),
@@ -98,8 +98,8 @@ fn serve<R, N>(
     mut readers: Readers<Question, Answer, N>,
     tell_kernel: impl Fn(ProcKey, Option<&Target>),
 ) where
-    R: FnMut(ProcKey, Question) -> Answer + Send + 'static,
-    N: Fn() -> R,
+    R: FnMut(ProcKey, Question) -> Answer,
+    N: Fn() -> R + Send + Sync + 'static,
 {
     for ask in inbox {
         let questions = ask.read.into_iter().map(|(key, target, wanted)| (key, Question::Read(target, wanted)));

@@ -9,6 +9,7 @@ use super::layout::{FIRST_THAT_TELLS, Layout, MINORS, TOLD_BYTES};
 use super::memory::Memory;
 use crate::bpf::batch::bytes_of;
 use crate::bpf::stacks::types::eb_py_proc;
+use crate::readers::Devices;
 use crate::sample::ProcKey;
 use crate::symbols::process::{Backing, FileId, Mapping, Process};
 use crate::symbols::symbol_table::ranges;
@@ -75,7 +76,8 @@ impl Finder {
     }
 
     fn target(&self, process: &Process, mapping: &Mapping) -> Option<Target> {
-        let (file, id) = process.open(mapping).ok().filter(|(_, id)| id.bytes <= FILE_BYTES_MAX)?;
+        // Whoever does not answer must hang here: what is known of it stays then.
+        let (file, id) = process.open(mapping, &Devices::default()).ok().filter(|(_, id)| id.bytes <= FILE_BYTES_MAX)?;
         let symbols = self.symbols(&file, id, mapping.offset)?;
         let (offset, address) = symbols.text;
         let bias = mapping.start.wrapping_sub(address.wrapping_add(mapping.offset).wrapping_sub(offset));

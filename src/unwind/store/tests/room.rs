@@ -75,7 +75,7 @@ fn what_is_hot_keeps_its_table_while_others_take_turns() {
         std::fs::copy(&program, &copy).unwrap();
         Waiting::start(&copy)
     };
-    let mut store = Store::new(Fake::default(), TABLE_BYTES);
+    let mut store = Store::new(Fake::default(), Reading::default(), TABLE_BYTES);
     let hot = Waiting::start(&program);
     assert!(hot.look(&mut store));
     let mut others = Vec::new();
