@@ -10,7 +10,7 @@ use mounts::{cgroups, hidepid, sysfs, tracefs, unknown_lockdown};
 type Rule = fn(&Host) -> Option<Finding>;
 
 /// Without any one of these BPF does not start. What no right can mend stands first.
-const NEEDED: [Rule; 9] = [kernel, sysfs, btf, lockdown, user_namespace, rights, open_files, bpf_syscall, memlock];
+const NEEDED: [Rule; 9] = [kernel, sysfs, btf, lockdown, user_namespace, rights, open_files, memlock, bpf_syscall];
 /// Without these something is missing.
 const WANTED: [Rule; 11] = [
     perf_events,
@@ -190,6 +190,11 @@ fn open_files(host: &Host) -> Option<Finding> {
 /// Kernels before 5.11 charge maps to the memlock limit.
 pub(super) fn charges_memlock(host: &Host) -> bool {
     version(&host.release).is_some_and(|version| version < (5, 11))
+}
+
+/// Whether the limit of locked memory can be in the way.
+fn lacks_memlock(host: &Host) -> bool {
+    charges_memlock(host) && host.memlock_bytes.is_some() && !host.capabilities.sys_resource
 }
 
 fn memlock(host: &Host) -> Option<Finding> {

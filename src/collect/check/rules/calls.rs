@@ -1,6 +1,6 @@
 //! System calls that were tried: which filter, limit or setting refuses them.
 
-use super::{finding, is_in_user_namespace, more_rights, works};
+use super::{finding, is_in_user_namespace, lacks_memlock, more_rights, works};
 use crate::collect::check::{Finding, Host, Tried, Verdict};
 
 /// What a filter means where a call is refused though the rights are there.
@@ -27,6 +27,9 @@ pub(super) fn bpf_syscall(host: &Host) -> Option<Finding> {
         }
         Tried::TooManyFiles => {
             finding(topic, Verdict::Refused, "no more files may be open here", Some("raise the limit: `ulimit -n 1024`"))
+        }
+        Tried::Refused(error) if lacks_memlock(host) => {
+            finding(topic, Verdict::Refused, format!("refused ({error}), as locked memory has a limit"), None)
         }
         Tried::Refused(_) if host.seccomp == Some(true) => filtered(topic, "bpf()", ""),
         Tried::Refused(error) => {

@@ -108,6 +108,10 @@ fn locked_memory_matters_before_5_11_only() {
     let mut host = root_on("5.10.0-46-amd64");
     host.capabilities.sys_resource = false;
     assert!(why_no_bpf(&host).unwrap().contains("8192 KiB"));
+    // A map could not be charged: seen on 5.10 with a limit of 0.
+    let refused = Host { bpf_syscall: Tried::Refused("Operation not permitted (os error 1)".into()), ..host.clone() };
+    assert!(why_no_bpf(&refused).unwrap().ends_with("`ulimit -l unlimited`, or add CAP_SYS_RESOURCE"));
+    assert!(!findings(&refused).iter().any(|finding| finding.cause.contains("in spite of the rights")));
     assert_eq!(why_no_bpf(&Host { memlock_bytes: None, ..host.clone() }), None);
     assert_eq!(why_no_bpf(&Host { release: "6.1.0".into(), ..host }), None);
 }
