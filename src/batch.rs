@@ -81,14 +81,15 @@ struct Batch<'a> {
     early: VecDeque<Update>,
     details: FxHashMap<ProcKey, Known>,
     /// Processes asked about last: their exec, and until when the answer holds.
-    asked: FxHashMap<ProcKey, (u64, u64)>,
+    asked: FxHashMap<ProcKey, (u64, u32, u64)>,
     users: UserNames,
     names: Option<names::SymbolThread>,
 }
 
-/// Details, the exec they were read after, and when they are to be read again.
+/// Details, the exec and the user that they were read for, and when they are to be read again.
 struct Known {
     exec_id: u64,
+    uid: u32,
     again_ns: u64,
     details: Details,
 }
@@ -177,8 +178,10 @@ impl<'a> Batch<'a> {
         let exited: FxHashSet<ProcKey> = sample.exits.iter().map(|e| e.task.key).collect();
         let lives = |key: &ProcKey| sample.tasks.binary_search_by_key(key, |t| t.key).is_ok();
         self.details.retain(|key, _| lives(key) || exited.contains(key));
-        let is_known = |t: &&Task| self.details.get(&t.key).is_some_and(|d| d.exec_id == t.exec_id && sample.at_ns < d.again_ns);
-        self.asked = sample.tasks.iter().filter(|t| !is_known(t)).map(|t| (t.key, (t.exec_id, hold_until_ns(t, sample.at_ns)))).collect();
+        let holds = |d: &Known, t: &Task| (d.exec_id, d.uid) == (t.exec_id, t.uid) && sample.at_ns < d.again_ns;
+        let is_known = |t: &&Task| self.details.get(&t.key).is_some_and(|d| holds(d, t));
+        let asked = |t: &Task| (t.key, (t.exec_id, t.uid, hold_until_ns(t, sample.at_ns)));
+        self.asked = sample.tasks.iter().filter(|t| !is_known(t)).map(asked).collect();
         if self.asked.is_empty() {
             return true;
         }
@@ -206,7 +209,7 @@ impl<'a> Batch<'a> {
     fn learn(&mut self, found: Vec<(ProcKey, Details)>) {
         found.iter().for_each(|(_, details)| self.users.learn(details));
         let asked = &self.asked;
-        let known = |(key, details)| asked.get(&key).map(|&(exec_id, again_ns)| (key, Known { exec_id, again_ns, details }));
+        let known = |(key, details)| asked.get(&key).map(|&(exec_id, uid, again_ns)| (key, Known { exec_id, uid, again_ns, details }));
         self.details.extend(found.into_iter().filter_map(known));
     }
 

@@ -2,6 +2,7 @@
 
 pub mod asked;
 pub mod failure;
+pub mod order;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -16,6 +16,7 @@ use ebtop::batch::{self, BatchOptions, Format};
 use ebtop::bpf::{self, trial::Trial};
 use ebtop::cli::asked::{filter, look_for};
 use ebtop::cli::failure::{Failure, PARTIAL};
+use ebtop::cli::order::in_order;
 use ebtop::cli::{Cli, Collect, Commands, Pace, Show, Stacks, StacksWeight};
 use ebtop::collect::check::TypesNote;
 use ebtop::collect::choice::Choice;
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
     bpf::memory::one_heap();
     crash::catch();
     files::allow_many();
-    match run(Cli::parse()) {
+    match run(Cli::parse_from(in_order(std::env::args_os()))) {
         Ok(code) => code,
         Err(error) => {
             let text = format!("{error:#}");
@@ -244,7 +245,7 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
         look: look(options, &loaded.config),
         keys: KeyMap::new(options.keys.as_deref().and_then(Preset::named).unwrap_or(loaded.config.preset), &loaded.config.keys),
         users,
-        notice: notice(&loaded.warnings),
+        notice: loaded.notice(),
     };
     if !recorded {
         collector.send(Command::SampleSoon(FIRST_RATES));
@@ -270,21 +271,18 @@ fn look(options: &Show, config: &Config) -> Look {
     Look { palette, units, header, ..config.look.clone() }
 }
 
-/// One line for the screen; `ebtop config` tells all.
-fn notice(warnings: &[String]) -> Option<String> {
-    match warnings {
-        [] => None,
-        [one] => Some(one.clone()),
-        [first, more @ ..] => Some(format!("{first} (and {} more: `ebtop config` lists them)", more.len())),
-    }
-}
-
 fn report_config(named: Option<&Path>) -> anyhow::Result<ExitCode> {
     let loaded = config::load(named).map_err(Failure::Usage)?;
     let path = |path: &Option<PathBuf>, none: &str| path.as_ref().map_or(none.to_owned(), |path| path.display().to_string());
-    let mut text = format!("read from: {}\n", path(&loaded.from, "nowhere; all defaults hold"));
+    let mut text = match (&loaded.from, &loaded.faulty) {
+        (None, Some(faulty)) => format!("not read:  {}; all defaults hold\n", faulty.display()),
+        (from, _) => format!("read from: {}\n", path(from, "nowhere; all defaults hold")),
+    };
     text += &format!("saved to:  {}\n", path(&loaded.save_to, "nowhere"));
     loaded.warnings.iter().for_each(|warning| text += &format!("warning:   {warning}\n"));
+    if !loaded.warnings.is_empty() {
+        text += "`ebtop config --default` prints all keys and what they mean\n";
+    }
     print(text.as_bytes())
 }
 

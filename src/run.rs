@@ -254,6 +254,7 @@ fn of_input(input: Input) -> Woken {
     Woken::Happened(match input {
         Input::Terminal(TerminalEvent::Key(key)) if key.kind != KeyEventKind::Release => Event::Key(key),
         Input::Terminal(TerminalEvent::Mouse(mouse)) => Event::Mouse(mouse),
+        Input::DoubleClick(mouse) => Event::DoubleClick(mouse),
         Input::Terminal(TerminalEvent::Paste(text)) => Event::Paste(text),
         Input::Terminal(TerminalEvent::Resize(columns, rows)) | Input::Size(columns, rows) => Event::Resize(columns, rows),
         Input::Terminal(_) => return Woken::Nothing,

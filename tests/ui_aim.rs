@@ -2,7 +2,9 @@
 
 mod ui_world;
 
-use crossterm::event::KeyCode;
+use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ebtop::app::lines::LineKey;
+use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event};
 use ebtop::control::{Change, Errand, Outcome, Setting, Target};
 use ebtop::sample::*;
@@ -111,4 +113,37 @@ fn cpus_are_those_that_were_offered() {
     show(&mut app, next);
     let asked = keys(&mut app, "\n");
     assert_eq!(asked, [Effect::Errand(Errand::Change(Change::Cpus(vec![1]), vec![nginx]))], "though CPU 0 has gone meanwhile");
+}
+
+fn double_click(app: &mut App, row: u16) -> Vec<Effect> {
+    let kind = MouseEventKind::Down(MouseButton::Left);
+    app.update(Event::DoubleClick(MouseEvent { kind, column: 20, row, modifiers: KeyModifiers::NONE }))
+}
+
+#[test]
+fn a_double_click_is_for_the_line_of_its_first_click_wherever_that_stands_by_now() {
+    let mut app = app(80, 24);
+    let row = app.layout().unwrap().body.y + 2;
+    click(&mut app, 20, row);
+    let Some((LineKey::Process(chosen), _)) = app.process_table().unwrap().current() else { panic!() };
+    overtaken_by(&mut app, 1288);
+    double_click(&mut app, row);
+    assert_eq!(app.view(), View::Stacks);
+    assert_eq!(app.stacks().whose(), Some(chosen));
+}
+
+#[test]
+fn a_double_click_off_the_lines_is_a_click_and_in_a_list_it_accepts_nothing() {
+    let mut app = app(80, 24);
+    let layout = app.layout().unwrap();
+    keys(&mut app, "\\cpu>5\n");
+    double_click(&mut app, layout.body.bottom() - 1);
+    assert_eq!(app.view(), View::Processes, "no line stands there: {}", screen(&app));
+    let order = |app: &App| (app.process_table().unwrap().sort, app.process_table().unwrap().descending);
+    let before = order(&app);
+    double_click(&mut app, layout.headings.y);
+    assert_ne!(order(&app), before, "a heading sorts");
+    keys(&mut app, "k");
+    let effects = double_click(&mut app, layout.body.y + 5);
+    assert!(app.menu().is_some() && targets(effects).is_empty(), "{}", screen(&app));
 }

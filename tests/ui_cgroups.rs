@@ -365,3 +365,38 @@ fn hostile_names_and_links_do_no_harm() {
         assert!(!screen(&app).contains('\x1b'));
     }
 }
+
+#[test]
+fn a_group_that_only_the_memory_hierarchy_has_shows_and_sorts_by_what_its_processes_use() {
+    // Cgroup v1: nginx is in a group of its own for memory alone; for CPU time its processes are in the slice.
+    let only_memory = |later: bool| {
+        let mut sample = world(later);
+        let groups = Arc::make_mut(sample.cgroups.as_mut().unwrap());
+        for group in groups.list.iter_mut().filter(|group| group.path.ends_with("nginx.service") || group.path == "/init.scope") {
+            (group.cpu_ns, group.id, group.periods, group.throttled_periods, group.throttled_ns) = (None, 0, None, None, None);
+        }
+        sample
+    };
+    let mut app = fresh(120, 40);
+    keys(&mut app, "6");
+    show(&mut app, only_memory(false));
+    show(&mut app, only_memory(true));
+    let of = |app: &App, name: &str| lines(app).into_iter().find(|line| line.contains(name)).unwrap();
+    let nginx = of(&app, "nginx.service");
+    assert!(nginx.contains(" 100.4 "), "88.4 and 12.0 of a core: {nginx}");
+    keys(&mut app, "t");
+    let order = names(&app);
+    let place = |name: &str| order.iter().position(|line| line.contains(name)).unwrap();
+    assert!(place("nginx.service") < place("postgresql.service"), "{order:?}");
+    assert!(of(&app, "/init.scope").contains(" 0.0 "), "{}", of(&app, "/init.scope"));
+}
+
+#[test]
+fn keys_for_one_process_say_how_to_get_to_one() {
+    let mut app = looking(80, 24);
+    for key in ["i", "k", "X", "]"] {
+        keys(&mut app, key);
+        let last = screen(&app).lines().last().unwrap().to_owned();
+        assert!(last.contains("Enter shows those of the cgroup"), "{key}: {last}");
+    }
+}

@@ -485,6 +485,23 @@ fn keys_in_any_order_at_any_size_break_nothing() {
 }
 
 #[test]
+fn a_pid_of_another_namespace_is_never_taken_for_one_of_this() {
+    let mut app = app(80, 24);
+    let key = |pid: u32| app.model().sample.tasks.iter().find(|task| task.key.pid == pid).unwrap().key;
+    let inner = |pid: u32, inner: u32| (key(pid), Details { inner_pid: Some(inner), ..told(pid) });
+    let answer = vec![inner(NGINX, 7), inner(15_003, 12)];
+    app.update(Event::Update(Update::Details(answer)));
+    let text = screen(&app);
+    assert!(text.contains("  4112/7 www-data") && text.contains(" 15003/… build") && text.contains("    9920 postgres"), "{text}");
+    app.update(Event::Resize(240, 40));
+    let text = screen(&app);
+    assert!(
+        text.contains("PID/NS") && text.contains("4112/7") && !text.contains("  4112/7 www-data"),
+        "it has a column of its own: {text}"
+    );
+}
+
+#[test]
 fn p_shows_programs_with_their_directories() {
     let mut app = app(120, 40);
     assert!(screen(&app).contains(" redis-server 127.0.0.1:6379"));

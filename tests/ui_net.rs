@@ -8,7 +8,7 @@ use ebtop::app::view::View;
 use ebtop::app::{App, Start};
 use ebtop::sample::*;
 use insta::assert_snapshot;
-use ui_world::common::{MIB, socket};
+use ui_world::common::{MIB, SECOND, socket};
 use ui_world::*;
 
 const SIZES: [(u16, u16); 4] = [(60, 15), (80, 24), (120, 40), (200, 50)];
@@ -221,4 +221,40 @@ fn the_order_asked_for_at_the_start_is_that_of_the_table_on_screen() {
         let is_marked = |mark| headings.contains(&format!("{mark}{title}")) || headings.contains(&format!("{title}{mark}"));
         assert!(is_marked('▾') || is_marked('▴'), "{name}: {headings}");
     }
+}
+
+#[test]
+fn a_network_where_nothing_moves_says_since_when_and_has_no_kernel_threads_on_top() {
+    let quiet = |seconds: u64| {
+        let mut sample = server(true);
+        sample.at_ns += seconds * SECOND;
+        sample
+    };
+    let first = |app: &App| screen(app).lines().nth(app.layout().unwrap().body.y.into()).unwrap().to_owned();
+    let mut app = fresh(80, 24);
+    keys(&mut app, "4");
+    show(&mut app, server(false));
+    show(&mut app, quiet(0));
+    assert!(!screen(&app).contains("No bytes"), "{}", screen(&app));
+    show(&mut app, quiet(4));
+    assert!(!screen(&app).contains("No bytes"), "a pause between two requests");
+    show(&mut app, quiet(12));
+    assert!(screen(&app).contains("No bytes over TCP or UDP for 12s"), "{}", screen(&app));
+    assert!(first(&app).contains("nginx"), "{}", screen(&app));
+
+    let mut late = fresh(80, 24);
+    keys(&mut late, "4");
+    [0, 1, 9].into_iter().for_each(|seconds| show(&mut late, quiet(seconds)));
+    assert!(screen(&late).contains("since ebtop began, 9s ago"), "{}", screen(&late));
+    let text = screen(&late);
+    let at = |name: &str| text.lines().position(|line| line.contains(name));
+    assert!(at("kthreadd").is_none_or(|kernel| at("systemd").unwrap() < kernel), "{text}");
+    keys(&mut late, "gcommand\n");
+    let names = late.process_table().unwrap().lines.len();
+    press(&mut late, KeyCode::End);
+    assert!(
+        screen(&late).lines().rev().skip(1).find(|line| line.contains('▸')).unwrap().contains("kthreadd"),
+        "of {names}: {}",
+        screen(&late)
+    );
 }

@@ -2,13 +2,18 @@
 
 mod ui_world;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ebtop::app::bindings::BINDINGS;
 use ebtop::app::column::{Column, Columns, SocketColumn};
 use ebtop::app::keymap::{KeyMap, Preset};
 use ebtop::app::keys::Action;
+use ebtop::app::user_names::UserNames;
 use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event, Start};
+use ebtop::sample::{Task, Update};
 use insta::assert_snapshot;
 use ui_world::common::sample;
 use ui_world::*;
@@ -72,6 +77,25 @@ fn a_user_is_picked_beside_a_filter_and_let_go() {
     assert!(app.line_count() > 0 && app.line_count() < all, "{} of {all}", app.line_count());
     keys(&mut app, "ueverybody\n");
     assert_eq!((app.filter_text(), app.line_count()), ("cpu>0 or nginx", all));
+}
+
+#[test]
+fn users_have_their_names_before_anybody_looked_at_their_processes() {
+    let users = UserNames::new([(0, "root".into()), (33, "www-data".into())]);
+    let start = Start { interval: Duration::from_secs(1), users, ..Start::default() };
+    let mut app = App::new(start, (120, 40));
+    let mut sample = server(true);
+    sample.tasks = sample
+        .tasks
+        .iter()
+        .map(|task| Task { uid: if task.key.pid.is_multiple_of(2) { 33 } else { 0 }, ..*task })
+        .collect::<Vec<_>>()
+        .into();
+    // Nobody answers what is asked about processes.
+    app.update(Event::Update(Update::Sample(Arc::new(sample))));
+    keys(&mut app, "u");
+    let names: Vec<&str> = app.menu().unwrap().items().iter().map(|item| item.label.as_str()).collect();
+    assert_eq!(names, ["everybody", "root", "www-data"]);
 }
 
 #[test]
@@ -184,12 +208,12 @@ fn footer_help_and_palette_tell_the_keys_that_are_live() {
     assert!(app.process_table().unwrap().is_shifted());
     assert!(screen(&app).lines().last().unwrap().contains("x signal"), "{}", screen(&app));
     keys(&mut app, "?");
-    assert!(screen(&app).lines().any(|line| line.starts_with(" x F9 ") && line.contains("choose a signal")), "{}", screen(&app));
     let mut all = String::new();
     for _ in 0..10 {
         all += &screen(&app);
         press(&mut app, KeyCode::PageDown);
     }
+    assert!(all.lines().any(|line| line.starts_with(" x F9 ") && line.contains("choose a signal")), "{all}");
     assert!(all.lines().any(|line| line.starts_with(" ? F1 ")), "h is not for help here: {all}");
     keys(&mut app, "\x1b:signal");
     assert!(screen(&app).contains(" x F9 "), "{}", screen(&app));

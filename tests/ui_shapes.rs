@@ -339,3 +339,16 @@ fn threads_add_up_to_their_process() {
     show(&mut app, with_threads(13));
     assert!(!screen(&app).contains("worker"));
 }
+
+#[test]
+fn a_group_of_which_nobody_lives_says_so() {
+    let mut ended = server(true);
+    ended.tasks.iter_mut().filter(|task| task.comm.to_string() == "nginx").for_each(|task| (task.state, task.threads) = (b'Z', 1));
+    let mut app = fresh(80, 24);
+    show(&mut app, server(false));
+    show(&mut app, ended);
+    keys(&mut app, "gcommand\n");
+    let line = |name: &str| screen(&app).lines().find(|line| line.contains(name)).unwrap().to_owned();
+    assert!(line("▸nginx").contains("(2)      Z "), "{}", line("▸nginx"));
+    assert!(!line("▸postgres").contains(" Z "), "{}", line("▸postgres"));
+}

@@ -257,4 +257,7 @@ fn a_probe_that_costs_says_so_while_its_column_shows() {
     assert!(!screen(&app).contains(told));
     keys(&mut app, "3");
     assert!(screen(&app).contains(told), "{}", screen(&app));
+    app.update(Event::Resize(80, 24));
+    let text = screen(&app);
+    assert!(text.contains("2 CPU  3 Memory  4 Network  5 Disk  6 Cgroups  7 Stacks  probe on"), "the tabs keep their names: {text}");
 }

@@ -11,7 +11,9 @@ use super::filter::Filter;
 use super::forest::{self, Branch, Node};
 use super::lines::{GroupLine, Line, LineKey, Lines, view_of};
 use super::order::Entry;
+use super::quiet;
 use super::shape::{Grouping, Shape, group_id};
+use super::view::View;
 use super::{App, ProcessTable};
 use crate::model::cgroups::Members;
 use crate::model::exited::{Ended, Exited};
@@ -26,6 +28,8 @@ struct Reader<'a> {
     details: &'a DetailsBook,
     filter: &'a Filter,
     sort: Column,
+    /// The Network view, the largest first.
+    by_net: bool,
     shows_threads: bool,
     hides_kernel_threads: bool,
     /// Those that are shown alone.
@@ -81,7 +85,12 @@ impl<'a> Reader<'a> {
     }
 
     fn found(&self, key: LineKey, line: Line, process: u32, view: &RowView<'a>) -> Found<'a> {
-        Found { key, line, process, passes: self.all_pass || self.filter.matches(view), value: self.sort.value(view) }
+        let value = self.sort.value(view);
+        let value = match view.task() {
+            Some(task) if self.by_net => quiet::rank(self.sort, value, task),
+            _ => value,
+        };
+        Found { key, line, process, passes: self.all_pass || self.filter.matches(view), value }
     }
 
     fn hides(&self, task: &Task) -> bool {
@@ -228,6 +237,7 @@ impl App {
             details: &self.details,
             filter: &self.filter,
             sort: table.sort,
+            by_net: view == View::Network as usize && table.descending,
             shows_threads: self.shows_threads,
             hides_kernel_threads: self.hides_kernel_threads,
             within,
@@ -248,7 +258,8 @@ impl App {
 /// What the exited are sorted by, if there are any.
 fn exited_value<'a>(reader: &Reader<'a>, lines: &'a Lines) -> Option<Value<'a>> {
     let view = view_of(reader.model, lines, reader.details, Line::Exited).filter(|_| lines.exited.total.count > 0)?;
-    Some(reader.sort.value(&view))
+    let value = reader.sort.value(&view);
+    Some(if reader.by_net { quiet::rank_of_exited(value) } else { value })
 }
 
 fn flat(reader: &Reader<'_>, table: &mut ProcessTable, lines: &Lines, unfolded: bool) -> Option<LineKey> {

@@ -143,7 +143,7 @@ impl App {
         };
         let targets: Vec<Target> = keys.into_iter().filter_map(|key| self.target(key)).collect();
         if targets.is_empty() {
-            self.say("Choose a process that is running first".into());
+            self.say_choose_process();
             return None;
         }
         Some(targets)

@@ -31,12 +31,21 @@ pub fn hold_for(task: &Task, now_ns: u64, reread_ns: u64) -> u64 {
 struct Entry {
     /// The exec it was last asked for.
     exec_id: u64,
+    /// Its user then.
+    uid: u32,
     /// When to ask again without one.
     again_ns: u64,
     details: Option<Details>,
 }
 
-/// Details by process; what was asked for is asked for again after an exec or a while.
+impl Entry {
+    /// Whether it need not be asked for again.
+    fn holds(&self, task: &Task, now_ns: u64) -> bool {
+        (self.exec_id, self.uid) == (task.exec_id, task.uid) && now_ns < self.again_ns
+    }
+}
+
+/// Details by process; what was asked for is asked for again after an exec, a change of its user, or a while.
 #[derive(Clone, Debug, Default)]
 pub struct DetailsBook {
     entries: FxHashMap<ProcKey, Entry>,
@@ -72,12 +81,12 @@ impl DetailsBook {
     pub fn ask<'a>(&mut self, tasks: impl Iterator<Item = &'a Task>, now_ns: u64) -> Vec<ProcKey> {
         let mut wanted = Vec::new();
         for task in tasks {
-            let known = self.entries.get(&task.key).is_some_and(|e| e.exec_id == task.exec_id && now_ns < e.again_ns);
+            let known = self.entries.get(&task.key).is_some_and(|e| e.holds(task, now_ns));
             if known {
                 continue;
             }
             let entry = self.entries.entry(task.key).or_default();
-            (entry.exec_id, entry.again_ns) = (task.exec_id, hold_until_ns(task, now_ns));
+            (entry.exec_id, entry.uid, entry.again_ns) = (task.exec_id, task.uid, hold_until_ns(task, now_ns));
             wanted.push(task.key);
             if wanted.len() == CHUNK {
                 break;
@@ -106,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn asks_once_for_each_exec() {
+    fn asks_once_for_each_exec_and_user() {
         let mut book = DetailsBook::default();
         let key = task(1, 0).key;
         assert_eq!(book.ask([task(1, 7)].iter(), NOW), [key]);
@@ -114,6 +123,8 @@ mod tests {
         book.learn(vec![(key, Details { cmdline: "sh".into(), ..Details::default() })]);
         assert_eq!(book.ask([task(1, 8)].iter(), NOW), [key]);
         assert_eq!(book.get(key).unwrap().cmdline, "sh", "the old one stays until the new one comes");
+        let other = Task { uid: 33, ..task(1, 8) };
+        assert_eq!([(); 2].map(|()| book.ask([other].iter(), NOW).len()), [1, 0], "it has another user now");
     }
 
     #[test]

@@ -76,8 +76,12 @@ impl Figure {
 }
 
 impl App {
-    /// Rows that devices take: a heading and one for each that has room; none where the screen is low.
+    /// Rows that devices take: a heading and one for each that has room; none where the screen is low. In Network, one for the word that
+    /// nothing moves.
     pub(super) fn strip_rows(&self, layout: &Layout) -> u16 {
+        if self.view() == View::Network && layout.body.height >= LEAST_BODY {
+            return u16::from(self.quiet_words().is_some());
+        }
         let count = self.machine().disks.len();
         if self.view() != View::Disk || count == 0 || layout.body.height < LEAST_BODY {
             return 0;

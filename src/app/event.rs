@@ -23,6 +23,8 @@ pub enum Event {
     Key(KeyEvent),
     /// The mouse did something.
     Mouse(MouseEvent),
+    /// The left button went down a second time in the same place, soon after the first.
+    DoubleClick(MouseEvent),
     /// Text was pasted.
     Paste(String),
     /// The screen has so many columns and rows now.

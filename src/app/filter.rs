@@ -22,8 +22,8 @@ mod term;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-pub use complete::{Completion, FilterOf, complete};
-pub use parse::{FilterError, parse};
+pub use complete::{Completion, FilterOf, complete, half_word};
+pub use parse::{FilterError, parse, parse_doubting};
 pub use term::quote;
 use term::{Subject, Term};
 
@@ -82,6 +82,17 @@ impl Filter {
             found.get().is_some()
         };
         self.0.as_ref().filter(|e| e.any_term(&is_foreign)).and_then(|_| found.get())
+    }
+
+    /// The first user it asks for by a name that none of these is; a number is no name.
+    pub fn unknown_user(&self, is_known: impl Fn(&dyn Fn(&str) -> bool) -> bool) -> Option<String> {
+        let found = RefCell::new(None);
+        let is_unknown = |term: &Term| {
+            let name = term.asks_user().filter(|pattern| !is_known(&|user| pattern.is_in(user)));
+            *found.borrow_mut() = name.map(|pattern| pattern.text.clone());
+            name.is_some()
+        };
+        self.0.as_ref().filter(|e| e.any_term(&is_unknown)).and_then(|_| found.take())
     }
 
     /// The columns of a table that it asks for.

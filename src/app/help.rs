@@ -5,7 +5,8 @@ use unicode_width::UnicodeWidthStr;
 use super::App;
 use super::column::{Columns, Spec};
 use super::devices::Figure;
-use super::help_texts::{FILTERS, HEADER};
+use super::help_texts::{FILTERS, HEADER, MOUSE, TYPING};
+use super::key_groups::KeyGroup;
 use super::keys::{Action, Binding};
 use super::stacks::StackAction;
 use super::status;
@@ -62,7 +63,11 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
         lines.push(HelpLine::Blank);
     };
     let view = app.view().title();
-    part(format!("Keys of {view}"), app.keymap().bindings(app.places()).filter_map(|b| key_entry(app, b)).collect());
+    for (group, entries) in keys(app) {
+        part(format!("Keys of {view}: {}", group.title()), entries);
+    }
+    part("Mouse".into(), told(&MOUSE));
+    part("In lists, and where text is typed".into(), told(&TYPING));
     if let Some(table) = app.process_table() {
         part(format!("Columns of {view}"), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
@@ -78,13 +83,24 @@ pub fn lines(app: &App, width: usize) -> Vec<HelpLine> {
     if let Some(table) = app.interface_table() {
         part("Columns of interfaces".into(), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
-    part("Filters".into(), FILTERS.iter().map(|(what, text)| (what.to_string(), text.to_string())).collect());
+    part("Filters".into(), told(&FILTERS));
     if let Some(table) = app.cgroup_table() {
         part(format!("Columns of {view}"), table.all().into_iter().map(|c| column_entry(c.spec())).collect());
     }
-    part("Header".into(), HEADER.iter().map(|(what, text)| (what.to_string(), text.to_string())).collect());
+    part("Header".into(), told(&HEADER));
     part("What works".into(), Domain::ALL.into_iter().filter_map(|d| domain_entry(app, d)).collect());
     lines
+}
+
+fn told(texts: &[(&str, &str)]) -> Vec<(String, String)> {
+    texts.iter().map(|(what, text)| (what.to_string(), text.to_string())).collect()
+}
+
+/// The keys that hold here, by what they are for; only those parts that have any.
+fn keys(app: &App) -> impl Iterator<Item = (KeyGroup, Vec<(String, String)>)> {
+    let of = |group: KeyGroup| app.keymap().bindings(app.places()).filter(move |b| KeyGroup::of(b.action) == group);
+    let parts = KeyGroup::ALL.into_iter().map(move |group| (group, of(group).filter_map(|b| key_entry(app, b)).collect()));
+    parts.filter(|(_, entries): &(_, Vec<_>)| !entries.is_empty())
 }
 
 /// `None` where no key does it: the palette does.

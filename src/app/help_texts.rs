@@ -13,6 +13,26 @@ pub(super) const FILTERS: [(&str, &str); 9] = [
     ("remote=10.0.0.1", "sockets by local or remote address, or its network: 10.0.0.0/8; port:443 by either port; state:est"),
 ];
 
+/// What the mouse does.
+pub(super) const MOUSE: [(&str, &str); 5] = [
+    ("click", "on a line: selects it; on a heading: sorts, again: turns the order round; on a tab or a word of the footer: as its key"),
+    ("double click", "on a line: what Enter does"),
+    ("right click", "on a heading: what the column means"),
+    ("wheel", "scrolls"),
+    ("drag", "in the flame graph: from frame to frame"),
+];
+
+/// Keys of lists and prompts.
+pub(super) const TYPING: [(&str, &str); 7] = [
+    ("Enter", "takes what is chosen or typed"),
+    ("Esc", "closes the list, gives the text up"),
+    ("letters", "narrow a list, the best match first"),
+    ("Space < >", "in a list with boxes: check one; in that of columns: move one to the left or to the right"),
+    ("Tab", "in a filter: completes the name of a column"),
+    ("Ctrl-W Ctrl-U", "delete a word, all of the text"),
+    ("↑ ↓", "while a search or a filter is typed: move the selection"),
+];
+
 /// What the header shows, in its order; where it has no room for all, some are missing.
 pub(super) const HEADER: [(&str, &str); 11] = [
     ("up, load", "time since the machine was started; tasks that ran or waited for a disk, averaged over 1, 5 and 15 minutes"),

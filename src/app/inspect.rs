@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::keys::{Action, Place};
 use super::lines::LineKey;
 use super::net::SocketScope;
+use super::view::View;
 use super::{App, Effect};
 use crate::sample::inspection::{Ask, Inspection};
 use crate::sample::{Command, Exit, ProcKey};
@@ -112,8 +113,17 @@ impl App {
         };
         match key.and_then(|key| self.model.find(key)).map(|row| self.model.task(row)) {
             Some(task) => self.pane = Some(Pane::new(task.key, task.comm.to_string())),
-            None => self.say("Choose a process that runs first".into()),
+            None => self.say_choose_process(),
         }
+    }
+
+    /// A key for one process was pressed where none is selected.
+    pub(super) fn say_choose_process(&mut self) {
+        let words = match self.view() {
+            View::Cgroups => "That is for one process: Enter shows those of the cgroup",
+            _ => "Choose a process that runs first",
+        };
+        self.say(words.into());
     }
 
     /// The owner of the selected socket.

@@ -95,6 +95,40 @@ pub fn conflicts(own: &[OwnKeys]) -> Vec<(usize, String)> {
     found
 }
 
+/// Actions without which nobody finds the way: they should have a key on every screen.
+const NEEDED: [Action; 5] = [Action::Quit, Action::Help, Action::Palette, Action::Back, Action::Enter];
+
+/// What own choices take from those: any key that quits, or the last key of another on some screen. Each with the line that does it. Who gives
+/// the action keys of its own knows what becomes of the old ones.
+pub fn losses(preset: Preset, own: &[OwnKeys]) -> Vec<(usize, String)> {
+    let (before, after) = (KeyMap::new(preset, &[]), KeyMap::new(preset, own));
+    NEEDED.into_iter().filter_map(|action| loss(&before, &after, action, own)).collect()
+}
+
+fn loss(before: &KeyMap, after: &KeyMap, action: Action, own: &[OwnKeys]) -> Option<(usize, String)> {
+    let name = action.name();
+    if own.iter().any(|choice| choice.action == name && !choice.keys.is_empty()) {
+        return None;
+    }
+    let keys = |map: &KeyMap, places| -> Vec<Key> {
+        let bindings = map.bindings(places).filter(|binding| binding.action == action);
+        bindings.flat_map(|binding| map.live_keys(binding, places)).collect()
+    };
+    Place::screens().into_iter().find_map(|places| {
+        let (had, has) = (keys(before, places), keys(after, places));
+        let taken = had.into_iter().find(|key| !has.contains(key)).filter(|_| has.is_empty() || action == Action::Quit)?;
+        let by = own.iter().find(|choice| choice.keys.contains(&taken) || choice.action == name)?;
+        let left: Vec<String> = has.iter().map(Key::name).collect();
+        let why = match (left.is_empty(), by.action == name) {
+            (true, true) => format!("{name} has no key; the palette (:) has it"),
+            (true, false) => format!("{} was the last key of {name}: give it another", taken.name()),
+            (false, true) => format!("{name} has no key but {}", left.join(", ")),
+            (false, false) => format!("{} was a key of {name}, which keeps {}", taken.name(), left.join(", ")),
+        };
+        Some((by.line, why))
+    })
+}
+
 /// The keys that are live.
 #[derive(Clone, Debug)]
 pub struct KeyMap {
@@ -223,6 +257,17 @@ mod tests {
         let key = |action| map.key_of(action, Place::of(View::Processes, false, false)).map(|key| key.name());
         assert_eq!((key(Action::Signal), key(Action::Redraw)), (Some("F12".into()), None));
         assert_eq!(conflicts(&choices), [(4, "x is the key of signal already, by line 3".to_string())]);
+    }
+
+    #[test]
+    fn a_key_taken_from_what_nobody_can_do_without_is_told() {
+        let told = |own: &[OwnKeys]| losses(Preset::Htop, own).into_iter().map(|(line, why)| format!("{line}: {why}")).collect::<Vec<_>>();
+        assert_eq!(told(&[own("signal", &["q"], 7)]), ["7: q was a key of quit, which keeps F10, Ctrl-C"]);
+        assert_eq!(told(&[own("tree", &[":"], 2)]), ["2: : was the last key of palette: give it another"]);
+        assert_eq!(told(&[own("help", &[], 3)]), ["3: help has no key; the palette (:) has it"]);
+        assert_eq!(told(&[own("quit", &[], 4)]), ["4: quit has no key but Ctrl-C"]);
+        let harmless = [own("tree", &["?"], 1), own("quit", &["Q"], 2), own("signal", &["q", "F12"], 3), own("redraw", &[], 4)];
+        assert!(told(&harmless).is_empty(), "other keys are left, or were chosen: {:?}", told(&harmless));
     }
 
     #[test]

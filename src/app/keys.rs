@@ -138,6 +138,8 @@ pub(super) const fn shift(code: KeyCode) -> Key {
 impl Key {
     /// Ends ebtop whatever the configuration says.
     pub const WAY_OUT: Key = ctrl('c');
+    /// What a double click stands for.
+    pub const ENTER: Key = key(KeyCode::Enter);
 
     /// The key of a character.
     pub const fn letter(c: char) -> Key {
@@ -297,6 +299,16 @@ impl Place {
             (_, true, false) => &[Sockets, Network, Tables, Anywhere],
             (_, true, true) => &[Searching, Sockets, Network, Tables, Anywhere],
         }
+    }
+}
+
+impl Place {
+    /// The places that hold together on each screen without a search.
+    pub fn screens() -> Vec<&'static [Place]> {
+        let views = View::ALL.into_iter().map(|view| Place::of(view, false, false));
+        let tables = [NetTable::Sockets, NetTable::Listeners, NetTable::Remotes, NetTable::Interfaces];
+        let tables = tables.into_iter().map(|table| table.places(false).unwrap_or(Place::of(View::Network, true, false)));
+        views.chain(tables).chain([&[Place::Details, Place::Anywhere][..]]).collect()
     }
 }
 

@@ -23,6 +23,9 @@ const GRAPH_WIDTH: u16 = 28;
 /// Cells of a CPU's bar with its number, brackets and percentage, at the least.
 const CPU_BAR_WIDTH: u16 = 18;
 
+/// Where there is no room to say what the probe of a column costs.
+const PROBE_RUNS: &str = "probe on";
+
 /// The parts of the screen, top to bottom.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
@@ -220,15 +223,20 @@ pub fn tabs(shown: View, short: bool) -> Vec<Hint> {
 impl App {
     /// The tabs as they are shown now.
     pub fn tabs(&self, layout: &Layout) -> Vec<Hint> {
-        let long = tabs(self.view(), false);
-        let end = long.last().map_or(0, |t| t.x + t.width());
-        let chip = self.chip_text().map_or(0, |chip| 3 + chip.width());
-        if usize::from(end) + chip > usize::from(layout.tabs.width) { tabs(self.view(), true) } else { long }
+        let chip = self.chip_text(layout).unwrap_or_default();
+        tabs(self.view(), !self.fits_beside_tabs(layout, &chip))
+    }
+
+    /// The whole names of the tabs leave room for that chip.
+    fn fits_beside_tabs(&self, layout: &Layout, chip: &str) -> bool {
+        let end = tabs(self.view(), false).last().map_or(0, |t| t.x + t.width());
+        let chip = if chip.is_empty() { 0 } else { 3 + chip.width() };
+        usize::from(end) + chip <= usize::from(layout.tabs.width)
     }
 
     /// On the right of the tabs: what narrows the view, where, and what is paid for showing it.
     pub fn chip(&self, layout: &Layout) -> Option<(Rect, String)> {
-        let text = self.chip_text()?;
+        let text = self.chip_text(layout)?;
         let taken = self.tabs(layout).last().map_or(0, |t| t.x + t.width()) + 2;
         let room = layout.tabs.width.saturating_sub(taken + 1);
         let text = cut(&text, usize::from(room)).into_owned();
@@ -237,7 +245,7 @@ impl App {
         Some((Rect { x, width, ..layout.tabs }, text))
     }
 
-    fn chip_text(&self) -> Option<String> {
+    fn chip_text(&self, layout: &Layout) -> Option<String> {
         let here = match self.view() {
             View::Stacks if !self.trail().is_empty() => Some(self.stacks().title().to_string()),
             View::Network => self.net_title().or_else(|| self.within().map(|path| format!("cgroup {path}"))),
@@ -248,9 +256,16 @@ impl App {
         let filtered = self.view() != View::Stacks && !self.filter_text().is_empty();
         let filter = filtered.then(|| format!("filter: {} ✕", self.filter_text()));
         let of_groups = if self.view() == View::Cgroups { self.cgroup_words() } else { Vec::new() };
-        let parts: Vec<String> =
-            path.into_iter().chain(of_groups).chain(self.shape_words()).chain(self.probe_cost()).chain(filter).collect();
-        (!parts.is_empty()).then(|| parts.join(" · "))
+        let before: Vec<String> = path.into_iter().chain(of_groups).chain(self.shape_words()).collect();
+        let with = |cost: Option<String>| {
+            let parts: Vec<String> = before.iter().cloned().chain(cost).chain(filter.clone()).collect();
+            (!parts.is_empty()).then(|| parts.join(" · "))
+        };
+        let Some(cost) = self.probe_cost() else { return with(None) };
+        // What it costs is in the help, too: the names of the tabs are worth more.
+        let fits = |chip: &String| self.fits_beside_tabs(layout, chip);
+        let whole = with(Some(cost));
+        whole.clone().filter(fits).or_else(|| with(Some(PROBE_RUNS.into())).filter(fits)).or(whole)
     }
 
     /// What the probe costs that runs for a column on screen.

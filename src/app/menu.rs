@@ -1,15 +1,16 @@
 //! A list to choose from, in a box over the view. Typing narrows it.
 
+mod likeness;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 pub use super::changes::Topic;
+use likeness::{Likeness, likeness};
 
 /// Cells of a box at most; longer lines are cut.
 const MAX_WIDTH: usize = 78;
-/// Cells of a list that stands aside.
-const ASIDE_WIDTH: u16 = 48;
 /// Lines that a page key moves.
 const PAGE: isize = 10;
 /// Lines of an explanation, with a blank one above, and what is left to the list where there is little room.
@@ -25,7 +26,7 @@ pub struct Item {
     pub label: String,
     /// What is said about it.
     pub note: String,
-    /// Chosen among several; only where several can be.
+    /// Chosen among several; where only one can be, it is how things were when the list was opened.
     pub is_checked: bool,
 }
 
@@ -64,8 +65,12 @@ pub struct Menu {
     pub verb: &'static str,
     /// Several can be checked.
     pub is_checklist: bool,
-    /// `<` and `>` move the chosen item among the others. Such a list stands aside, so that what it is about stays in sight.
+    /// One of its items is how things are now; it stays marked while others are looked at.
+    pub marks_present: bool,
+    /// `<` and `>` move the chosen item among the others.
     pub is_orderable: bool,
+    /// What is chosen shows behind it at once: it stands at the bottom, and leaves half of the room to that.
+    pub previews: bool,
     /// The remark about the chosen item also stands below the list, all of it.
     pub explains: bool,
     /// By index, as the topic knows them.
@@ -108,7 +113,9 @@ impl Menu {
             about,
             verb: "choose",
             is_checklist: false,
+            marks_present: false,
             is_orderable: false,
+            previews: false,
             explains: false,
             items,
             typed,
@@ -117,6 +124,14 @@ impl Menu {
             cursor,
             offset: None,
         }
+    }
+
+    /// A list of which the item `now` is how things are.
+    pub fn one_of(topic: Topic, title: impl Into<String>, mut items: Vec<Item>, now: usize) -> Menu {
+        if let Some(item) = items.get_mut(now) {
+            item.is_checked = true;
+        }
+        Menu { marks_present: true, ..Menu::new(topic, title, items, now) }
     }
 
     /// Letters that narrow the list.
@@ -200,7 +215,8 @@ impl Menu {
         Pressed::Toggled
     }
 
-    /// A letter more, or the last one less. The choice goes to the best match.
+    /// A letter more, or the last one less. The best match comes first, and is chosen; of equals, the order stays. Where no label has the
+    /// letters in one piece, remarks that do stand above labels that have them scattered.
     fn narrow(&mut self, letter: Option<char>) {
         match letter {
             Some(letter) if self.typed.chars().count() < MAX_TYPED => self.typed.push(letter),
@@ -208,18 +224,23 @@ impl Menu {
             None => drop(self.typed.pop()),
         }
         let chosen = self.chosen();
-        let matches: Vec<(usize, u8)> = self.in_order().filter_map(|(i, item)| Some((i, likeness(&item.label, &self.typed)?))).collect();
-        let matches = if matches.is_empty() && self.explains { self.said(&self.typed) } else { matches };
+        let mut matches: Vec<(usize, Likeness)> =
+            self.in_order().filter_map(|(i, item)| Some((i, likeness(&item.label, &self.typed)?))).collect();
+        if self.explains && matches.iter().all(|(_, likeness)| *likeness == Likeness::Scattered) {
+            let said = self.said(&self.typed);
+            matches.retain(|(index, _)| !said.contains(index));
+            matches.extend(said.into_iter().map(|index| (index, Likeness::Said)));
+        }
+        matches.sort_by_key(|(_, likeness)| *likeness);
         self.shown = matches.iter().map(|(i, _)| *i).collect();
-        let best = matches.iter().enumerate().min_by_key(|(_, (_, likeness))| *likeness).map(|(line, _)| line);
         let same = self.shown.iter().position(|i| Some(*i) == chosen).filter(|_| self.typed.is_empty());
-        self.cursor = same.or(best).unwrap_or(0);
+        self.cursor = same.unwrap_or(0);
     }
 
     /// Items in whose remark the text is.
-    fn said(&self, text: &str) -> Vec<(usize, u8)> {
+    fn said(&self, text: &str) -> Vec<usize> {
         let text = text.to_lowercase();
-        self.in_order().filter(|(_, item)| item.note.to_lowercase().contains(&text)).map(|(index, _)| (index, 0)).collect()
+        self.in_order().filter(|(_, item)| item.note.to_lowercase().contains(&text)).map(|(index, _)| index).collect()
     }
 
     /// Moves its window so that the choice is in it; in the middle at first.
@@ -230,14 +251,15 @@ impl Menu {
         self.offset = Some(offset.clamp((self.cursor + 1).saturating_sub(height), self.cursor).min(last));
     }
 
-    /// Where it stands within `canvas`, as large as it must be: in the middle, or on the right below the first line.
+    /// Where it stands within `canvas`, as large as it must be: in the middle, or in the lower half.
     pub fn place(&self, canvas: Rect) -> Placement {
-        if !self.is_orderable {
+        if !self.previews {
             return self.place_in(canvas);
         }
-        let width = ASIDE_WIDTH.min(canvas.width);
-        let down = canvas.height.min(1);
-        self.place_in(Rect { x: canvas.right() - width, y: canvas.y + down, width, height: canvas.height - down })
+        let (about, items) = (self.about.len() as u16, self.items.len().min(usize::from(u16::MAX / 2)) as u16);
+        let least = about + LIST_MIN.min(items) + 2;
+        let height = (about + items + 2).min((canvas.height / 2).max(least)).min(canvas.height);
+        self.place_in(Rect { y: canvas.bottom() - height, height, ..canvas })
     }
 
     fn place_in(&self, canvas: Rect) -> Placement {
@@ -272,31 +294,10 @@ impl Menu {
     }
 
     fn line_width(&self, item: &Item) -> usize {
-        let checkbox = if self.is_checklist { 4 } else { 0 };
+        let checkbox = if self.is_checklist || self.marks_present { 4 } else { 0 };
         let note = if item.note.is_empty() { 0 } else { 2 + item.note.width() };
         checkbox + self.label_width() + note
     }
-}
-
-/// How well the typed letters are found in a label, case aside: 0 = they are all of it, 1 = one of its words, 2 = the beginning of one,
-/// 3 = somewhere in it; 4 = one by one, in this order.
-fn likeness(label: &str, typed: &str) -> Option<u8> {
-    let (label, typed) = (label.to_lowercase(), typed.to_lowercase());
-    let mut words = label.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    if typed.is_empty() || label.trim() == typed {
-        return Some(0);
-    }
-    if words.clone().any(|word| word == typed) {
-        return Some(1);
-    }
-    if words.any(|word| word.starts_with(&typed)) {
-        return Some(2);
-    }
-    if label.contains(&typed) {
-        return Some(3);
-    }
-    let mut letters = label.chars();
-    typed.chars().all(|wanted| letters.any(|c| c == wanted)).then_some(4)
 }
 
 #[cfg(test)]
@@ -331,9 +332,30 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_is_not_taken_for_its_opposite() {
-        assert!(likeness(" 12", "12") < likeness("-12", "12"));
-        assert_eq!(likeness("-12", "-12"), Some(0));
+    fn the_best_match_comes_first() {
+        let mut items =
+            ["stacks-tree", "shift-right", "threads", "subtree", "tree-fold", "tree", "treetop"].map(|label| Item::new(label, ""));
+        items[1].note = "the entree, and more".into();
+        let mut menu = Menu::new(Topic::Group, "Do", items.to_vec(), 0);
+        let shown = |menu: &Menu| menu.shown().map(|(_, item)| item.label.clone()).collect::<Vec<_>>();
+        "tree".chars().map(KeyCode::Char).for_each(|code| assert_eq!(press(&mut menu, code), Pressed::Moved));
+        assert_eq!(shown(&menu), ["tree", "stacks-tree", "tree-fold", "treetop", "subtree"]);
+        assert_eq!(menu.chosen(), Some(5));
+        menu.explains = true;
+        (0..4).for_each(|_| assert_eq!(press(&mut menu, KeyCode::Backspace), Pressed::Moved));
+        "more".chars().map(KeyCode::Char).for_each(|code| assert_eq!(press(&mut menu, code), Pressed::Moved));
+        assert_eq!(shown(&menu), ["shift-right"], "what is said of it counts where no label has the letters");
+    }
+
+    #[test]
+    fn what_shows_behind_a_list_has_the_upper_half() {
+        let mut menu = menu();
+        (menu.previews, menu.about) = (true, vec!["about".into()]);
+        for (height, frame) in [(40, 7), (14, 7), (10, 6), (6, 6), (3, 3)] {
+            let canvas = Rect::new(0, 5, 80, height);
+            let placed = menu.place(canvas);
+            assert_eq!((placed.frame.height, placed.frame.bottom()), (frame, canvas.bottom()), "{height}");
+        }
     }
 
     #[test]

@@ -35,11 +35,13 @@ mod changes;
 mod event;
 mod find;
 mod help_texts;
+mod key_groups;
 mod mouse;
 mod palette;
 mod pick;
 mod prepare;
 mod press;
+mod quiet;
 mod seldom;
 mod settle;
 mod setup;
@@ -73,6 +75,7 @@ use menu::Menu;
 use names::Names;
 use net::NetView;
 use prompt::Prompt;
+use quiet::Quiet;
 use seldom::Seldom;
 use shape::Shape;
 use stacks::StacksView;
@@ -149,6 +152,7 @@ pub struct App {
     details: DetailsBook,
     seldom: Seldom,
     trends: Trends,
+    quiet: Quiet,
     /// What the collector was last told.
     wants: Wants,
     watch: Option<Watch>,
@@ -205,6 +209,7 @@ impl App {
             details: DetailsBook::new(start.users),
             seldom: Seldom::default(),
             trends: Trends::default(),
+            quiet: Quiet::default(),
             wants: Wants::default(),
             watch: None,
             prepared: Vec::new(),
@@ -229,6 +234,7 @@ impl App {
         match event {
             Event::Key(key) => self.press(&key, &mut effects),
             Event::Mouse(mouse) => self.mouse(mouse, &mut effects),
+            Event::DoubleClick(mouse) => self.double_click(mouse, &mut effects),
             Event::Paste(text) => self.paste(&text),
             Event::Resize(columns, rows) => self.size = (columns, rows),
             Event::Update(Update::Sample(sample)) => {
@@ -273,6 +279,7 @@ impl App {
         self.model = Model::between(self.base.as_deref(), Arc::clone(&sample));
         self.model.owners.remember(&owners);
         self.trends.push(&self.model);
+        self.quiet.tick(&self.model);
         self.details.tick(&sample);
         self.cgroups.look(&sample);
         self.forget_gone();

@@ -3,7 +3,7 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use super::keys::Action;
+use super::keys::{Action, Key};
 use super::layout::{Layout, hints};
 use super::stacks::StackAction;
 use super::view::View;
@@ -39,6 +39,31 @@ impl App {
             MouseEventKind::ScrollDown => self.wheel(NOTCH, effects),
             _ => {}
         }
+    }
+
+    /// On a line, what Enter does; elsewhere a click like any other. The first of the two selected the line, which may stand elsewhere by
+    /// now: the selection is what counts.
+    pub(super) fn double_click(&mut self, event: MouseEvent, effects: &mut Vec<Effect>) {
+        let Some(layout) = self.layout() else { return };
+        let at = Position::new(event.column, event.row);
+        let is_free = self.menu.is_none() && self.prompt().is_none() && !self.is_covered();
+        // The flame graph zooms by a click on the frame that is chosen.
+        let is_table = self.view() != View::Stacks && layout.body.contains(at);
+        let is_line = is_table && self.has_line_at(usize::from(at.y - layout.body.y));
+        let enter = self.keymap.action(Key::ENTER, self.places());
+        match enter.filter(|_| is_free && is_line) {
+            Some(action) => {
+                self.message = None;
+                self.act(action, effects);
+            }
+            None => self.mouse(event, effects),
+        }
+    }
+
+    /// A line of the table stands on that row of its body.
+    fn has_line_at(&mut self, row: usize) -> bool {
+        let lines = self.line_count();
+        self.list().is_some_and(|list| list.first_shown() + row < lines)
     }
 
     fn click(&mut self, layout: &Layout, at: Position, effects: &mut Vec<Effect>) {

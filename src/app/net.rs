@@ -53,7 +53,7 @@ impl NetTable {
     }
 
     /// The places whose keys hold in it, most specific first, where those of processes and sockets do not.
-    fn places(self, searching: bool) -> Option<&'static [Place]> {
+    pub(super) fn places(self, searching: bool) -> Option<&'static [Place]> {
         use Place::*;
         Some(match (self, searching) {
             (NetTable::Processes | NetTable::Sockets, _) => return None,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::App;
 use super::filter;
 use super::menu::{Item, Menu, Topic};
+use super::user_names::UserNames;
 
 impl App {
     /// Opens the list of columns, at the one that is sorted by.
@@ -36,7 +37,7 @@ impl App {
             let (name, count) = users.entry(task.uid).or_default();
             *count += 1;
             if name.is_none() {
-                *name = self.details.get(task.key).map(|details| details.user.clone());
+                *name = UserNames::told(Some(self.details.users()), Some(task), self.details.get(task.key)).map(str::to_owned);
             }
         }
         let item = |(uid, (name, count)): (&u32, &(Option<String>, u32))| {

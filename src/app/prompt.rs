@@ -72,6 +72,8 @@ pub struct Prompt {
     pub purpose: Purpose,
     /// What is wrong with the text.
     pub error: Option<Mistake>,
+    /// What may have been meant otherwise.
+    pub doubt: Option<Mistake>,
     /// The text before, for Esc.
     pub before: String,
     input: Input,
@@ -80,7 +82,7 @@ pub struct Prompt {
 impl Prompt {
     /// Begins with `text`.
     pub fn new(purpose: Purpose, text: &str) -> Prompt {
-        Prompt { purpose, error: None, before: text.into(), input: Input::new(text.into()) }
+        Prompt { purpose, error: None, doubt: None, before: text.into(), input: Input::new(text.into()) }
     }
 
     /// The same, with something wrong.
@@ -105,10 +107,14 @@ impl Prompt {
         self.text().get(..byte).map_or(0, UnicodeWidthStr::width)
     }
 
+    /// The byte of the text that the cursor stands at.
+    pub fn cursor(&self) -> usize {
+        self.text().char_indices().nth(self.input.cursor()).map_or(self.text().len(), |(at, _)| at)
+    }
+
     /// What the word at the cursor could become in a filter.
     pub fn completion(&self, of: FilterOf) -> Option<Completion> {
-        let cursor = self.input.cursor();
-        let byte = self.text().char_indices().nth(cursor).map_or(self.text().len(), |(at, _)| at);
+        let byte = self.cursor();
         if self.purpose == Purpose::Filter { complete(self.text(), byte, of) } else { None }
     }
 

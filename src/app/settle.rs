@@ -1,15 +1,13 @@
 //! After every event: windows follow, and others are asked for what the screen lacks.
 
-use std::time::Duration;
-
 use super::column::Columns;
 use super::view::View;
 use super::{App, Effect, column, table_width};
 use crate::model::stacks::Scope;
 use crate::sample::{Command, Wants, Watch, Watched};
 
-/// How soon a look at what was not read so far follows the wish.
-const SOON: Duration = Duration::from_millis(10);
+/// Looks at what was not read so far, soon after the wish: the first has no rates.
+const LOOKS: u32 = 2;
 
 impl App {
     /// Brings what depends on everything else up to date, and asks others for what is missing.
@@ -28,8 +26,8 @@ impl App {
         }
         let wants = self.wants_now();
         if wants != self.wants {
-            // Whoever has long ticks should not wait for the first look at the groups.
-            let soon = (wants.cgroups && !self.wants.cgroups).then_some(Effect::Command(Command::SampleSoon(SOON)));
+            // Whoever has long ticks should not wait for it.
+            let soon = (wants.with(self.wants) != self.wants).then_some(Effect::Command(Command::SamplesApart(LOOKS)));
             self.wants = wants;
             effects.push(Effect::Command(Command::Want(wants)));
             effects.extend(soon);

@@ -40,16 +40,16 @@ impl App {
             Some(0) => return self.ask_columns(before),
             Some(1) => {
                 let items = Palette::ALL.map(|p| Item::new(p.name(), p.note())).to_vec();
-                Menu::new(Topic::Theme(before), "Theme", items, self.look.palette as usize)
+                Menu::one_of(Topic::Theme(before), "Theme", items, self.look.palette as usize)
             }
             Some(2) => {
                 let items = Units::ALL.map(|u| Item::new(u.name(), u.note())).to_vec();
-                Menu::new(Topic::Units(before), "Units of bytes", items, self.look.units as usize)
+                Menu::one_of(Topic::Units(before), "Units of bytes", items, self.look.units as usize)
             }
             Some(_) => {
                 let items = Header::ALL.map(|h| Item::new(h.name(), h.note())).to_vec();
                 let now = Header::ALL.iter().position(|h| *h == self.look.header).unwrap_or(0);
-                Menu::new(Topic::Header(before), "Header", items, now)
+                Menu::one_of(Topic::Header(before), "Header", items, now)
             }
             None => return self.ask_setup(),
         };
@@ -58,6 +58,7 @@ impl App {
 
     fn open_to_save(&mut self, mut menu: Menu) {
         menu.verb = "save";
+        menu.previews = true;
         self.menu = Some(menu);
     }
 

@@ -33,7 +33,7 @@ impl App {
             Shape::Groups(by) => by as usize + 1,
             _ => 0,
         };
-        let mut menu = Menu::new(Topic::Group, "Group by", items, now);
+        let mut menu = Menu::one_of(Topic::Group, "Group by", items, now);
         menu.verb = "group";
         self.menu = Some(menu);
     }

@@ -108,6 +108,7 @@ pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
             [format!("The filter  {}  hides all {} lines.", app.filter_text(), app.lines_before_filter())]
                 .into_iter()
                 .chain(app.filter().foreign(app.filter_of()).map(|name| nothing_called(name, app.filter_of())))
+                .chain(app.filter_doubt().map(|doubt| format!("({doubt})")))
                 .chain([ways_out_of_the_filter(app)])
                 .collect(),
         ),

@@ -56,15 +56,46 @@ impl App {
 
     fn prompt_changed(&mut self) {
         let Some(prompt) = &self.prompt else { return };
-        let (purpose, text) = (prompt.purpose, prompt.text().to_string());
+        let (purpose, text, cursor) = (prompt.purpose, prompt.text().to_string(), prompt.cursor());
         let error = match purpose {
             Purpose::Search => self.search_for(&text).err().map(Mistake::from),
-            Purpose::Filter => self.filter_by(&text).err().map(Mistake::from),
+            Purpose::Filter => self.filter_so_far(&text, cursor).err().map(Mistake::from),
             Purpose::Delay | Purpose::Export => None,
         };
+        let doubt = if purpose == Purpose::Filter { self.doubt_of_filter(&text) } else { None };
         if let Some(prompt) = &mut self.prompt {
-            prompt.error = error;
+            (prompt.error, prompt.doubt) = (error, doubt.map(Mistake::from));
         }
+    }
+
+    /// Filters by what is typed so far. A word that may yet become `and` or a column is left out as long as it is not whole: as text it would
+    /// hide what is looked for. Only where it is all there is, and found, it counts.
+    fn filter_so_far(&mut self, text: &str, cursor: usize) -> Result<(), FilterError> {
+        let Some(start) = filter::half_word(text, cursor, self.filter_of()) else { return self.filter_by(text) };
+        let rest = format!("{}{}", &text[..start], &text[cursor..]);
+        if rest.trim().is_empty() {
+            self.filter_by(text)?;
+            return if self.line_count() > 0 { Ok(()) } else { self.filter_by("") };
+        }
+        // What is left may end in `or`: then the filter before it stays.
+        let _ = self.filter_by(&rest);
+        Ok(())
+    }
+
+    /// What in a filter may have been meant otherwise, and where: text that looks like a column; a user nobody knows.
+    fn doubt_of_filter(&self, text: &str) -> Option<FilterError> {
+        let (filter, doubt) = filter::parse_doubting(text).ok()?;
+        // The users of a recording are known once they were looked up.
+        let of_user = || {
+            let name = (!self.replay).then_some(&filter)?.unknown_user(|is_called| self.details.users().any(is_called))?;
+            Some(FilterError { at: text.rfind(&name).unwrap_or(0), message: no_such_user(&name) })
+        };
+        doubt.or_else(of_user)
+    }
+
+    /// Why the filter in force may show less than was meant.
+    pub fn filter_doubt(&self) -> Option<String> {
+        self.doubt_of_filter(&self.filter_text).map(|doubt| doubt.message)
     }
 
     fn accept_text(&mut self, effects: &mut Vec<Effect>) {
@@ -72,11 +103,11 @@ impl App {
         match prompt.purpose {
             Purpose::Search if prompt.text().is_empty() => self.search = None,
             Purpose::Search => {}
-            Purpose::Filter => {
-                if let Err(error) = self.filter_by(prompt.text()) {
-                    self.prompt = Some(prompt.with_error(error));
-                }
-            }
+            Purpose::Filter => match self.filter_by(prompt.text()) {
+                Err(error) => self.prompt = Some(prompt.with_error(error)),
+                // Where no lines are left, it stands in their place.
+                Ok(()) => self.filter_doubt().filter(|_| self.line_count() > 0).into_iter().for_each(|doubt| self.say(doubt)),
+            },
             Purpose::Delay => match delay::parse(prompt.text()) {
                 Ok(interval) => {
                     self.interval = interval;
@@ -124,4 +155,9 @@ impl App {
         self.filter_text.clear();
         self.arrange();
     }
+}
+
+/// Those of containers have numbers that this machine has no names for.
+fn no_such_user(name: &str) -> String {
+    format!("no user `{name}` is known here; in containers: uid=NUMBER")
 }

@@ -33,6 +33,11 @@ impl UserNames {
         self.0.insert(uid, details.user.clone());
     }
 
+    /// Somebody is called so.
+    pub fn any(&self, is_called: impl Fn(&str) -> bool) -> bool {
+        self.0.values().any(|name| is_called(name))
+    }
+
     /// The user of a process: by the number it has now, by its details, or that number.
     pub fn of<'a>(names: Option<&'a UserNames>, task: Option<&Task>, details: Option<&'a Details>) -> Option<Cow<'a, str>> {
         let named = UserNames::told(names, task, details).map(Cow::Borrowed);
@@ -42,7 +47,9 @@ impl UserNames {
     /// The same; `None` as long as nobody has said whether that number has a name.
     pub fn told<'a>(names: Option<&'a UserNames>, task: Option<&Task>, details: Option<&'a Details>) -> Option<&'a str> {
         let known = names.and_then(|names| names.0.get(&task?.uid).map(String::as_str));
-        known.or(details.map(|details| details.user.as_str()))
+        // It may have taken another user since its details were read.
+        let is_now = |details: &&Details| details.uid.zip(task).is_none_or(|(uid, task)| uid == task.uid);
+        known.or(details.filter(is_now).map(|details| details.user.as_str()))
     }
 }
 
@@ -63,7 +70,9 @@ mod tests {
         assert_eq!([of(0, None), of(7, None), of(8, None), of(9, None)], ["root", "build", "8", "9"]);
         let before = told(7, "build");
         assert_eq!(of(0, Some(&before)), "root", "it took another user since its details were read");
-        assert_eq!(of(9, Some(&told(9, "late"))), "late");
+        let [late, gave_up] = [told(9, "late"), told(0, "root")];
+        assert_eq!(of(9, Some(&late)), "late");
+        assert_eq!(of(9, Some(&gave_up)), "9", "whoever gave its rights away is not shown with them");
         names.learn(&told(7, "renamed"));
         assert_eq!(UserNames::of(Some(&names), Some(&Task { uid: 7, ..Task::default() }), None).unwrap(), "renamed");
         assert_eq!(UserNames::of(None, None, None), None);

@@ -2,7 +2,7 @@
 
 use super::Show;
 use super::failure::Failure;
-use crate::app::filter::{Filter, FilterError, FilterOf, parse, quote};
+use crate::app::filter::{Filter, FilterError, FilterOf, parse, parse_doubting, quote};
 use crate::app::net::NetTable;
 use crate::app::view::View;
 use crate::sample::printable;
@@ -55,6 +55,10 @@ pub fn look_for(options: &Show, recorded: bool, filter: &Filter) -> anyhow::Resu
         return Err(Failure::Usage(text).into());
     }
     let of = if shown.view == View::Cgroups { FilterOf::Cgroups } else { FilterOf::Net(shown.net) };
+    let own = options.filter.as_deref().unwrap_or_default();
+    if let Ok((_, Some(doubt))) = parse_doubting(own) {
+        eprintln!("ebtop: warning: --filter: {}", pointed(own, &doubt));
+    }
     if let Some(name) = filter.foreign(of) {
         eprintln!("ebtop: warning: the filter asks for `{name}`, which --view {} does not have", shown.name());
     }

@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use crossbeam_channel::{Receiver, Sender};
 use rustix::fs::{Mode, OFlags};
 
-use super::proc_file::read_once;
+use super::proc_file::{read_fitting, read_once};
 use super::proc_fs::stat;
 use crate::clock::tick_of_start;
 use crate::readers::Readers;
@@ -74,9 +74,9 @@ impl DetailsReader {
     /// The details of a process; `None` when it is gone (or its pid is another process by now).
     pub fn read(&mut self, key: ProcKey) -> Option<Details> {
         let process = open_process(key)?;
-        let mut buffer = [0; 16 << 10];
+        let mut buffer = vec![0; 16 << 10];
         // A process without an owner is gone.
-        let status = stat::status(read_once(&process, "status", &mut buffer).ok()?);
+        let status = stat::status(read_fitting(&process, "status", &mut buffer).ok()?);
         let uid = status.uid?;
         let cmdline = read_once(&process, "cmdline", &mut buffer[..CMDLINE_BYTES]).map(join_arguments).unwrap_or_default();
         let cgroup = read_once(&process, "cgroup", &mut buffer).ok().and_then(cgroup::path);

@@ -233,9 +233,10 @@ impl Source for Live {
     fn sample(&mut self) -> Result<Sample, SourceError> {
         self.take_rest();
         let mut reading = self.read_tasks()?;
+        // Right after the run times that its idle times are set against: what follows may take long.
+        let mut machine = self.machine.read();
         let cgroups = self.cgroups.read(self.wants);
         let sockets = self.merge_counters(&mut reading);
-        let mut machine = self.machine.read();
         (machine.irq_apart, machine.steal_apart) = self.tasks.apart();
         let tasks = TaskList::from(reading.tasks);
         self.tasks.remember(tasks.clone());

@@ -16,7 +16,7 @@ use rustix::fs::{Mode, OFlags};
 use super::cgroups::CgroupReader;
 use super::check::has_host_pids;
 use super::machine::MachineReader;
-use super::proc_file::read_once;
+use super::proc_file::read_fitting;
 use super::tasks::TaskReading;
 use super::{Source, SourceError};
 use crate::clock::{self, tick_ns};
@@ -25,7 +25,7 @@ use stat::{SchedStat, Stat, Status};
 
 /// Rounds after which an idle process is read anew; spread over the processes by pid.
 const REFRESH_ROUNDS: u32 = 8;
-/// The longest file, `status`, has some 1.5 KiB and a few bytes for each supplementary group.
+/// The longest file, `status`, has some 1.5 KiB and a few bytes for each supplementary group: for many the buffer grows.
 const BUFFER_BYTES: usize = 16 << 10;
 
 /// Reads /proc, round after round.
@@ -41,7 +41,7 @@ pub struct ProcFs {
     known: Vec<Known>,
     wants: Wants,
     cgroups: CgroupReader,
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     path: String,
 }
 
@@ -86,7 +86,7 @@ impl ProcFs {
             known: Vec::new(),
             wants: Wants::NONE,
             cgroups: CgroupReader::default(),
-            buffer: vec![0; BUFFER_BYTES].into(),
+            buffer: vec![0; BUFFER_BYTES],
             path: String::new(),
         })
     }
@@ -144,7 +144,8 @@ impl ProcFs {
             false => stat::status(self.read(pid, "status")?),
         };
         let mut counters = counters(&stat, &status, sched, self.tick_ns);
-        let mut io_refused = earlier.is_some_and(|known| known.io_refused);
+        let is_as_before = |known: &Known| (Some(known.task.uid), known.task.exec_id) == (status.uid, name_id(stat.comm));
+        let mut io_refused = earlier.is_some_and(|known| known.io_refused && is_as_before(&known));
         if !io_refused {
             match self.read(pid, "io") {
                 Some(bytes) => stat::io(bytes, &mut counters),
@@ -160,7 +161,7 @@ impl ProcFs {
     fn read(&mut self, pid: u32, file: &str) -> Option<&[u8]> {
         self.path.clear();
         let _ = write!(self.path, "{pid}/{file}");
-        read_once(&self.proc, self.path.as_str(), &mut self.buffer).ok()
+        read_fitting(&self.proc, self.path.as_str(), &mut self.buffer).ok()
     }
 
     /// The threads of processes that have several, the first of each left out.
@@ -291,6 +292,22 @@ mod tests {
     fn of(threads: u32, user_ticks: u64, cpu_ns: u64) -> Counters {
         let status = Status { voluntary_switches: Some(4), involuntary_switches: Some(5), ..Status::default() };
         counters(&stat_of(threads, user_ticks), &status, Some(SchedStat { cpu_ns, wait_ns: 9, runs: 1 }), TICK_NS)
+    }
+
+    #[test]
+    fn what_was_refused_is_asked_for_again_once_it_is_another_user_or_program() {
+        let mut proc = ProcFs::open(String::new()).unwrap();
+        let mut read = |change: &dyn Fn(&mut Known)| {
+            let own = std::process::id();
+            let mut before = proc.read_process(own, None).unwrap();
+            assert!(before.task.counters.get(Counter::ReadBytes).is_some());
+            (before.io_refused, before.task.counters) = (true, Counters::default());
+            change(&mut before);
+            proc.read_process(own, Some(before)).unwrap().task.counters.get(Counter::ReadBytes).is_some()
+        };
+        assert!(!read(&|_| {}), "nobody asks in vain at each refresh");
+        assert!(read(&|before| before.task.uid ^= 1));
+        assert!(read(&|before| before.task.exec_id ^= 1));
     }
 
     #[test]

@@ -20,6 +20,8 @@ use crate::sample::{Command, Domain, Origin, ProcKey, Sample, Update};
 
 /// Room for answers; a screen that has not even taken the last sample gets no further one.
 const UPDATES_IN_FLIGHT: usize = 16;
+/// Between a sample that the screen wished for and its neighbours: rates over less are a matter of chance, and may stand for long.
+const APART: Duration = Duration::from_millis(250);
 /// How long the end of the thread is waited for. One that hangs in the kernel ends with the process.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -104,6 +106,10 @@ struct Loop<S> {
     unanswered: FxHashSet<ProcKey>,
     /// When a sample beside the clock was asked for.
     extra: Option<Instant>,
+    /// Samples that were wished for and are to be apart.
+    apart: u32,
+    /// When the last sample was taken.
+    sampled: Instant,
 }
 
 impl<S: Source> Loop<S> {
@@ -120,6 +126,8 @@ impl<S: Source> Loop<S> {
             questions,
             unanswered: FxHashSet::default(),
             extra: None,
+            apart: 0,
+            sampled: Instant::now(),
         }
     }
 
@@ -131,9 +139,13 @@ impl<S: Source> Loop<S> {
             let is_extra = self.extra.take_if(|at| *at <= now).is_some();
             if let Some(at) = next.filter(|&at| is_extra || at <= now) {
                 let on_the_clock = |at| if at <= now { next_tick(at, interval, Instant::now()) } else { at };
+                (self.sampled, self.apart) = (now, self.apart.saturating_sub(1));
                 next = self.tick().then(|| on_the_clock(at));
             }
             self.source.soon().into_iter().for_each(|after| self.sample_in(after));
+            if self.apart > 0 && self.extra.is_none() {
+                self.extra = next.and_then(|next| apart(Instant::now(), self.sampled, next));
+            }
             self.wait(next.map(|at| self.extra.map_or(at, |extra| extra.min(at))));
             loop {
                 match self.inbox.try_recv() {
@@ -148,6 +160,7 @@ impl<S: Source> Loop<S> {
                     Ok(Command::Inspect(ask)) => self.inspect(ask),
                     Ok(Command::SampleNow) => next = next.map(|_| Instant::now()),
                     Ok(Command::SampleSoon(after)) => self.sample_in(after),
+                    Ok(Command::SamplesApart(count)) => self.apart = count,
                     Ok(Command::Quit) | Err(TryRecvError::Disconnected) => return,
                     Err(TryRecvError::Empty) => break,
                 }
@@ -248,6 +261,12 @@ impl<S: Source> Loop<S> {
             None => self.inspectors.ask(ask),
         }
     }
+}
+
+/// When to take a sample between two others; `None` where the next will do.
+fn apart(now: Instant, last: Instant, next: Instant) -> Option<Instant> {
+    let at = now.max(last + APART);
+    (at + APART <= next).then_some(at)
 }
 
 /// The next tick on the fixed clock; ticks that were missed are skipped.
@@ -404,6 +423,29 @@ mod tests {
         collector.send(Command::SampleSoon(Duration::from_millis(10)));
         collector.updates.recv().unwrap();
         assert!(collector.updates.recv_timeout(Duration::from_millis(100)).is_err());
+    }
+
+    #[test]
+    fn samples_that_somebody_wishes_for_are_apart() {
+        let collector = counting(3_600_000, 8, 1);
+        collector.updates.recv().unwrap();
+        let began = Instant::now();
+        collector.send(Command::SamplesApart(2));
+        for nth in 1..=2 {
+            collector.updates.recv_timeout(Duration::from_secs(60)).unwrap();
+            // Each was taken a moment before it came here.
+            assert!(began.elapsed() > nth * APART - APART / 4, "{nth}: {:?}", began.elapsed());
+        }
+        assert!(collector.updates.recv_timeout(2 * APART).is_err());
+    }
+
+    #[test]
+    fn the_clock_serves_whoever_wishes_just_before_it() {
+        let now = Instant::now();
+        assert_eq!(apart(now, now, now + 2 * APART), Some(now + APART));
+        assert_eq!(apart(now + 3 * APART, now, now + 4 * APART), Some(now + 3 * APART));
+        assert_eq!(apart(now + 3 * APART, now, now + 4 * APART - APART / 2), None);
+        assert_eq!(apart(now, now, now + APART), None, "ticks are close to each other anyway");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod read;
 mod save;
+mod syntax;
+mod words;
 
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::keymap::{OwnKeys, Preset};
 use crate::app::look::Look;
+use crate::sample::printable;
 pub use read::read;
 pub use save::Keeper;
 
@@ -44,8 +47,29 @@ pub struct Loaded {
     pub from: Option<PathBuf>,
     /// The file they are saved to; `None` where there is no home directory, or saving would spoil a file that cannot be read.
     pub save_to: Option<PathBuf>,
-    /// What is wrong with the file: `config.toml line 3: …`.
+    /// The file that the warnings are about.
+    pub faulty: Option<PathBuf>,
+    /// What is wrong with it: `line 3: …`.
     pub warnings: Vec<String>,
+    /// It is not one of those that ebtop looks for.
+    pub is_named: bool,
+}
+
+impl Loaded {
+    /// One line for the screen: the number of faults and where to read them stand before the first of them, which may be cut.
+    pub fn notice(&self) -> Option<String> {
+        let name =
+            self.faulty.as_ref().and_then(|path| path.file_name()).map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let name = printable(name.as_bytes());
+        match &self.warnings[..] {
+            [] => None,
+            [one] => Some(format!("{name} {one}")),
+            [first, ..] => {
+                let command = if self.is_named { "`ebtop config --config …`" } else { "`ebtop config`" };
+                Some(format!("{name}: {} faults, {command} lists them; {first}", self.warnings.len()))
+            }
+        }
+    }
 }
 
 /// Reads the file that was named, else the user's, else the machine's.
@@ -55,31 +79,29 @@ pub struct Loaded {
 pub fn load(named: Option<&Path>) -> Result<Loaded, String> {
     let own = named.map(Path::to_path_buf).or_else(own_file);
     let candidates = own.iter().cloned().chain(named.is_none().then(|| OF_THE_MACHINE.into()));
-    let mut loaded = Loaded { save_to: own.clone(), ..Loaded::default() };
+    let mut loaded = Loaded { save_to: own.clone(), is_named: named.is_some(), ..Loaded::default() };
     for path in candidates {
         let text = match text_of(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => continue,
-            Err(error) => return failed(loaded, named.is_some(), format!("cannot read {}: {error}", path.display())),
+            Err(error) if named.is_some() => return Err(format!("cannot read {}: {error}", path.display())),
+            Err(error) => return Ok(failed(path, vec![format!("cannot be read: {error}")])),
         };
         match read(&text) {
-            Ok((config, warnings)) => {
-                loaded.config = config;
-                loaded.warnings = warnings.into_iter().map(|warning| format!("{} {warning}", path.display())).collect();
-            }
-            Err(error) => return failed(loaded, named.is_some(), format!("{} {error}", path.display())),
+            Ok((config, warnings)) => (loaded.config, loaded.warnings) = (config, warnings),
+            Err(wrong) if named.is_some() => return Err(format!("{} {}", path.display(), wrong.join("\n  "))),
+            Err(wrong) => return Ok(failed(path, wrong)),
         }
+        loaded.faulty = Some(path.clone()).filter(|_| !loaded.warnings.is_empty());
         loaded.from = Some(path);
         break;
     }
     Ok(loaded)
 }
 
-fn failed(loaded: Loaded, was_named: bool, error: String) -> Result<Loaded, String> {
-    match was_named {
-        true => Err(error),
-        false => Ok(Loaded { save_to: None, warnings: vec![error], ..loaded }),
-    }
+/// All defaults hold, and nothing is saved over what somebody wrote.
+fn failed(path: PathBuf, warnings: Vec<String>) -> Loaded {
+    Loaded { faulty: Some(path), warnings, ..Loaded::default() }
 }
 
 /// Neither a device nor a pipe can keep ebtop waiting, and no file can fill its memory.
@@ -116,7 +138,24 @@ mod tests {
         assert!(load(Some(&path)).unwrap_err().contains("line 1"));
         std::fs::write(&path, "theme = \"light\"\n").unwrap();
         let loaded = load(Some(&path)).unwrap();
-        assert_eq!((loaded.config.look.palette.name(), &loaded.from, &loaded.save_to), ("light", &Some(path.clone()), &Some(path)));
+        assert_eq!((loaded.config.look.palette.name(), &loaded.from, &loaded.save_to), ("light", &Some(path.clone()), &Some(path.clone())));
         assert!(load(Some(directory.path())).unwrap_err().contains("no file"));
+        std::fs::write(&path, "theme = light\nunits = si\n").unwrap();
+        assert_eq!(load(Some(&path)).unwrap_err().lines().count(), 2, "all of it at once");
+    }
+
+    #[test]
+    fn the_notice_says_how_many_faults_there_are_before_the_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("c.toml");
+        let notice = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Loaded { is_named: false, ..load(Some(&path)).unwrap() }.notice()
+        };
+        assert_eq!(notice("theme = 'dark'\n"), None);
+        assert_eq!(notice("\nthme = 1\n").as_deref(), Some("c.toml line 2: there is no key thme; meant theme?"));
+        let told = notice("thme = 1\nunits = 2\n[keys]\nsignal = ['q']\n").unwrap();
+        assert!(told.starts_with("c.toml: 3 faults, `ebtop config` lists them; line 1: there is no key thme"), "{told}");
+        assert!(load(Some(&path)).unwrap().notice().unwrap().starts_with("c.toml: 3 faults, `ebtop config --config …` lists them; "));
     }
 }

@@ -12,6 +12,8 @@ pub struct Sum {
     pub task: Task,
     /// All of them were born within the tick.
     pub is_new: bool,
+    /// All of them have ended, and wait for their parents to ask how.
+    pub are_zombies: bool,
     /// What all gained.
     pub gain: Gain,
 }
@@ -21,13 +23,14 @@ impl Sum {
     pub fn add(&mut self, task: &Task, gain: &Gain, is_new: bool) {
         self.count += 1;
         if self.count == 1 {
-            (self.task, self.gain, self.is_new) = (*task, *gain, is_new);
+            (self.task, self.gain, self.is_new, self.are_zombies) = (*task, *gain, is_new, task.is_zombie());
             return;
         }
         self.task.threads = self.task.threads.saturating_add(task.threads);
         self.task.counters.add(&task.counters);
         self.task.memory = either(self.task.memory, task.memory, add_memory);
         self.is_new &= is_new;
+        self.are_zombies &= task.is_zombie();
         self.gain.counters.add(&gain.counters);
         let both = |(before, now): (Memory, Memory), (b, n)| (add_memory(before, b), add_memory(now, n));
         self.gain.memory = either(self.gain.memory, gain.memory, both);
@@ -84,6 +87,17 @@ mod tests {
         assert_eq!((sum.task.counters.get(Counter::CpuNs), growth.get(Counter::CpuNs)), (Some(16), Some(16)));
         assert_eq!((sum.task.memory.map(|m| m.anon_bytes), growth.of_memory(Memory::rss_bytes)), (Some(12_288), Some(12_288)));
         assert_eq!(sum.nameless().task.key, ProcKey::default());
+    }
+
+    #[test]
+    fn a_group_has_ended_once_all_of_it_has() {
+        let of = |members: &[(u8, u32)]| {
+            let mut sum = Sum::default();
+            let task = |&(state, threads): &(u8, u32)| Task { state, threads, ..Task::default() };
+            members.iter().for_each(|member| sum.add(&task(member), &Gain::default(), false));
+            sum.nameless().are_zombies
+        };
+        assert_eq!([of(&[(b'Z', 1), (b'Z', 1)]), of(&[(b'Z', 1), (b'S', 1)]), of(&[(b'Z', 4)])], [true, false, false]);
     }
 
     #[test]

@@ -72,6 +72,11 @@ impl Task {
     pub fn is_leaving(&self) -> bool {
         self.state == b'X'
     }
+
+    /// It has ended, and so have its threads; its parent has not asked yet how.
+    pub fn is_zombie(&self) -> bool {
+        self.state == b'Z' && self.threads <= 1
+    }
 }
 
 /// A thread that is not the leader of its process. What it counted is in the process's counters too.

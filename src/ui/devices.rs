@@ -1,4 +1,4 @@
-//! Block devices, above the table of the Disk view.
+//! What stands above the table: block devices in the Disk view, or the word that the network is quiet.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -18,6 +18,10 @@ const NAME_MAX: u16 = 24;
 /// Draws the heading and the devices that have room.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, pen: Pen) {
     if area.height == 0 {
+        return;
+    }
+    if let Some(words) = app.quiet_words() {
+        pen.put(buffer, (area.x + 1, area.y), &words, area.width.saturating_sub(2), Role::Dim);
         return;
     }
     let figures: u16 = Figure::ALL.iter().map(|figure| figure.width() + 1).sum();

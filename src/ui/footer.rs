@@ -52,7 +52,7 @@ fn draw_prompt(frame: &mut Frame, area: Rect, prompt: &Prompt, of: FilterOf, pen
     draw_above(frame.buffer_mut(), Rect { y: area.y.saturating_sub(1), ..area }, prompt, of, column, pen);
 }
 
-/// Over the prompt: what the word at the cursor could become, or the place of a mistake. `column` says where a byte of the text stands.
+/// Over the prompt: what the word at the cursor could become, or the place of a mistake or a doubt. `column` says where a byte of the text stands.
 fn draw_above(buffer: &mut Buffer, area: Rect, prompt: &Prompt, of: FilterOf, column: impl Fn(usize) -> u16, pen: Pen) {
     let mistake = prompt.error.as_ref().and_then(|e| Some((e.at?, &e.text)));
     // What goes wrong after the word that is being typed may come right with it.
@@ -62,19 +62,21 @@ fn draw_above(buffer: &mut Buffer, area: Rect, prompt: &Prompt, of: FilterOf, co
         Clear.render(area, buffer);
         pen.put(buffer, (x, area.y), &names, area.right().saturating_sub(x + 1), Role::Dim);
     } else if let Some((at, error)) = mistake {
-        point(buffer, area, column(at), error, pen);
+        point(buffer, area, column(at), (error, Role::Bad), pen);
+    } else if let Some((at, doubt)) = prompt.doubt.as_ref().and_then(|doubt| Some((doubt.at?, &doubt.text))) {
+        point(buffer, area, column(at), (doubt, Role::Warning), pen);
     }
 }
 
 /// A caret under which the mistake stands, and beside it, where there is more room, what it is.
-fn point(buffer: &mut Buffer, area: Rect, column: u16, error: &str, pen: Pen) {
+fn point(buffer: &mut Buffer, area: Rect, column: u16, (error, role): (&str, Role), pen: Pen) {
     let (left, right) = (column.saturating_sub(area.x + 2), area.right().saturating_sub(column + 3));
     Clear.render(area, buffer);
-    pen.put(buffer, (column, area.y), "▾", 1, Role::Bad);
+    pen.put(buffer, (column, area.y), "▾", 1, role);
     if usize::from(right) >= error.width() || right >= left {
-        pen.put(buffer, (column + 2, area.y), error, right, Role::Bad);
+        pen.put(buffer, (column + 2, area.y), error, right, role);
     } else {
-        pen.put_right(buffer, (area.x + 1, area.y), error, left, Role::Bad);
+        pen.put_right(buffer, (area.x + 1, area.y), error, left, role);
     }
 }
 

@@ -1,15 +1,16 @@
 //! Keys, mouse and signals, each from a blocked thread into one channel.
 
+mod clicks;
 mod decode;
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::OwnedFd;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use crossterm::event::Event;
+use crossterm::event::{Event, MouseEvent};
 use crossterm::terminal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -17,6 +18,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SI
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
+use clicks::Clicks;
 use decode::Decoder;
 
 /// Once asked to end, how long a screen that is stuck in a write may take before the signal does its work by itself.
@@ -27,6 +29,8 @@ const GRACE: Duration = Duration::from_secs(2);
 pub enum Input {
     /// Key, mouse or paste.
     Terminal(Event),
+    /// The left button went down a second time in the same place, soon after the first.
+    DoubleClick(MouseEvent),
     /// The terminal has another size now: columns, rows.
     Size(u16, u16),
     /// Stop the job.
@@ -64,7 +68,7 @@ fn tty() -> io::Result<OwnedFd> {
 /// Reads whenever there is something to read, whatever came before: crossterm's own reader waits for edges, and loses that of a key
 /// which comes together with a resize, or of the rest of a long paste.
 fn forward_keys(tty: &OwnedFd, to_loop: &Sender<Input>) {
-    let mut decoder = Decoder::default();
+    let (mut decoder, mut clicks) = (Decoder::default(), Clicks::default());
     let mut bytes = [0; 1024];
     let is_lost = loop {
         let patience = decoder.is_waiting().then_some(&ESCAPE_PAUSE);
@@ -81,7 +85,12 @@ fn forward_keys(tty: &OwnedFd, to_loop: &Sender<Input>) {
             Err(Errno::INTR) => continue,
             Err(_) => break true,
         };
-        if events.into_iter().any(|event| to_loop.send(Input::Terminal(event)).is_err()) {
+        let now = Instant::now();
+        let mut input = |event| match event {
+            Event::Mouse(mouse) if clicks.is_second(&mouse, now) => Input::DoubleClick(mouse),
+            event => Input::Terminal(event),
+        };
+        if events.into_iter().any(|event| to_loop.send(input(event)).is_err()) {
             break false;
         }
     };

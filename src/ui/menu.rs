@@ -24,6 +24,8 @@ pub fn draw(buffer: &mut Buffer, canvas: Rect, menu: &Menu, pen: Pen) {
         let mut x = list.x;
         if menu.is_checklist {
             x = pen.put(buffer, (x, y), if item.is_checked { "[x] " } else { "[ ] " }, list.width, Role::Key);
+        } else if menu.marks_present {
+            x = pen.put(buffer, (x, y), if item.is_checked { "(*) " } else { "( ) " }, list.width, Role::Key);
         }
         pen.put(buffer, (x, y), &item.label, list.right().saturating_sub(x), Role::Text);
         x = x.saturating_add(labels + 2);

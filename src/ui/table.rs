@@ -47,8 +47,9 @@ pub fn draw(buffer: &mut Buffer, layout: &Layout, app: &App, pen: Pen) {
 }
 
 fn processes(buffer: &mut Buffer, layout: &Layout, app: &App, (table, columns): (&ProcessTable, &[Placed<Column>]), pen: Pen) {
+    let has_inner_pid = columns.iter().any(|placed| placed.column == Column::InnerPid);
     for (index, (y, selected, (key, line))) in (table.visible(0).0..).zip(on_screen(layout, table)) {
-        let Some(row) = app.row(line).map(|row| row.with_trends(app.trends())) else { continue };
+        let Some(row) = app.row(line).map(|row| row.with_trends(app.trends()).with_inner_pid(!has_inner_pid)) else { continue };
         let branch = app.branch(index);
         let role = match row.task() {
             Some(task) if app.is_tagged(task.key) => Role::Tagged,

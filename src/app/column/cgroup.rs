@@ -56,6 +56,18 @@ impl<'a> CgroupView<'a> {
         Some(self.per_sec(growth)? / 1e7)
     }
 
+    /// CPU time. A group that only hierarchies without that are told of (memory of cgroup v1) has what its processes used.
+    fn cpu_pct(&self) -> Option<f64> {
+        let of_processes = || {
+            let gain = self.row.gain.get(Counter::CpuNs).or((self.row.processes == Some(0)).then_some(0))?;
+            (self.elapsed_ns > 0).then(|| gain as f64 * 100.0 / self.elapsed_ns as f64)
+        };
+        match self.group.cpu_ns {
+            Some(_) => self.percent(self.row.cpu_ns),
+            None => of_processes(),
+        }
+    }
+
     /// What its processes gained of two counters, a second; known if both are.
     fn of_processes(&self, a: Counter, b: Counter) -> Option<f64> {
         let sum = self.row.gain.get(a)?.checked_add(self.row.gain.get(b)?)?;
@@ -96,8 +108,8 @@ columns! {
         "Processes in the cgroup and below it. Blank where its threads are of processes that belong to one above."
         => known(row.row.processes, |count| Exact(count.into()));
     CpuPct: share("CPU%", "cpu", &["cpu_ns"], 5, 240),
-        "CPU time of it and all below over elapsed time, one core = 100, those that ended included. From cpu.stat, or cpuacct.usage of cgroup v1."
-        => known(row.percent(row.row.cpu_ns), Percent);
+        "CPU time of it and all below over elapsed time, one core = 100, those that ended included. From cpu.stat, or cpuacct.usage of cgroup v1; where v1 has the cgroup for other controllers alone, the sum of its processes, without those that ended."
+        => known(row.cpu_pct(), Percent);
     Throttled: share("THROTTLE%", "throttle", &["periods", "throttled_periods"], 9, 195),
         "Share of the periods of its own CPU limit in which it had used all it may and was stopped. From nr_throttled and nr_periods of cpu.stat; blank without a limit. Limits of those above and below it are theirs."
         => known(row.throttled_pct(), Percent);

@@ -10,8 +10,8 @@ columns! {
     /// A column of a table of processes.
     pub enum Column(row: RowView)
     Pid: num("PID", "pid", &["pid"], 7, 250),
-        "Process id in the initial pid namespace; of a thread, the thread's."
-        => row.task().map_or(Unknown, |t| Exact(t.key.pid.into()));
+        "Process id in the initial pid namespace; of a thread, the thread's. Where PID/NS is not shown, a process in another pid namespace has its id there behind a slash, or as much of that as has room: a slash alone says that its container knows it by another number."
+        => pid(row);
     Ppid: num("PPID", "ppid", &["ppid"], 7, 60),
         "Process id of the parent; of a thread, of its process."
         => row.task().map_or(Unknown, |t| Exact(t.ppid.into()));
@@ -19,7 +19,7 @@ columns! {
         "Name of the real user id; the number until the name has been read."
         => user(row);
     State: word("S", "state", &["state"], 1, 190),
-        "R runs or waits for a CPU, S sleeps, D sleeps uninterruptibly, T stopped, t traced, Z zombie, I idle kernel thread, X gone."
+        "R runs or waits for a CPU, S sleeps, D sleeps uninterruptibly, T stopped, t traced, Z zombie, I idle kernel thread, X gone. Of a group only Z, where all of it are."
         => Text(state(row).into());
     Threads: num("THR", "threads", &["threads"], 4, 58).also(&["thr"]),
         "Threads alive."
@@ -96,7 +96,7 @@ columns! {
     File: size("FILE", "file", &["rss_file_bytes"], 5, 117),
         "Resident bytes of mapped files: program text, libraries, mapped data."
         => bytes(row.memory().map(|m| m.file_bytes));
-    Shmem: size("SHM", "shm", &["rss_shmem_bytes"], 5, 112),
+    Shmem: size("SHM", "shm", &["rss_shmem_bytes"], 5, 53),
         "Resident bytes of shared memory: System V, POSIX, tmpfs, shared anonymous maps."
         => bytes(row.memory().map(|m| m.shmem_bytes));
     Swap: size("SWAP", "swap", &["swap_bytes"], 5, 116),
@@ -108,7 +108,7 @@ columns! {
     Vm: size("VM", "vm", &["vm_bytes"], 5, 48),
         "Address space asked for; most of it may never be touched."
         => bytes(row.memory().map(|m| m.vm_bytes));
-    VmGrowth: size("VM/s", "dvm", &["vm_growth_bytes"], 6, 105),
+    VmGrowth: size("VM/s", "dvm", &["vm_growth_bytes"], 6, 51),
         "Growth of the address space (mmap and brk less munmap), bytes a second."
         => known(row.growth_per_sec(|m| m.vm_bytes), BytesPerSec);
     PageAllocs: size("PGALLOC/s", "pgalloc", &["page_alloc_bytes"], 9, 104).also(&["page_allocs"]).wanting(Wants { page_allocs: true, ..Wants::NONE }),
@@ -164,6 +164,15 @@ columns! {
         => Text(row.shown_command());
 }
 
+/// The process id, with the one that its container knows where no other column has it.
+fn pid<'a>(row: &RowView<'a>) -> Value<'a> {
+    match (row.task(), row.inner_pid().filter(|_| row.tells_inner_pid)) {
+        (_, Some((outer, inner))) => PidWithin(outer, inner),
+        (Some(task), None) => Exact(task.key.pid.into()),
+        (None, None) => Unknown,
+    }
+}
+
 /// Name of the user; of a group, how many it holds.
 fn user<'a>(row: &RowView<'a>) -> Value<'a> {
     match row.subject {
@@ -175,8 +184,8 @@ fn user<'a>(row: &RowView<'a>) -> Value<'a> {
 
 /// The letter of ps; `X` for the exited.
 fn state(row: &RowView<'_>) -> &'static str {
-    if matches!(row.subject, Subject::Group(_)) {
-        return "";
+    if let Subject::Group(group) = row.subject {
+        return if group.sum.are_zombies { "Z" } else { "" };
     }
     match row.running().map_or(b'X', |t| t.state) {
         b'R' => "R",

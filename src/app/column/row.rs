@@ -52,6 +52,8 @@ pub struct RowView<'a> {
     pub paths: bool,
     /// What processes did over the last ticks, where that is to be drawn.
     pub trends: Option<&'a Trends>,
+    /// The id in its own pid namespace goes with the process id.
+    pub tells_inner_pid: bool,
 }
 
 impl<'a> RowView<'a> {
@@ -95,7 +97,7 @@ impl<'a> RowView<'a> {
 
     fn new(model: &Model, subject: Subject<'a>, delta: Growth<'a>, details: Option<&'a Details>) -> Self {
         let (elapsed_ns, at_ns) = (model.elapsed_ns, model.sample.at_ns);
-        RowView { subject, delta, elapsed_ns, at_ns, details, users: None, cores: 1, paths: true, trends: None }
+        RowView { subject, delta, elapsed_ns, at_ns, details, users: None, cores: 1, paths: true, trends: None, tells_inner_pid: false }
     }
 
     /// The same with CPU shown as a share of so many cores.
@@ -120,6 +122,12 @@ impl<'a> RowView<'a> {
     #[must_use]
     pub fn with_trends(self, trends: &'a Trends) -> Self {
         RowView { trends: Some(trends), ..self }
+    }
+
+    /// The same with the id in its own pid namespace beside the process id, or without.
+    #[must_use]
+    pub fn with_inner_pid(self, tells_inner_pid: bool) -> Self {
+        RowView { tells_inner_pid, ..self }
     }
 
     /// What a process did over the last ticks, to be drawn; else what it did in the last one. Nobody follows threads and groups.

@@ -15,8 +15,8 @@ pub const CPU: Set<Column> = Set {
 };
 /// Who holds memory, and who touches it.
 pub const MEMORY: Set<Column> = Set {
-    first: &[Pid, Rss, Anon, File, Swap, RssGrowth, MinorFaults, MajorFaults, PageAllocs, Command],
-    more: &[RssTrend, Shmem, VmGrowth, User, Vm, Age, Unit, Container, Pod, Cgroup],
+    first: &[Pid, Rss, Anon, File, Shmem, Swap, RssGrowth, MinorFaults, MajorFaults, VmGrowth, PageAllocs, Command],
+    more: &[RssTrend, User, Vm, Age, Unit, Container, Pod, Cgroup],
 };
 /// Who talks.
 pub const NETWORK: Set<Column> = Set {

@@ -78,6 +78,8 @@ pub enum Value<'a> {
     Micros(u32),
     /// A process as ebtop's pid namespace and its own know it; counts as the latter.
     Pids(u32, u32),
+    /// The same, where it counts as the former and the latter gets what room there is.
+    PidWithin(u32, u32),
     /// What the row did over the last ticks.
     Spark(Spark),
 }
@@ -90,7 +92,7 @@ impl Value<'_> {
             Value::Exact(v) => Some(v as f64),
             Value::Percent(v) | Value::Bytes(v) | Value::BytesPerSec(v) | Value::Count(v) | Value::PerSec(v) => Some(v),
             Value::CpuTime(v) | Value::Duration(v) => Some(v as f64),
-            Value::Micros(v) | Value::Pids(_, v) => Some(f64::from(v)),
+            Value::Micros(v) | Value::Pids(_, v) | Value::PidWithin(v, _) => Some(f64::from(v)),
         }
     }
 
@@ -130,6 +132,7 @@ impl Value<'_> {
             Value::Duration(v) => Value::Duration(v),
             Value::Micros(v) => Value::Micros(v),
             Value::Pids(outer, inner) => Value::Pids(outer, inner),
+            Value::PidWithin(outer, inner) => Value::PidWithin(outer, inner),
             Value::Spark(v) => Value::Spark(v),
         }
     }
@@ -154,6 +157,7 @@ impl Value<'_> {
             Value::Duration(v) => format::duration(v, width),
             Value::Micros(v) => format::micros(v, width),
             Value::Pids(outer, inner) => format!("{outer}/{inner}"),
+            Value::PidWithin(outer, inner) => pid_within(outer, inner, width),
             Value::Spark(spark) => spark.text(),
         };
         Cell { text, tone: self.tone() }
@@ -190,5 +194,24 @@ impl Value<'_> {
                 (a, b) => turn(a.is_some().cmp(&b.is_some())),
             },
         }
+    }
+}
+
+/// `4112/7`, `150037/…`, `1500371/`: never the one without a sign that there is another, where there is room for that.
+fn pid_within(outer: u32, inner: u32, width: usize) -> String {
+    let forms = [format!("{outer}/{inner}"), format!("{outer}/…"), format!("{outer}/")];
+    forms.into_iter().find(|text| text.chars().count() <= width).unwrap_or_else(|| outer.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_of_another_namespace_is_marked_as_far_as_there_is_room() {
+        let at = |width| [(4112, 7), (15_003, 12), (150_037, 12), (1_500_371, 12)].map(|(o, i)| Value::PidWithin(o, i).cell(width).text);
+        assert_eq!(at(7), ["4112/7", "15003/…", "150037/", "1500371"]);
+        assert_eq!(at(15), ["4112/7", "15003/12", "150037/12", "1500371/12"]);
+        assert_eq!(Value::PidWithin(4112, 7).number(), Some(4112.0), "sorted as the machine knows it");
     }
 }

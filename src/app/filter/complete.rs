@@ -54,21 +54,36 @@ impl Completion {
 /// The completions of the word that ends at byte `cursor` of a filter. `None` where no name of a column can
 /// stand, for nothing typed yet, and for a word that is no name's beginning or a whole name already.
 pub fn complete(text: &str, cursor: usize, of: FilterOf) -> Option<Completion> {
-    let before = text.get(..cursor)?;
-    let start = before
-        .rfind(|c: char| !(c.is_alphanumeric() || "_%/+".contains(c)))
-        .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
-    let word = before[start..].to_ascii_lowercase();
-    let is_value = before[..start].trim_end().ends_with(['<', '>', '=', '~', ':', '"']);
-    if word.is_empty() || is_value || before[..start].matches('"').count() % 2 == 1 {
-        return None;
-    }
+    let (start, word) = bare_word(text, cursor)?;
     let mut names: Vec<&'static str> =
         of.names().into_iter().chain(KEYWORDS).chain(["uid"]).filter(|name| name.starts_with(&word)).collect();
     names.sort_unstable();
     names.dedup();
     let is_whole = names == [word.as_str()];
     (!names.is_empty() && !is_whole).then_some(Completion { start, names })
+}
+
+/// Where the word begins that ends at byte `cursor` of a filter and may yet become `and`, another keyword, or a column to be compared:
+/// nobody knows so far whether it is to be looked for as text.
+pub fn half_word(text: &str, cursor: usize, of: FilterOf) -> Option<usize> {
+    let (start, word) = bare_word(text, cursor)?;
+    let is_all = text[cursor..].chars().next().is_none_or(|c| c.is_whitespace() || c == ')');
+    let is_key = |name: &str| name.starts_with(&word);
+    let is_half = of.names().into_iter().chain(NO_COLUMNS).any(is_key) || KEYWORDS.iter().any(|key| is_key(key) && *key != word);
+    (is_all && is_half).then_some(start)
+}
+
+/// Where the word begins that ends at `cursor`, and the word in small letters. `None` where it is a value, quoted, or a part of something.
+fn bare_word(text: &str, cursor: usize) -> Option<(usize, String)> {
+    let before = text.get(..cursor)?;
+    let start = before
+        .rfind(|c: char| !(c.is_alphanumeric() || "_%/+".contains(c)))
+        .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+    let (before, word) = before.split_at(start);
+    let is_free = before.chars().next_back().is_none_or(|c| c.is_whitespace() || "(!|".contains(c));
+    let is_value = before.trim_end().ends_with(['<', '>', '=', '~', ':', '"']);
+    let is_bare = !word.is_empty() && is_free && !is_value && before.matches('"').count() % 2 == 0;
+    is_bare.then(|| (start, word.to_ascii_lowercase()))
 }
 
 /// What comes before the sign of a comparison and is no column, but can be compared.
@@ -114,6 +129,14 @@ mod tests {
             assert_eq!(names(text, NetTable::Processes), Vec::<&str>::new(), "{text}");
         }
         assert_eq!(complete("é cp", 1, FilterOf::PROCESSES), None, "inside a character");
+    }
+
+    #[test]
+    fn a_word_that_may_yet_be_a_keyword_or_a_column_is_half() {
+        let half = |text: &str| half_word(text, text.len(), FilterOf::PROCESSES);
+        assert_eq!([half("cpu>5 an"), half("a"), half("(no"), half("nginx us"), half("x user")], [6, 0, 1, 6, 2].map(Some));
+        assert_eq!([half("and"), half("exited"), half("nginx"), half("user=ro"), half("x -c"), half("\"an"), half("")], [None; 7]);
+        assert_eq!((half_word("a nginx", 1, FilterOf::PROCESSES), half_word("anginx", 1, FilterOf::PROCESSES)), (Some(0), None));
     }
 
     #[test]

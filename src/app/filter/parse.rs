@@ -29,14 +29,22 @@ const MAX_DEPTH: usize = 64;
 /// # Errors
 /// Says where the text stops making sense, and what was expected.
 pub fn parse(text: &str) -> Result<Filter, FilterError> {
-    let mut parser = Parser { text, at: 0, depth: 0 };
+    parse_doubting(text).map(|(filter, _)| filter)
+}
+
+/// The same, with what was read as text and may have been meant otherwise.
+///
+/// # Errors
+/// As with [`parse`].
+pub fn parse_doubting(text: &str) -> Result<(Filter, Option<FilterError>), FilterError> {
+    let mut parser = Parser { text, at: 0, depth: 0, doubt: None };
     parser.skip_blanks();
     if parser.rest().is_empty() {
-        return Ok(Filter::default());
+        return Ok((Filter::default(), None));
     }
     let expr = parser.any()?;
     match parser.rest() {
-        "" => Ok(Filter(Some(expr))),
+        "" => Ok((Filter(Some(expr)), parser.doubt)),
         _ => parser.fail("unexpected `)`"),
     }
 }
@@ -45,6 +53,8 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// The first text that looks like a column and a value.
+    doubt: Option<FilterError>,
 }
 
 type Parsed<T> = Result<T, FilterError>;
@@ -97,7 +107,7 @@ impl<'a> Parser<'a> {
     }
 
     fn at_or(&self) -> bool {
-        Parser { ..*self }.takes_keyword("or")
+        Parser { doubt: None, ..*self }.takes_keyword("or")
     }
 
     fn alternatives(&mut self) -> Parsed<Expr> {
@@ -174,8 +184,14 @@ impl<'a> Parser<'a> {
         let key = Key::named(name);
         if key.is_none() && !NO_COLUMNS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
             // Names of processes hold colons, options begin with dashes: those are text.
-            let is_word = name.starts_with(|c: char| c.is_alphabetic()) && sign != ":";
-            return if is_word { self.no_column(name, sign) } else { Ok(None) };
+            let is_word = name.starts_with(|c: char| c.is_alphabetic());
+            if is_word && sign != ":" {
+                return self.no_column(name, sign);
+            }
+            if is_word {
+                self.doubt(name);
+            }
+            return Ok(None);
         }
         self.at = self.text.len() - after.len();
         self.takes(typed);
@@ -194,6 +210,21 @@ impl<'a> Parser<'a> {
         self.at = end;
         self.skip_blanks();
         Ok(Some(term))
+    }
+
+    /// Notes `nosuch:value`, which is text. Titles of processes (`nginx: worker`), addresses, paths and names of other languages are not
+    /// taken for columns.
+    fn doubt(&mut self, name: &str) {
+        let after = self.rest()[name.len()..].strip_prefix(':').and_then(|value| value.chars().next());
+        let is_value = after.is_some_and(|c| c.is_alphanumeric() || "\"*._-".contains(c));
+        if self.doubt.is_some() || !is_value || !name.chars().all(|c| c.is_alphabetic() || c == '_') {
+            return;
+        }
+        let message = match nearest(name) {
+            Some(near) => format!("no column `{name}`, so this is text; meant {near}:… ?"),
+            None => format!("no column `{name}`, so this is text; ? lists the columns"),
+        };
+        self.doubt = Some(FilterError { at: self.at, message });
     }
 
     fn no_column<T>(&self, name: &str, sign: &str) -> Parsed<T> {

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::complete::FilterOf;
 use super::key::{Key, Side};
 use super::operand::{Likeness, Number, Order, Pattern};
-use crate::app::column::{CgroupView, Columns, RowView, SocketColumn, SocketView, Spec, Value};
+use crate::app::column::{CgroupView, Column, Columns, RowView, SocketColumn, SocketView, Spec, Value};
 use crate::app::net::NetTable;
 use crate::sample::cgroup_path;
 
@@ -164,6 +164,13 @@ impl Term {
             Term::Exited => subject.is_exited(),
             Term::KernelThread => subject.is_kernel_thread(),
         }
+    }
+
+    /// Whose processes it asks for, where that is a name: `user=www`, `user:www`.
+    pub(super) fn asks_user(&self) -> Option<&Pattern> {
+        let Term::Words(Key { process: Some(Column::User), .. }, pattern) = self else { return None };
+        let is_name = !pattern.text.is_empty() && !pattern.text.bytes().all(|b| b.is_ascii_digit());
+        (is_name && matches!(pattern.likeness, Likeness::Equals | Likeness::Contains)).then_some(pattern)
     }
 
     /// The column of a table that it reads.

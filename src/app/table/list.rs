@@ -13,6 +13,8 @@ pub trait List {
     fn end(&mut self);
     /// Selects a line on screen; false if there is none.
     fn click(&mut self, line: usize) -> bool;
+    /// Index of the first line on screen.
+    fn first_shown(&self) -> usize;
     /// Scrolls the window, and the selection as far as it must.
     fn scroll(&mut self, lines: isize, height: usize);
     /// Moves the window so that the selection is in it.
@@ -75,6 +77,10 @@ impl<K: Copy + Ord, L: Copy, C: Columns> List for Table<K, L, C> {
             self.move_to(index);
         }
         there
+    }
+
+    fn first_shown(&self) -> usize {
+        self.offset
     }
 
     fn scroll(&mut self, lines: isize, height: usize) {
