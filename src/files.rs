@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
@@ -29,6 +29,33 @@ pub fn allow_many() {
     let limit = getrlimit(Resource::Nofile);
     // What is not allowed here is done without.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+/// Most files that this process may have open at once; `None` without a limit.
+pub fn limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+/// Descriptors that stay free for what is opened and closed all the time: walks of the task list, files of processes.
+const KEPT_FREE: u64 = 12;
+
+/// Whether there is room for such beside this descriptor, which was just opened: the kernel gives the lowest number that is free.
+pub fn leaves_room(newest: BorrowedFd<'_>) -> bool {
+    limit().is_none_or(|limit| newest.as_raw_fd() as u64 + KEPT_FREE < limit)
+}
+
+/// What to do about an error, where the system ran out of what a limit bounds.
+pub fn mend(error: &str) -> Option<&'static str> {
+    if is_out_of_them(error) {
+        return Some("raise the limit of open files: `ulimit -n 1024`");
+    }
+    // EAGAIN of a new thread.
+    error.contains("(os error 11)").then_some("no thread is to be had: raise `ulimit -u`, `ulimit -v` or the control group's pids.max")
+}
+
+/// Whether an error says that no descriptor was left: EMFILE and ENFILE, as they stand in its text.
+pub fn is_out_of_them(error: &str) -> bool {
+    ["(os error 24)", "(os error 23)"].iter().any(|errno| error.contains(errno))
 }
 
 /// A file to be written.
@@ -155,6 +182,13 @@ mod tests {
         };
         file.write_all(text.as_bytes())?;
         Ok(is_new)
+    }
+
+    #[test]
+    fn errors_of_limits_name_the_limit() {
+        let of = |errno| mend(&io::Error::from_raw_os_error(errno).to_string()).unwrap_or_default();
+        assert!(of(libc::EMFILE).contains("`ulimit -n") && of(libc::EAGAIN).contains("`ulimit -u`"));
+        assert_eq!((of(libc::ENOENT), of(libc::EPERM)), ("", ""));
     }
 
     #[test]

@@ -73,17 +73,17 @@ impl Stacks {
     /// # Errors
     /// As of [`Stacks::open`].
     pub fn with_memory(hz: u32, unwind_bytes: u64) -> Result<Stacks, String> {
-        Stacks::start(Stacks::load(hz)?, unwind_bytes)
+        Stacks::start(Stacks::load(hz, false)?, unwind_bytes)
     }
 
-    /// Loads the program, on any thread.
-    pub(super) fn load(hz: u32) -> Result<Loaded, String> {
+    /// Loads the program, on any thread; with frames of programs' own code alone where they shall be `native`.
+    pub(super) fn load(hz: u32, native: bool) -> Result<Loaded, String> {
         if hz == 0 {
             return Err("stack sampling is turned off (--hz 0)".into());
         }
         let (hz, slowed) = allowed_rate(hz, fs::read_to_string(MAX_SAMPLE_RATE).ok().as_deref());
         let cpus = timers::cpus().map_err(unlisted)?;
-        Ok(Loaded { hz, slowed, handles: load(ring_bytes(cpus, hz))? })
+        Ok(Loaded { hz, slowed, handles: load(ring_bytes(cpus, hz), native)? })
     }
 
     /// Starts to sample, for the thread that reads.

@@ -71,6 +71,15 @@ fn cut_reason(reason: &str, width: usize) -> String {
     }
 }
 
+/// A reason may end with several ways to mend it: `WHY — one, or another`. Where they have no room, `ebtop check` has the others.
+fn ways_that_fit(reason: &str, room: usize) -> String {
+    let dash = reason.rfind(" — ").unwrap_or(reason.len());
+    let Some(other) = reason[dash..].find(", or ").map(|at| dash + at).filter(|_| reason.width() > room) else { return reason.to_owned() };
+    let first = &reason[..other];
+    let pointed = format!("{first}, or see `ebtop check`");
+    if pointed.width() <= room { pointed } else { first.to_owned() }
+}
+
 /// Interval, user and health; the last piece is the reason, and may be cut. Where there is no room for it, the others give way: what is
 /// wrong, and the command that mends it, are worth more than who looks.
 fn state(app: &App, room: u16) -> Vec<Piece> {
@@ -103,7 +112,9 @@ fn state(app: &App, room: u16) -> Vec<Piece> {
         pieces.push((Role::Bad, format!("{lost} · ")));
     }
     let aside = if word == "replay" { format!("{:?} · ", app.interval()) } else { format!("{:?} · {} · ", app.interval(), app.who()) };
-    let needs = |aside: &str, word: &str| width_of(&pieces) + (aside.width() + sign.width() + 1 + word.width() + 2 + reason.width()) as u16;
+    let fixed = usize::from(width_of(&pieces)) + sign.width() + 3;
+    reason = ways_that_fit(&reason, usize::from(room).saturating_sub(fixed));
+    let needs = |aside: &str, word: &str| (fixed + aside.width() + word.width() + reason.width()) as u16;
     let (with_aside, with_word) = (reason.is_empty() || needs(&aside, word) <= room, reason.is_empty() || needs("", word) <= room);
     if with_aside {
         pieces.insert(modes, (Role::Dim, aside));
