@@ -7,6 +7,7 @@ mod cpu_time;
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::*;
 use cpu_time::CpuTime;
@@ -19,6 +20,7 @@ use ebtop::app::view::View;
 use ebtop::batch::{BatchOptions, Format};
 use ebtop::export::Report;
 use ebtop::model::Model;
+use ebtop::record::Past;
 use ebtop::sample::Counter::*;
 use ebtop::sample::*;
 
@@ -37,10 +39,32 @@ fn tick(number: u64) -> Sample {
     sample
 }
 
+/// 2,500 processes of which 25 did something: a tick with its model, and the same with a history of samples beside it.
+fn past(c: &mut Criterion<CpuTime>) {
+    let quiet = |number: u64| {
+        let tasks = (1..=2500).map(|pid| task(pid, "some-service").with(CpuNs, if pid % 100 == 0 { number * MS } else { 0 }));
+        Arc::new(sample((100 + number) * SECOND, tasks))
+    };
+    for (name, reach) in [("tick_2500_without_history", 0), ("tick_2500_with_history", 900)] {
+        let mut samples: Vec<_> = (0..2).map(quiet).collect();
+        let mut past = Past::new(Duration::from_secs(reach));
+        c.bench_function(name, |b| {
+            b.iter(|| {
+                samples.swap(0, 1);
+                let at_ns = samples[0].at_ns + SECOND;
+                Arc::make_mut(&mut samples[1]).at_ns = at_ns;
+                let model = Model::between(Some(&samples[0]), Arc::clone(&samples[1]));
+                past.push(&model.sample, &model.changes());
+            })
+        });
+    }
+}
+
 fn benches(c: &mut Criterion<CpuTime>) {
     let (prev, next) = (tick(1), Arc::new(tick(2)));
     c.bench_function("between_10000", |b| b.iter(|| Model::between(Some(black_box(&prev)), Arc::clone(black_box(&next)))));
 
+    past(c);
     let model = Model::between(Some(&prev), next);
     let mut trends = Trends::default();
     c.bench_function("trends_10000", |b| b.iter(|| trends.push(black_box(&model))));

@@ -312,6 +312,11 @@ pub struct Show {
     #[arg(short = 'H', long, conflicts_with = "batch")]
     pub threads: bool,
 
+    /// How far back one can look (keys , and J): 15m, 1h, 0 for not at all. Takes 4 MiB at most for each quarter of an hour; where that is
+    /// too little, it reaches less far
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = delay::history, conflicts_with = "batch")]
+    pub history: Duration,
+
     /// View to begin with, or to print
     #[arg(long, value_name = "VIEW", value_enum, default_value_t = Shown::default())]
     pub view: Shown,
@@ -417,6 +422,8 @@ mod tests {
             "-d 2h",
             "-d -1",
             "-d nan",
+            "--history 25h",
+            "--history soon",
             "--hz 1000",
             "--probes disk",
             "--no-bpf --probes net",
@@ -432,6 +439,7 @@ mod tests {
             "replay f --hz 9",
             "-b -t",
             "-b -H",
+            "-b --history 1h",
             "stacks",
             "stacks -p 1 -a",
             "stacks -p 1 --hz 0",

@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
-use std::os::fd::OwnedFd;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
@@ -16,6 +16,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat, readlinkat};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::rights;
+use crate::sample::printable;
 
 /// Links in one path, as many as the kernel follows (`MAXSYMLINKS`).
 const LINKS_MAX: usize = 40;
@@ -28,6 +29,33 @@ pub fn allow_many() {
     let limit = getrlimit(Resource::Nofile);
     // What is not allowed here is done without.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+/// Most files that this process may have open at once; `None` without a limit.
+pub fn limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+/// Descriptors that stay free for what is opened and closed all the time: walks of the task list, files of processes.
+const KEPT_FREE: u64 = 12;
+
+/// Whether there is room for such beside this descriptor, which was just opened: the kernel gives the lowest number that is free.
+pub fn leaves_room(newest: BorrowedFd<'_>) -> bool {
+    limit().is_none_or(|limit| newest.as_raw_fd() as u64 + KEPT_FREE < limit)
+}
+
+/// What to do about an error, where the system ran out of what a limit bounds.
+pub fn mend(error: &str) -> Option<&'static str> {
+    if is_out_of_them(error) {
+        return Some("raise the limit of open files: `ulimit -n 1024`");
+    }
+    // EAGAIN of a new thread.
+    error.contains("(os error 11)").then_some("no thread is to be had: raise `ulimit -u`, `ulimit -v` or the control group's pids.max")
+}
+
+/// Whether an error says that no descriptor was left: EMFILE and ENFILE, as they stand in its text.
+pub fn is_out_of_them(error: &str) -> bool {
+    ["(os error 24)", "(os error 23)"].iter().any(|errno| error.contains(errno))
 }
 
 /// A file to be written.
@@ -51,6 +79,25 @@ pub fn open_or_make(path: &Path) -> io::Result<Opened> {
             false => error,
         }
     })
+}
+
+/// Writes a new file, and says so in one line.
+///
+/// # Errors
+/// One line, fit for a terminal: there is a file of that name, or the kernel refuses.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<String, String> {
+    let name = printable(path.display().to_string().as_bytes());
+    let taken = || format!("{name} exists: give another name, or remove it first");
+    let written = match open_or_make(path) {
+        Ok(Opened::New(mut file)) => file.write_all(bytes),
+        Ok(Opened::Old(_)) => return Err(taken()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(taken()),
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(()) => Ok(format!("Written: {name}")),
+        Err(error) => Err(format!("{name}: {}", printable(error.to_string().as_bytes()))),
+    }
 }
 
 fn open_as_owner(path: &Path) -> io::Result<Opened> {
@@ -125,7 +172,7 @@ fn may_follow(owner: u32, directory: &rustix::fs::Stat) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Read, Write};
+    use std::io::Read;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn write(path: &Path, text: &str) -> io::Result<bool> {
@@ -135,6 +182,13 @@ mod tests {
         };
         file.write_all(text.as_bytes())?;
         Ok(is_new)
+    }
+
+    #[test]
+    fn errors_of_limits_name_the_limit() {
+        let of = |errno| mend(&io::Error::from_raw_os_error(errno).to_string()).unwrap_or_default();
+        assert!(of(libc::EMFILE).contains("`ulimit -n") && of(libc::EAGAIN).contains("`ulimit -u`"));
+        assert_eq!((of(libc::ENOENT), of(libc::EPERM)), ("", ""));
     }
 
     #[test]
@@ -148,6 +202,16 @@ mod tests {
         let Opened::Old(mut file) = open_or_make(&path).unwrap() else { panic!() };
         file.read_to_string(&mut text).unwrap();
         assert_eq!(text, "old");
+    }
+
+    #[test]
+    fn nothing_is_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("table.csv");
+        assert_eq!(write_new(&path, b"a,b\n"), Ok(format!("Written: {}", path.display())));
+        assert_eq!(write_new(&path, b"c"), Err(format!("{} exists: give another name, or remove it first", path.display())));
+        assert_eq!(std::fs::read(&path).unwrap(), b"a,b\n");
+        assert!(write_new(&dir.path().join("none/t.csv"), b"c").unwrap_err().contains("No such file"));
     }
 
     #[test]

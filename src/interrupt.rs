@@ -24,7 +24,7 @@ impl Interrupt {
     /// Starts catching.
     ///
     /// # Errors
-    /// The handlers cannot be installed.
+    /// The handlers cannot be installed, or there is no thread to be had.
     pub fn catch() -> io::Result<Interrupt> {
         let mut stopping = vec![SIGINT, SIGTERM];
         if !is_ignored(SIGHUP) {
@@ -40,11 +40,12 @@ impl Interrupt {
         let mut signals = Signals::new(stopping)?;
         let handle = signals.handle();
         let (stop, stopped) = crossbeam_channel::bounded(1);
-        let watcher = std::thread::spawn(move || {
+        let watch = move || {
             if signals.forever().next().is_some() {
                 let _ = stop.send(());
             }
-        });
+        };
+        let watcher = std::thread::Builder::new().name("signals".into()).spawn(watch)?;
         Ok(Interrupt { stopped, signals: handle, watcher: Some(watcher), second })
     }
 }

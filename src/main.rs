@@ -18,6 +18,7 @@ use ebtop::cli::asked::{filter, look_for};
 use ebtop::cli::failure::{Failure, PARTIAL};
 use ebtop::cli::order::in_order;
 use ebtop::cli::{Cli, Collect, Commands, Pace, Show, Stacks, StacksWeight};
+use ebtop::collect::check::TypesNote;
 use ebtop::collect::choice::Choice;
 use ebtop::collect::start::{StartOptions, start};
 use ebtop::collect::{Collector, check, types};
@@ -35,6 +36,7 @@ use ebtop::ui::pace::{self, SlowLine, Written};
 use ebtop::ui::terminal;
 use ebtop::ui::theme::Theme;
 use ebtop::users;
+use jiff::tz::TimeZone;
 
 /// The first rates are counted over this, so that the screen is whole at once; all others over the interval.
 const FIRST_RATES: Duration = Duration::from_millis(50);
@@ -46,7 +48,9 @@ fn main() -> ExitCode {
     match run(Cli::parse_from(in_order(std::env::args_os()))) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("ebtop: {error:#}");
+            let text = format!("{error:#}");
+            let mend = files::mend(&text).map(|mend| format!(" — {mend}")).filter(|_| !text.contains("ulimit")).unwrap_or_default();
+            eprintln!("ebtop: {text}{mend}");
             error.downcast_ref::<Failure>().map_or(ExitCode::FAILURE, |failure| ExitCode::from(failure.code()))
         }
     }
@@ -102,7 +106,7 @@ fn stacks(options: &Stacks) -> anyhow::Result<ExitCode> {
         hz: options.hz,
         wakers: options.wakers,
     };
-    types::choose(options.btf.as_deref()).map_err(Failure::Usage)?;
+    choose_types(options.btf.as_deref())?;
     let collector = begin(StartOptions {
         interval: profile::INTERVAL,
         hz: options.hz,
@@ -143,10 +147,19 @@ fn forced(choice: Choice) -> anyhow::Result<Choice> {
     Ok(choice.force(&force).map_err(Failure::Usage)?)
 }
 
+/// The file that `--btf` names is for kernels that do not describe their types.
+fn choose_types(asked: Option<&Path>) -> anyhow::Result<()> {
+    types::choose(asked).map_err(Failure::Usage)?;
+    if let Some(TypesNote::LeftOut(file)) = types::note() {
+        eprintln!("ebtop: warning: --btf {file} is left out: this kernel describes its own types");
+    }
+    Ok(())
+}
+
 /// What was asked of collection, by options and by the environment.
 fn options(pace: Pace, collect: &Collect) -> anyhow::Result<StartOptions> {
     let choice = forced(Choice::only(&collect.probes))?;
-    types::choose(collect.btf.as_deref()).map_err(Failure::Usage)?;
+    choose_types(collect.btf.as_deref())?;
     Ok(StartOptions {
         interval: pace.delay,
         hz: collect.hz,
@@ -234,6 +247,9 @@ fn show(options: &Show, pace: Pace, source: &str, collector: impl FnOnce(bool) -
         keys: KeyMap::new(options.keys.as_deref().and_then(Preset::named).unwrap_or(loaded.config.preset), &loaded.config.keys),
         users,
         notice: loaded.notice(),
+        clipboard: terminal::clipboard(options.ascii || options.low_bandwidth, |name| std::env::var(name).ok()),
+        history: options.history,
+        zone: Some(TimeZone::system()),
     };
     if !recorded {
         collector.send(Command::SampleSoon(FIRST_RATES));

@@ -1,5 +1,7 @@
 //! The only loop: waits for keys, samples and names, lets [`App`] take them in, draws.
 
+mod recording;
+
 use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
@@ -12,11 +14,14 @@ use ratatui::backend::Backend;
 use ratatui::layout::{Position, Rect};
 
 use crate::app::look::Look;
-use crate::app::{App, Effect, Event, Start, Writing};
+use crate::app::recording::Recorded;
+use crate::app::{App, Content, Effect, Event, Start, Writing};
 use crate::collect::Collector;
 use crate::config::Keeper;
 use crate::control;
+use crate::files;
 use crate::profile;
+use crate::record::Recording;
 use crate::sample::Update;
 use crate::symbols::{Answer, Symbols};
 use crate::ui;
@@ -52,6 +57,8 @@ pub trait Job {
     fn suspend(&self) -> io::Result<()>;
     /// Takes the terminal again after somebody else stopped and continued the job.
     fn resume(&self) -> io::Result<()>;
+    /// Puts a text into the clipboard of the terminal.
+    fn copy(&self, text: &str) -> io::Result<()>;
 }
 
 impl Job for Guard {
@@ -61,6 +68,10 @@ impl Job for Guard {
 
     fn resume(&self) -> io::Result<()> {
         self.take()
+    }
+
+    fn copy(&self, text: &str) -> io::Result<()> {
+        Guard::copy(text)
     }
 }
 
@@ -104,6 +115,7 @@ where
     let mut samples_left = options.iterations.unwrap_or(u64::MAX);
     let mut pace = Pace::new(options.slow_line, Instant::now());
     let mut by_key = true;
+    let mut recording: Option<Recording> = None;
     loop {
         if panicked() {
             anyhow::bail!("ended by a fault of its own: please report the lines above");
@@ -123,7 +135,8 @@ where
         while let Some(woken) = next {
             samples_left -= u64::from(matches!(woken, Woken::Happened(Event::Update(Update::Sample(_)))));
             by_key |= woken.is_by_user();
-            let effects = match woken {
+            let ended = woken.update().and_then(|update| recording::feed(&mut recording, update, collector));
+            let mut effects = match woken {
                 Woken::Happened(event) => app.update(event),
                 Woken::Continued => {
                     job.resume()?;
@@ -131,6 +144,7 @@ where
                 }
                 Woken::Nothing => Vec::new(),
             };
+            effects.extend(ended.into_iter().flat_map(|words| app.update(Event::Recorded(Recorded::Ended(words)))));
             let mut effects = VecDeque::from(effects);
             while let Some(effect) = effects.pop_front() {
                 match effect {
@@ -142,10 +156,16 @@ where
                     }
                     Effect::Save(look) => effects.extend(app.update(Event::Saved(save(options.keeper.as_mut(), &look)))),
                     Effect::Write(writing) => {
-                        let Writing { path, profile } = *writing;
-                        let written = profile::save(&path, &profile).map_err(|error| (path, error));
+                        let Writing { path, content } = *writing;
+                        let written = match content {
+                            Content::Stacks(profile) => profile::save(&path, &profile),
+                            Content::Table(table) => files::write_new(&path, &table),
+                        };
+                        let written = written.map_err(|error| (path, error));
                         effects.extend(app.update(Event::Written(written)));
                     }
+                    Effect::Copy(text) => job.copy(&text)?,
+                    Effect::Record(stem) => effects.extend(app.update(Event::Recorded(recording::switch(&mut recording, stem.as_deref())))),
                     Effect::Errand(errand) => effects.extend(app.update(Event::Outcome(control::run(errand)))),
                     Effect::Redraw => redraw(terminal, &mut app)?,
                     Effect::Suspend => {
@@ -197,6 +217,11 @@ enum Woken {
 }
 
 impl Woken {
+    /// What the collector told.
+    fn update(&self) -> Option<&Update> {
+        if let Woken::Happened(Event::Update(update)) = self { Some(update) } else { None }
+    }
+
     /// Somebody waits for what comes of it.
     fn is_by_user(&self) -> bool {
         match self {

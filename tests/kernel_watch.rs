@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use ebtop::collect::choice::Choice;
 use ebtop::collect::watch::Watcher;
 use ebtop::sample::{Health, Origin, Probe, ProcKey, StackCount, Task, Waker, Watch, Watched, Weight};
 use ebtop::symbols::{Request, spawn};
@@ -66,7 +67,12 @@ fn start_ns(pid: u32) -> u64 {
 }
 
 fn watch(probe: Probe, who: Watched) -> Watcher {
-    let mut watcher = Watcher::default();
+    watch_by("", probe, who)
+}
+
+/// By the rung that `EBTOP_FORCE` would name.
+fn watch_by(force: &str, probe: Probe, who: Watched) -> Watcher {
+    let mut watcher = Watcher::new(Choice::default().force(force).unwrap());
     assert_eq!(watcher.status().health, Health::Standby);
     watcher.want(Some(Watch { probe, who }), None);
     assert_eq!(watcher.status().health, Health::Live, "{:?}", watcher.status());
@@ -123,15 +129,21 @@ fn assert_within(what: &str, seen: f64, truth: f64, percent: f64) {
 #[test]
 #[ignore = "root"]
 fn time_off_the_cpu_adds_up_by_reason() {
+    for force in ["offcpu=told", "offcpu=read"] {
+        time_adds_up(force);
+    }
+}
+
+fn time_adds_up(force: &str) {
     let mut waits = Waits::start("off");
     let key = waits.key();
-    let mut watcher = watch(Probe::OffCpu, Watched::One(key));
+    let mut watcher = watch_by(force, Probe::OffCpu, Watched::One(key));
     let (truth, counts) = run(&mut watcher, &mut waits, 4);
     for (function, weight) in
         [("wait_sleep", Weight::Sleeping), ("wait_read", Weight::Sleeping), ("wait_clone", Weight::Blocked), ("wait_cpu", Weight::Runnable)]
     {
         let sums = sums(&counts, key, function);
-        println!("{function}: {sums:?}");
+        println!("{force} {function}: {sums:?}");
         let all: f64 = sums.values().map(|(ns, _)| ns).sum();
         assert_within(function, all, truth[function], 2.0);
         let of_weight = sums[&weight].0;

@@ -143,6 +143,26 @@ fn a_mark_keeps_what_was_shown_even_when_the_history_forgets_it() {
 }
 
 #[test]
+fn what_is_written_is_what_is_shown() {
+    let (world, history) = ticks(&[(10, 50), (10, 50), (90, 50), (90, 50)]);
+    let (mut view, mut names) = (StacksView::default(), Names::default());
+    view.open(Scope::Process(NGINX), "nginx");
+    act(&mut view, &[StackAction::Span(true), StackAction::Span(true), StackAction::Compare]);
+    refresh(&mut view, &history, &mut names, &world);
+    let written = |view: &StacksView, history: &StackHistory, names: &Names| {
+        let profile = view.profile(history, names, 60_000);
+        (profile.value(), profile.duration_ns, profile.began_unix_ms)
+    };
+    assert_eq!(written(&view, &history, &names), (280, 20 * S, 40_000), "half of all is compared with the other half");
+    let mut history = history;
+    act(&mut view, &[StackAction::Mark]);
+    refresh(&mut view, &history, &mut names, &world);
+    history.push(&World::of(&[("main;a", 3)]).sample(60));
+    refresh(&mut view, &history, &mut names, &world);
+    assert_eq!((view.summary().value, written(&view, &history, &names)), (3, (3, 10 * S, 50_000)), "since the mark");
+}
+
+#[test]
 fn threads_are_told_apart_on_request() {
     let mut world = World::of(&[("main;a", 3)]);
     let second = world.add(NGINX, "main;a", 4);

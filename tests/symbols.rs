@@ -106,6 +106,18 @@ fn names_of_every_kind() {
 }
 
 #[test]
+fn a_perf_map_that_another_process_left_names_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = Names::start(&build(dir.path(), &["-g"]), true);
+    let map = std::fs::File::options().append(true).open(format!("/tmp/perf-{}.map", names.child.id())).unwrap();
+    // As a container has it that was started again: the pids in it are the same, and its files stayed.
+    map.set_modified(std::time::SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    let (frames, reason) = name(&names);
+    assert_eq!(functions(&frames["jit"]), [None]);
+    assert!(reason.as_ref().is_some_and(|reason| reason.contains("before the process began")), "{reason:?}");
+}
+
+#[test]
 fn symbols_without_debug_information() {
     let dir = tempfile::tempdir().unwrap();
     for flags in [&["-g0"][..], &["-g0", "-no-pie"], &["-g0", "-static"]] {

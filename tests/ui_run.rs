@@ -29,6 +29,10 @@ impl Job for Stops {
     fn resume(&self) -> io::Result<()> {
         Ok(())
     }
+
+    fn copy(&self, _text: &str) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn run(inputs: &Receiver<Input>, iterations: Option<u64>, job: &Stops) -> String {

@@ -7,6 +7,7 @@ use ebtop::app::view::View;
 use ebtop::app::{App, Effect, Event};
 use ebtop::model::stacks::Scope;
 use ebtop::sample::*;
+use ebtop::symbols::{Answer, Frame, FrameKind, Request};
 use ui_world::common::{SECOND, exit, sample, task};
 use ui_world::*;
 
@@ -66,6 +67,55 @@ fn a_paused_screen_holds_its_samples_and_still_works() {
     assert!(screen(&app).contains("SELF%"));
     keys(&mut app, "z");
     assert_eq!(app.stacks().summary().value, 1000, "the last five minutes");
+}
+
+/// Of all functions, `0x…` of that program.
+fn names_of(program: &str, request: &Request) -> Answer {
+    let frame = |address: u64| Frame {
+        function: Some(format!("{program}_{address:#x}")),
+        module: program.into(),
+        offset: address,
+        kind: FrameKind::Native,
+        source: None,
+    };
+    Answer { key: request.key, user: request.user.iter().map(|&a| (a, vec![frame(a)])).collect(), ..Answer::default() }
+}
+
+fn asked(effects: &[Effect]) -> Vec<Request> {
+    let request = |effect: &Effect| if let Effect::Request(request) = effect { Some(request.clone()) } else { None };
+    effects.iter().filter_map(request).filter(|request| !request.only_keep).collect()
+}
+
+#[test]
+fn a_paused_screen_keeps_the_names_of_programs_that_run_no_more() {
+    let mut app = fresh(120, 40);
+    let runs = |at_s, exec_id| {
+        let mut sample = sampled(at_s, &[(7, "nginx", 5), (8, "redis", 2)], &[]);
+        sample.tasks.iter_mut().for_each(|task| task.exec_id = exec_id);
+        sample
+    };
+    shows(&mut app, &[runs(10, 1), runs(11, 1)]);
+    let requests = asked(&keys(&mut app, "7"));
+    let [first, late] = &requests[..] else { panic!("one of each process: {requests:?}") };
+    let _ = app.update(Event::Names(names_of("old", first)));
+    shows(&mut app, &[runs(12, 1)]);
+    assert!(screen(&app).contains("old_0x7000"), "{}", screen(&app));
+    keys(&mut app, "z");
+    let effects = app.update(Event::Update(Update::Sample(runs(13, 2).into())));
+    assert!(asked(&effects).is_empty(), "what runs now cannot tell: {:?}", asked(&effects));
+    assert!(screen(&app).contains("old_0x7000") && !screen(&app).contains("old_0x8000"), "{}", screen(&app));
+    // An answer that comes now may be of either program.
+    assert!(asked(&app.update(Event::Names(names_of("late", late)))).is_empty());
+    assert!(asked(&keys(&mut app, "wf")).is_empty() && !screen(&app).contains("late_"), "{}", screen(&app));
+    keys(&mut app, "z");
+    let effects = app.update(Event::Update(Update::Sample(runs(14, 2).into())));
+    asked(&effects).iter().for_each(|request| drop(app.update(Event::Names(names_of("new", request)))));
+    keys(&mut app, "f");
+    assert!(
+        screen(&app).contains("new_0x7000") && screen(&app).contains("new_0x8000") && !screen(&app).contains("old_"),
+        "{}",
+        screen(&app)
+    );
 }
 
 #[test]

@@ -45,6 +45,22 @@ fn too_small() {
     }
 }
 
+/// A long second way to mend it does not push out the first.
+#[test]
+fn of_several_cures_the_first_is_seen_at_any_width() {
+    let refused = format!("not root: no exits, network, stacks — run `sudo ebtop`, or once and for all `sudo setcap {}`", "x".repeat(60));
+    for (width, wanted) in
+        [(80, "stacks — run `sudo ebtop` "), (60, "— run `sudo ebtop` "), (120, "`sudo ebtop`, or see `ebtop check` "), (200, "xx`")]
+    {
+        let mut app = fresh(width, 24);
+        let health = || [Health::Degraded { reason: refused.clone() }, off(&refused), off(&refused), off(&refused)];
+        show(&mut app, with_health(server(false), health()));
+        show(&mut app, with_health(server(true), health()));
+        let title = format!("{} ", screen(&app).lines().next().unwrap());
+        assert!(title.contains(wanted), "{width}: {title}");
+    }
+}
+
 #[test]
 fn a_user_without_rights_sees_what_is_missing_and_the_cure_at_any_width() {
     let refused = "not root: no exits, network, stacks — run `sudo ebtop`";
@@ -122,7 +138,7 @@ fn degraded_and_losing() {
 fn end_of_a_recording() {
     let mut app = app(100, 24);
     app.update(Event::Update(Update::End(None)));
-    assert!(screen(&app).lines().next().unwrap().ends_with("× end of the recording"));
+    assert!(screen(&app).lines().next().unwrap().ends_with("× end of the recording: 20:06:40"), "{}", screen(&app));
     let mut app = fresh(100, 24);
     app.update(Event::Update(Update::End(Some("the kernel said no".into()))));
     assert_snapshot!(screen(&app));

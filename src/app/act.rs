@@ -22,6 +22,7 @@ impl App {
             Action::Redraw => effects.push(Effect::Redraw),
             Action::Back => self.back(),
             _ if self.help.is_some() => self.act_in_help(action),
+            Action::Details if self.is_past() => self.say("Details are read from the living process: End leads back to now".into()),
             Action::Details => self.toggle_pane(),
             Action::Help => self.help = Some(Help::default()),
             Action::Palette => self.ask_action(),
@@ -67,6 +68,12 @@ impl App {
             Action::Filter => self.ask(Purpose::Filter),
             Action::Paths => self.program_paths = !self.program_paths,
             Action::Pause => self.pause(),
+            Action::Copy => self.copy(effects),
+            Action::Record => self.toggle_recording(effects),
+            Action::Earlier => self.show_earlier(),
+            Action::Later => self.show_later(effects),
+            Action::GoToTime => self.ask_time(),
+            Action::Live => self.go_live(),
             Action::Delay => self.ask(Purpose::Delay),
             Action::Header => self.next_header(),
             Action::Setup => self.ask_setup(),
@@ -91,15 +98,17 @@ impl App {
         if self.pane.is_some() {
             return if self.search.is_some() { self.end_search() } else { self.pane = None };
         }
-        if self.view == View::Stacks {
-            match self.search.take() {
-                Some(_) => self.stacks.set_search(""),
-                None => self.act_in_stacks(StackAction::ZoomOut),
+        if self.search.take().is_some() {
+            if self.view == View::Stacks {
+                self.stacks.set_search("");
             }
             return;
         }
-        if self.search.take().is_some() {
-            return;
+        if self.is_past() {
+            return self.go_live();
+        }
+        if self.view == View::Stacks {
+            return self.act_in_stacks(StackAction::ZoomOut);
         }
         if self.shows_sockets() && self.net.scope.origin() != NetTable::Processes {
             return self.leave_net();
@@ -200,25 +209,18 @@ impl App {
         self.follow();
     }
 
-    fn ask(&mut self, purpose: Purpose) {
+    pub(super) fn ask(&mut self, purpose: Purpose) {
         let text = match purpose {
             Purpose::Filter => self.filter_text.clone(),
-            Purpose::Search | Purpose::Delay => String::new(),
-            Purpose::Export => format!("{}.svg", file_name(self.stacks.title())),
+            Purpose::Search | Purpose::Delay | Purpose::Time => String::new(),
+            Purpose::Export => self.file_to_write(),
         };
         self.begin_search_if(purpose);
         self.prompt = Some(Prompt::new(purpose, &text));
     }
 
     fn pause(&mut self) {
-        self.paused = !self.paused;
-        // Its own, so that what is looked at does not run out of the history while somebody looks at it.
-        self.held_history = self.paused.then(|| self.history.clone());
-        if !self.paused
-            && let Some(sample) = self.held.take()
-        {
-            self.show(sample);
-        }
+        if self.paused { self.go_live() } else { self.hold_still() }
     }
 
     /// Does something to the table on screen; it learns how many lines are visible.
@@ -231,7 +233,7 @@ impl App {
 }
 
 /// A title as a file name: no spaces, no path.
-fn file_name(title: &str) -> String {
+pub(super) fn file_name(title: &str) -> String {
     let words = title.split(|c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c)).filter(|word| !word.is_empty());
     let name = words.fold("ebtop".to_owned(), |name, word| name + "-" + word);
     name.chars().take(100).collect()

@@ -16,6 +16,12 @@ const fn bind(keys: &'static [Key], action: Action, place: Place, hint: &'static
     Binding { keys: Cow::Borrowed(keys), action, place, hint, help }
 }
 
+const EARLIER: &str = "Look back: the sample before the one on screen, as everything was then";
+const LATER: &str = "The sample after the one on screen; in a recording that is held still, the next one";
+const GO_TO_TIME: &str = "Look back to a time: 14:03, 14:03:20, or -5m before what is on screen";
+
+const COPY: &str = "Copy what is selected (pid and command line, function, addresses) to the clipboard of the terminal (OSC 52; in tmux: set -g set-clipboard on)";
+
 /// All bindings, as htop's fingers have them; [`super::keymap`] changes them. Footer hints appear in this order, as far as there is room.
 pub static BINDINGS: &[Binding] = {
     use Action::{
@@ -23,9 +29,13 @@ pub static BINDINGS: &[Binding] = {
         Shift, Sort, SortMenu, Stack, Suspend, Users,
     };
     use KeyCode as K;
-    use Place::{Anywhere, Cgroups, Details, Processes, Searching, Stacks, Tables};
+    use Place::{Anywhere, Cgroups, Details, Past, Processes, Searching, Stacks, Tables};
     use StackAction as S;
     &[
+        bind(&[letter(',')], Action::Earlier, Past, "earlier", EARLIER),
+        bind(&[letter('.')], Action::Later, Past, "later", LATER),
+        bind(&[letter('J')], Action::GoToTime, Past, "time", GO_TO_TIME),
+        bind(&[key(K::End)], Action::Live, Past, "live", "Back to what is now; so does Esc"),
         bind(
             &[key(K::Enter)],
             Enter,
@@ -202,6 +212,9 @@ pub static BINDINGS: &[Binding] = {
         ),
         bind(&[letter('e')], Action::Header, Anywhere, "", "Header: with graphs of the last minutes, on one line, as before"),
         bind(&[letter('z')], Pause, Anywhere, "pause", "Hold the screen still; again to go on with the newest sample"),
+        bind(&[letter(',')], Action::Earlier, Anywhere, "", EARLIER),
+        bind(&[letter('.')], Action::Later, Anywhere, "", LATER),
+        bind(&[letter('J')], Action::GoToTime, Anywhere, "", GO_TO_TIME),
         bind(&[letter('d')], Delay, Anywhere, "delay", "Set the time between samples: 1, 0.5, 500ms, 5s"),
         bind(&[letter('p')], Action::Paths, Tables, "", "Show programs with or without the directories they are in"),
         bind(
@@ -250,6 +263,23 @@ pub static BINDINGS: &[Binding] = {
         bind(&[letter('H')], Action::Threads, Processes, "", "Show threads one by one, or as their processes"),
         bind(&[letter('K')], Action::KernelThreads, Processes, "", "Show or hide kernel threads"),
         bind(&[letter('F')], Action::Follow, Processes, "", "Hold on to the selected process wherever it goes; again to let go"),
+        bind(
+            &[letter('E')],
+            Action::Export,
+            Tables,
+            "",
+            "Write the table as it is on the screen, its lines and columns, to a file: .csv .json (raw units) .txt",
+        ),
+        bind(&[letter('y'), letter('Y')], Action::Copy, Tables, "", COPY),
+        bind(&[letter('y'), letter('Y')], Action::Copy, Details, "", COPY),
+        bind(&[letter('Y')], Action::Copy, Stacks, "", COPY),
+        bind(
+            &[letter('R')],
+            Action::Record,
+            Anywhere,
+            "",
+            "Record what is collected to a file in the current directory, for ebtop replay; again ends it",
+        ),
         bind(&[key(K::Up)], Stack(S::Up), Stacks, "", "Flame graph: the caller; else a row up"),
         bind(&[key(K::Down)], Stack(S::Down), Stacks, "", "Flame graph: the hottest callee; else a row down"),
         bind(&[key(K::Left)], Stack(S::Left), Stacks, "", "Flame graph: the frame on the left; tree: fold, then the caller"),

@@ -146,7 +146,7 @@ impl App {
             self.say_choose_process();
             return None;
         }
-        Some(targets)
+        self.still_living(targets)
     }
 
     fn target(&self, key: ProcKey) -> Option<Target> {

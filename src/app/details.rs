@@ -7,6 +7,8 @@ use crate::sample::{Details, ProcKey, Sample, Task};
 
 /// Processes asked about at once, so that an answer never takes long.
 const CHUNK: usize = 256;
+/// Processes that are gone and still known, for who looks back: those that were asked for last.
+const GONE: usize = 1024;
 /// Ticks between two cleanings.
 const KEEP_TICKS: u32 = 16;
 /// A process may change its command line, user and cgroup without exec: details this old are read again.
@@ -95,12 +97,23 @@ impl DetailsBook {
         wanted
     }
 
-    /// Forgets, now and then, processes that are gone.
+    /// Forgets, now and then, processes that are gone, all but the last of them.
     pub fn tick(&mut self, sample: &Sample) {
         self.ticks += 1;
-        if self.ticks.is_multiple_of(KEEP_TICKS) {
-            self.entries.retain(|key, _| sample.tasks.binary_search_by_key(key, |t| t.key).is_ok());
+        if !self.ticks.is_multiple_of(KEEP_TICKS) {
+            return;
         }
+        let lives = |key: &ProcKey| sample.tasks.binary_search_by_key(key, |t| t.key).is_ok();
+        let mut gone = Vec::new();
+        self.entries.retain(|key, entry| {
+            let is_kept = lives(key);
+            if !is_kept && entry.details.is_some() {
+                gone.push((entry.again_ns, *key));
+            }
+            is_kept || entry.details.is_some()
+        });
+        gone.sort_unstable();
+        gone.iter().rev().skip(GONE).for_each(|(_, key)| drop(self.entries.remove(key)));
     }
 }
 
@@ -152,5 +165,18 @@ mod tests {
         let sample = Sample { tasks: vec![stays].into(), ..Sample::default() };
         (0..KEEP_TICKS).for_each(|_| book.tick(&sample));
         assert_eq!(book.entries.len(), 1);
+    }
+
+    #[test]
+    fn the_last_that_went_are_known_for_who_looks_back() {
+        let mut book = DetailsBook::default();
+        let went = GONE as u32 + 100;
+        for pid in 1..=went {
+            book.ask([task(pid, 1)].iter(), NOW + u64::from(pid));
+            book.learn(vec![(task(pid, 1).key, Details::default())]);
+        }
+        (0..KEEP_TICKS).for_each(|_| book.tick(&Sample::default()));
+        assert_eq!(book.entries.len(), GONE);
+        assert!(book.get(task(went, 1).key).is_some() && book.get(task(1, 1).key).is_none());
     }
 }

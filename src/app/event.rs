@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
+use jiff::tz::TimeZone;
 
+use super::copy::Clipboard;
 use super::filter::Filter;
 use super::keymap::KeyMap;
 use super::look::Look;
 use super::net::NetTable;
+use super::recording::Recorded;
 use super::user_names::UserNames;
 use super::view::View;
 use crate::control::{Errand, Outcome};
@@ -41,6 +44,8 @@ pub enum Event {
     Saved(String),
     /// What came of a file that was to be written, in one line; if it was not, its name comes first.
     Written(Result<String, (PathBuf, String)>),
+    /// What became of a recording.
+    Recorded(Recorded),
     /// Somebody asked for the job to be stopped.
     Suspend,
     /// Somebody asked for an end.
@@ -58,8 +63,12 @@ pub enum Effect {
     Save(Look),
     /// Change a process, or look how it is set.
     Errand(Errand),
-    /// Write a profile.
+    /// Write a file.
     Write(Box<Writing>),
+    /// Put a text into the clipboard of the terminal.
+    Copy(String),
+    /// Record from now on to a file of that name, its end not included; `None` ends it.
+    Record(Option<String>),
     /// Forget what is on the terminal and draw everything.
     Redraw,
     /// Stop the job.
@@ -74,7 +83,26 @@ pub struct Writing {
     /// Its name; the form is told by its end.
     pub path: PathBuf,
     /// What is in it.
-    pub profile: Profile,
+    pub content: Content,
+}
+
+/// What is written to a file.
+#[derive(Debug, PartialEq)]
+pub enum Content {
+    /// Stacks, in the form that the name says.
+    Stacks(Profile),
+    /// A table, as it is.
+    Table(Vec<u8>),
+}
+
+impl Content {
+    /// There is nothing.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Content::Stacks(profile) => profile.stacks.is_empty(),
+            Content::Table(table) => table.is_empty(),
+        }
+    }
 }
 
 /// How the screen begins.
@@ -108,4 +136,10 @@ pub struct Start {
     pub users: UserNames,
     /// Said at first.
     pub notice: Option<String>,
+    /// How text gets to a clipboard.
+    pub clipboard: Clipboard,
+    /// How far back samples are kept; zero keeps none.
+    pub history: Duration,
+    /// Where clocks are; `None` is UTC.
+    pub zone: Option<TimeZone>,
 }

@@ -96,10 +96,16 @@ fn told(texts: &[(&str, &str)]) -> Vec<(String, String)> {
     texts.iter().map(|(what, text)| (what.to_string(), text.to_string())).collect()
 }
 
-/// The keys that hold here, by what they are for; only those parts that have any.
+/// The keys that hold here, by what they are for, each once in whichever place it stands first; only those parts that have any.
 fn keys(app: &App) -> impl Iterator<Item = (KeyGroup, Vec<(String, String)>)> {
     let of = |group: KeyGroup| app.keymap().bindings(app.places()).filter(move |b| KeyGroup::of(b.action) == group);
-    let parts = KeyGroup::ALL.into_iter().map(move |group| (group, of(group).filter_map(|b| key_entry(app, b)).collect()));
+    let once = |mut entries: Vec<(String, String)>, entry| {
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
+        entries
+    };
+    let parts = KeyGroup::ALL.into_iter().map(move |group| (group, of(group).filter_map(|b| key_entry(app, b)).fold(Vec::new(), once)));
     parts.filter(|(_, entries): &(_, Vec<_>)| !entries.is_empty())
 }
 

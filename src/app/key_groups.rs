@@ -18,18 +18,28 @@ pub(super) enum KeyGroup {
     Move,
     /// Other views.
     Views,
+    /// What was before.
+    Past,
     /// ebtop itself.
     Screen,
 }
 
 impl KeyGroup {
     /// All there are, in the order of the help.
-    pub(super) const ALL: [KeyGroup; 7] =
-        [KeyGroup::Why, KeyGroup::Find, KeyGroup::Arrange, KeyGroup::Change, KeyGroup::Move, KeyGroup::Views, KeyGroup::Screen];
+    pub(super) const ALL: [KeyGroup; 8] = [
+        KeyGroup::Why,
+        KeyGroup::Find,
+        KeyGroup::Arrange,
+        KeyGroup::Change,
+        KeyGroup::Move,
+        KeyGroup::Views,
+        KeyGroup::Past,
+        KeyGroup::Screen,
+    ];
 
     /// Its heading.
     pub(super) fn title(self) -> &'static str {
-        ["why", "search and filter", "order and form", "tag and change", "move", "views", "screen"][self as usize]
+        ["why", "search and filter", "order and form", "tag and change", "move", "views", "look back", "screen"][self as usize]
     }
 
     /// The one that an action belongs to.
@@ -47,6 +57,7 @@ impl KeyGroup {
             Action::Back => KeyGroup::Move,
             Action::Stack(S::Up | S::Down | S::Left | S::Right | S::PageUp | S::PageDown | S::First | S::Last) => KeyGroup::Move,
             Action::View(_) | Action::NextView | Action::PreviousView | Action::Net(_) | Action::Stack(S::Processes) => KeyGroup::Views,
+            Action::Earlier | Action::Later | Action::GoToTime | Action::Live => KeyGroup::Past,
             _ => KeyGroup::Screen,
         }
     }

@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::column::Column;
 use super::net::NetTable;
+pub use super::place::Place;
 use super::stacks::StackAction;
 use super::view::View;
 use crate::control::Question;
@@ -68,7 +69,7 @@ pub enum Action {
     Untag,
     /// The stacks, by this, of the tagged processes; where nobody is tagged, of the selected line.
     Why(Measure),
-    /// Write the stacks in view to a file.
+    /// Write what is in view to a file.
     Export,
     /// One step back.
     Back,
@@ -96,6 +97,18 @@ pub enum Action {
     Paths,
     /// Stop or resume the screen.
     Pause,
+    /// Copy what is selected to the clipboard of the terminal.
+    Copy,
+    /// Begin to record, or end it.
+    Record,
+    /// Show the sample before the one on screen.
+    Earlier,
+    /// Show the sample after the one on screen.
+    Later,
+    /// Ask for a time, and show the sample of then.
+    GoToTime,
+    /// Show what is now again.
+    Live,
     /// Ask for the time between samples.
     Delay,
     /// A header with more in it, or with less.
@@ -240,77 +253,6 @@ const NAMED_KEYS: [(&str, KeyCode); 20] = [
     ("←", KeyCode::Left),
     ("→", KeyCode::Right),
 ];
-
-/// Where a key means something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Everywhere.
-    Anywhere,
-    /// In every table.
-    Tables,
-    /// While a search is on.
-    Searching,
-    /// In tables of processes.
-    Processes,
-    /// In the Network view, whatever it shows.
-    Network,
-    /// In the table of sockets.
-    Sockets,
-    /// In the table of listeners.
-    Listeners,
-    /// In the table of remote addresses.
-    Remotes,
-    /// In the table of interfaces.
-    Interfaces,
-    /// In the table of control groups.
-    Cgroups,
-    /// In the stacks.
-    Stacks,
-    /// In the details of a process.
-    Details,
-}
-
-impl Place {
-    /// A key of a binding in this place takes that key from a binding in the other one, on some screen.
-    pub fn hides(self, other: Place) -> bool {
-        match other {
-            Place::Anywhere => true,
-            Place::Tables => !matches!(self, Place::Stacks | Place::Details | Place::Anywhere),
-            Place::Network => {
-                matches!(self, Place::Network | Place::Searching | Place::Sockets | Place::Listeners | Place::Remotes | Place::Interfaces)
-            }
-            Place::Processes => matches!(self, Place::Processes | Place::Network | Place::Searching),
-            _ => self == other || self == Place::Searching,
-        }
-    }
-
-    /// The places that hold, for a screen: most specific first.
-    pub fn of(view: View, sockets: bool, searching: bool) -> &'static [Place] {
-        use Place::*;
-        match (view, sockets, searching) {
-            (View::Stacks, _, false) => &[Stacks, Anywhere],
-            (View::Stacks, _, true) => &[Searching, Stacks, Anywhere],
-            (View::Cgroups, _, false) => &[Cgroups, Tables, Anywhere],
-            (View::Cgroups, _, true) => &[Searching, Cgroups, Tables, Anywhere],
-            (View::Network, false, false) => &[Network, Processes, Tables, Anywhere],
-            (View::Network, false, true) => &[Searching, Network, Processes, Tables, Anywhere],
-            (_, false, false) => &[Processes, Tables, Anywhere],
-            (_, false, true) => &[Searching, Processes, Tables, Anywhere],
-            (_, true, false) => &[Sockets, Network, Tables, Anywhere],
-            (_, true, true) => &[Searching, Sockets, Network, Tables, Anywhere],
-        }
-    }
-}
-
-impl Place {
-    /// The places that hold together on each screen without a search.
-    pub fn screens() -> Vec<&'static [Place]> {
-        let views = View::ALL.into_iter().map(|view| Place::of(view, false, false));
-        let tables = [NetTable::Sockets, NetTable::Listeners, NetTable::Remotes, NetTable::Interfaces];
-        let tables = tables.into_iter().map(|table| table.places(false).unwrap_or(Place::of(View::Network, true, false)));
-        views.chain(tables).chain([&[Place::Details, Place::Anywhere][..]]).collect()
-    }
-}
 
 /// Keys, what they do and how that is said.
 #[derive(Clone, Debug)]

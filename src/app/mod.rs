@@ -4,6 +4,7 @@ pub mod bindings;
 pub mod cgroups;
 pub mod chosen;
 pub mod column;
+pub mod copy;
 pub mod details;
 pub mod devices;
 pub mod filter;
@@ -19,7 +20,9 @@ pub mod menu;
 pub mod names;
 pub mod net;
 pub mod order;
+pub mod place;
 pub mod prompt;
+pub mod recording;
 pub mod shape;
 pub mod stacks;
 pub mod status;
@@ -33,11 +36,13 @@ mod action_name;
 mod arrange;
 mod changes;
 mod event;
+mod export;
 mod find;
 mod help_texts;
 mod key_groups;
 mod mouse;
 mod palette;
+mod past;
 mod pick;
 mod prepare;
 mod press;
@@ -63,6 +68,7 @@ use crate::sample::inspection::Ask;
 use crate::sample::{ProcKey, Sample, Update, Wants, Watch, printable};
 use cgroups::CgroupsView;
 use column::{Column, Columns, SocketColumn};
+use copy::Clipboard;
 use details::DetailsBook;
 use filter::Filter;
 use find::Search;
@@ -75,6 +81,7 @@ use look::Look;
 use menu::Menu;
 use names::Names;
 use net::NetView;
+use past::LookBack;
 use prompt::Prompt;
 use quiet::Quiet;
 use seldom::Seldom;
@@ -84,7 +91,7 @@ use table::{List, Table};
 use trends::Trends;
 use view::View;
 
-pub use event::{Effect, Event, Start, Writing};
+pub use event::{Content, Effect, Event, Start, Writing};
 
 /// Ticks that a message stays, unless a key comes first.
 const MESSAGE_TICKS: u32 = 5;
@@ -108,6 +115,8 @@ pub struct App {
     who: String,
     replay: bool,
     readonly: bool,
+    is_recording: bool,
+    clipboard: Clipboard,
     look: Look,
     keymap: KeyMap,
     size: (u16, u16),
@@ -120,6 +129,8 @@ pub struct App {
     paused: bool,
     /// The newest sample that came while paused.
     held: Option<Arc<Sample>>,
+    /// What has passed.
+    back: LookBack,
     end: Option<Option<String>>,
     /// One for each view of processes.
     processes: Vec<ProcessTable>,
@@ -175,6 +186,8 @@ impl App {
             who: start.who,
             replay: start.replay,
             readonly: start.readonly,
+            is_recording: false,
+            clipboard: start.clipboard,
             look: start.look,
             keymap: start.keys,
             size,
@@ -184,6 +197,7 @@ impl App {
             base: None,
             paused: false,
             held: None,
+            back: LookBack::new(start.history, start.zone),
             end: None,
             processes: View::ALL.into_iter().filter_map(table).collect(),
             net: NetView::new(start.net),
@@ -241,12 +255,16 @@ impl App {
             Event::Update(Update::Sample(sample)) => {
                 effects.extend(self.names.note(&sample).into_iter().map(Effect::Request));
                 self.take(sample);
+                self.play_on(&mut effects);
             }
             Event::Update(Update::Details(answer)) => self.learn(answer),
             Event::Update(Update::Inspected(key, found)) => self.learn_inspection(key, found),
             Event::Update(Update::Ready) => {}
             Event::Update(Update::Missed(why)) => self.say(printable(why.as_bytes())),
-            Event::Update(Update::End(error)) => self.end = Some(error),
+            Event::Update(Update::End(error)) => {
+                self.end = Some(error);
+                self.stop_playing();
+            }
             Event::Saved(words) => self.say(words),
             Event::Outcome(outcome) => self.hear(outcome),
             Event::Written(Ok(text)) => self.say(text),
@@ -256,6 +274,7 @@ impl App {
                 self.names.not_sent(&request);
                 return effects;
             }
+            Event::Recorded(recorded) => self.hear_of_recording(recorded),
             Event::Suspend => effects.push(Effect::Suspend),
             Event::End => effects.push(Effect::Quit),
         }
@@ -268,7 +287,11 @@ impl App {
         self.history.push(&sample);
         self.names.tick(&sample);
         if self.paused {
+            let is_wanted = self.keep_unseen(&sample);
             self.base = self.held.replace(sample).or(self.base.take());
+            if is_wanted {
+                self.show_held();
+            }
             return;
         }
         self.show(sample);
@@ -279,6 +302,7 @@ impl App {
         let owners = std::mem::take(&mut self.model).owners;
         self.model = Model::between(self.base.as_deref(), Arc::clone(&sample));
         self.model.owners.remember(&owners);
+        self.keep_shown();
         self.trends.push(&self.model);
         self.quiet.tick(&self.model);
         self.details.tick(&sample);

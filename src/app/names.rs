@@ -1,5 +1,6 @@
 //! Names of addresses that were asked for and answered, and what to ask next.
 
+mod held;
 mod shelf;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -7,6 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::model::stacks::{Missing, Naming};
 use crate::sample::{INTERPRETED, ProcKey, Sample};
 use crate::symbols::{Answer, Asked, Frame, Request};
+use held::Held;
 use shelf::{MAX_NAMES, News, Shelf};
 
 /// Processes that nothing was answered about for this long go first when there are too many names.
@@ -49,6 +51,8 @@ pub struct Names {
     asked: Asked,
     /// Processes the symbol thread was told of: their program, and when.
     noted: FxHashMap<ProcKey, (u64, u64)>,
+    /// While the screen is held.
+    held: Option<Held>,
     version: u64,
     epoch: u64,
     programs: u64,
@@ -60,6 +64,7 @@ impl Names {
     pub fn tick(&mut self, sample: &Sample) {
         self.now_ns = sample.at_ns;
         self.learn_lines(sample);
+        self.put_aside(sample);
         let before = self.user.len();
         for (key, names) in &mut self.user {
             let Ok(at) = sample.tasks.binary_search_by_key(key, |task| task.key) else { continue };
@@ -68,9 +73,10 @@ impl Names {
             if names.exec_id != exec_id && names.exec_id != 0 {
                 names.shelf = Shelf::new(sample.at_ns);
                 self.asked.program_changed(*key);
-                self.epoch += 1;
-                self.programs += 1;
-                self.version += 1;
+                let is_shown = self.held.as_ref().is_none_or(|held| held.former(*key).is_none());
+                self.epoch += u64::from(is_shown);
+                self.programs += u64::from(is_shown);
+                self.version += u64::from(is_shown);
             }
             names.exec_id = exec_id;
         }
@@ -130,7 +136,8 @@ impl Names {
             self.kernel_reason.clone_from(&answer.reason);
         }
         for (address, frames) in answer.kernel {
-            self.kernel.learn(address, frames, self.now_ns);
+            let news = self.kernel.learn(address, frames, self.now_ns);
+            self.epoch += u64::from(news == News::Other);
         }
         if !answer.user.is_empty() {
             let new = || ProcNames { shelf: Shelf::new(self.now_ns), ..ProcNames::default() };
@@ -176,15 +183,17 @@ impl Names {
     }
 
     /// Whether the address was named so long ago that the code there, which a runtime writes, may be another now, or its runtime may
-    /// have told its name since.
-    pub fn is_aged(&self, key: ProcKey, address: u64) -> bool {
+    /// have told its name since; or that it has a name by now, as code that the kernel loaded.
+    pub fn is_aged(&self, key: Option<ProcKey>, address: u64) -> bool {
+        let Some(key) = key else { return self.kernel_reason.is_none() && self.kernel.is_aged(address, self.now_ns) };
         let alive = self.user.get(&key).filter(|names| names.alive_ns == self.now_ns);
         alive.is_some_and(|names| names.shelf.is_aged(address, self.now_ns))
     }
 
     /// Whether there is a name that will age.
     pub fn has_aging(&self) -> bool {
-        self.user.values().any(|names| names.alive_ns == self.now_ns && names.shelf.has_aging())
+        let of_kernel = self.kernel_reason.is_none() && self.kernel.has_aging();
+        of_kernel || self.user.values().any(|names| names.alive_ns == self.now_ns && names.shelf.has_aging())
     }
 
     /// Time of the newest sample, ns.
@@ -258,7 +267,10 @@ impl Naming for Names {
         if address >= INTERPRETED {
             return Some(self.lines.get(&address).map_or(&[], |(frames, _)| frames));
         }
-        self.user.get(&key)?.shelf.frames(address)
+        match self.held.as_ref().and_then(|held| held.former(key)) {
+            Some(former) => Some(former.frames(address).unwrap_or_default()),
+            None => self.user.get(&key)?.shelf.frames(address),
+        }
     }
 
     fn kernel(&self, address: u64) -> Option<&[Frame]> {

@@ -52,17 +52,17 @@ impl NetTable {
         }
     }
 
-    /// The places whose keys hold in it, most specific first, where those of processes and sockets do not.
+    /// As [`Place::in_the_past`], where the places of processes and sockets do not hold.
     pub(super) fn places(self, searching: bool) -> Option<&'static [Place]> {
         use Place::*;
         Some(match (self, searching) {
             (NetTable::Processes | NetTable::Sockets, _) => return None,
-            (NetTable::Listeners, false) => &[Listeners, Network, Tables, Anywhere],
-            (NetTable::Listeners, true) => &[Searching, Listeners, Network, Tables, Anywhere],
-            (NetTable::Remotes, false) => &[Remotes, Network, Tables, Anywhere],
-            (NetTable::Remotes, true) => &[Searching, Remotes, Network, Tables, Anywhere],
-            (NetTable::Interfaces, false) => &[Interfaces, Network, Tables, Anywhere],
-            (NetTable::Interfaces, true) => &[Searching, Interfaces, Network, Tables, Anywhere],
+            (NetTable::Listeners, false) => &[Past, Listeners, Network, Tables, Anywhere],
+            (NetTable::Listeners, true) => &[Past, Searching, Listeners, Network, Tables, Anywhere],
+            (NetTable::Remotes, false) => &[Past, Remotes, Network, Tables, Anywhere],
+            (NetTable::Remotes, true) => &[Past, Searching, Remotes, Network, Tables, Anywhere],
+            (NetTable::Interfaces, false) => &[Past, Interfaces, Network, Tables, Anywhere],
+            (NetTable::Interfaces, true) => &[Past, Searching, Interfaces, Network, Tables, Anywhere],
         })
     }
 }

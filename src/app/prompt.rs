@@ -1,4 +1,4 @@
-//! A line of text being typed: a search, a filter or a delay.
+//! A line of text being typed: a search, a filter, a delay, a file, a time.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
@@ -18,14 +18,16 @@ pub enum Purpose {
     Filter,
     /// Time between samples.
     Delay,
-    /// The file to write stacks to.
+    /// The file to write to.
     Export,
+    /// The time to look back to.
+    Time,
 }
 
 impl Purpose {
     /// What stands before the text.
     pub fn label(self) -> &'static str {
-        ["Search: ", "Filter: ", "Delay: ", "Write to: "][self as usize]
+        ["Search: ", "Filter: ", "Delay: ", "Write to: ", "Look back to: "][self as usize]
     }
 }
 

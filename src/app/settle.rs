@@ -24,6 +24,7 @@ impl App {
             let history = self.held_history.as_ref().unwrap_or(&self.history);
             effects.extend(self.stacks.refresh(history, &mut self.names).into_iter().map(Effect::Request));
         }
+        self.hold_recording(effects);
         let wants = self.wants_now();
         if wants != self.wants {
             // Whoever has long ticks should not wait for it.
@@ -65,7 +66,9 @@ impl App {
         // Stacks are not filtered by what their processes did.
         let of_filter = if self.view == View::Stacks { vec![] } else { self.filter.specs(self.filter_of()) };
         let wants = of_columns.with(column::wants_of(of_filter.into_iter()));
-        Wants { cgroups: self.view == View::Cgroups || self.within().is_some(), ..wants }
+        let recording = self.is_recording();
+        let cgroups = recording || self.view == View::Cgroups || self.within().is_some();
+        Wants { cgroups, cgroup_memory: wants.cgroup_memory || recording, ..wants }
     }
 
     /// The probe that the Stacks view needs, while it is on screen.

@@ -21,6 +21,9 @@ impl App {
         if self.replay && !self.shows_threads {
             return self.say("A recording holds no threads one by one".into());
         }
+        if self.is_past() && !self.shows_threads {
+            return self.say("Threads one by one are not kept: End leads back to now".into());
+        }
         self.shows_threads = !self.shows_threads;
         self.rearrange();
     }

@@ -28,7 +28,8 @@ impl App {
         if self.pane.is_some() {
             return self.places_in_pane();
         }
-        self.net_places().unwrap_or_else(|| Place::of(self.view, self.shows_sockets(), self.search.is_some()))
+        let places = self.net_places().unwrap_or_else(|| Place::in_the_past(self.view, self.shows_sockets(), self.search.is_some()));
+        if self.is_past() { places } else { &places[1..] }
     }
 
     /// Where things stand; `None` = too small for anything.

@@ -98,6 +98,7 @@ pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
     }
     if app.view() == View::Cgroups && app.model().cgroups.is_empty() {
         return Some(match &sample.cgroups {
+            None if app.is_past() => vec!["Nobody looked at the cgroups then: they are read only while they are shown.".into()],
             None => vec!["Reading the cgroups …".into()],
             Some(groups) => ["There are no cgroups to show.".to_owned()].into_iter().chain(groups.trouble.clone()).collect(),
         });
@@ -113,6 +114,7 @@ pub fn instead_of_lines(app: &App) -> Option<Vec<String>> {
                 .collect(),
         ),
         0 if app.net_table() != NetTable::Processes && !app.knows_net() => Some(vec![match app.is_replay() {
+            _ if app.is_past() => format!("Nobody looked at the {} then: they are read only while they are shown.", app.net_table().name()),
             true => format!("The recording holds no {}: whoever records does not look at them.", app.net_table().name()),
             false => format!("Reading the {} …", app.net_table().name()),
         }]),

@@ -33,6 +33,8 @@ pub enum Trend {
 /// What the machine did within a tick; not a number where that is not known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MachineTick {
+    /// When it ended.
+    pub at_ns: u64,
     /// Time not idle, of all CPUs, 0–1.
     pub cpu: f32,
     /// Memory in use, of all there is, 0–1.
@@ -49,6 +51,7 @@ impl MachineTick {
         let both = |a: Option<f64>, b: Option<f64>| a.zip(b).map_or(f32::NAN, |(a, b)| (a + b) as f32);
         let memory = MemoryUse::of(&model.sample.machine.memory);
         MachineTick {
+            at_ns: model.sample.at_ns,
             cpu: rates.total.map_or(f32::NAN, |total| total.busy() as f32),
             memory: if memory.total_bytes == 0 { f32::NAN } else { (memory.used_bytes as f64 / memory.total_bytes as f64) as f32 },
             net: both(rates.wire_rx_per_sec, rates.wire_tx_per_sec),
@@ -115,6 +118,8 @@ pub struct Trends {
     rows: VecDeque<RowTick>,
     /// Ticks so far, those forgotten too.
     ticks: usize,
+    /// Those after this are not shown.
+    until_ns: Option<u64>,
 }
 
 impl Trends {
@@ -133,19 +138,31 @@ impl Trends {
         self.ticks += 1;
     }
 
+    /// Shows what was until then; `None` = until now.
+    pub fn show_until(&mut self, ns: Option<u64>) {
+        self.until_ns = ns;
+    }
+
+    /// Somebody looks at a time before that tick.
+    fn is_later(&self, at_ns: u64) -> bool {
+        self.until_ns.is_some_and(|until_ns| at_ns > until_ns)
+    }
+
     /// What the machine did, the newest first.
     pub fn machine(&self) -> impl Iterator<Item = &MachineTick> {
-        self.machine.iter().rev()
+        self.machine.iter().rev().skip_while(|tick| self.is_later(tick.at_ns))
     }
 
     /// The graph of a process that holds `rss_bytes` now; blank cells are times before its birth or before ebtop.
     pub fn spark(&self, trend: Trend, key: ProcKey, rss_bytes: u64) -> Spark {
         let mut cells: [Option<Cell>; SPARK_CELLS] = [None; SPARK_CELLS];
         // Cells end with multiples of their ticks, so that a full one never changes again.
-        let newest_cell = self.ticks.saturating_sub(1) / TICKS_A_CELL;
+        let later = self.rows.iter().rev().take_while(|tick| self.is_later(tick.at_ns)).count();
+        let ticks = self.ticks - later;
+        let newest_cell = ticks.saturating_sub(1) / TICKS_A_CELL;
         let mut rss = rss_bytes as f64;
-        for (back, tick) in self.rows.iter().rev().enumerate() {
-            let cell = newest_cell - (self.ticks - 1 - back) / TICKS_A_CELL;
+        for (back, tick) in self.rows.iter().rev().skip(later).enumerate() {
+            let cell = newest_cell - (ticks - 1 - back) / TICKS_A_CELL;
             if tick.at_ns < key.start_ns || cell >= SPARK_CELLS {
                 break;
             }

@@ -8,7 +8,7 @@ use super::filter::{self, Filter, FilterError, FilterOf};
 use super::keys::{Action, Key};
 use super::prompt::{Mistake, Prompt, Purpose, TEXT_MAX, Typed};
 use super::view::View;
-use super::{App, Effect, Writing};
+use super::{App, Effect};
 use crate::delay;
 use crate::sample::Command;
 
@@ -60,7 +60,7 @@ impl App {
         let error = match purpose {
             Purpose::Search => self.search_for(&text).err().map(Mistake::from),
             Purpose::Filter => self.filter_so_far(&text, cursor).err().map(Mistake::from),
-            Purpose::Delay | Purpose::Export => None,
+            Purpose::Delay | Purpose::Export | Purpose::Time => None,
         };
         let doubt = if purpose == Purpose::Filter { self.doubt_of_filter(&text) } else { None };
         if let Some(prompt) = &mut self.prompt {
@@ -115,14 +115,12 @@ impl App {
                 }
                 Err(error) => self.prompt = Some(prompt.with_error(error)),
             },
-            Purpose::Export => {
-                let history = self.held_history.as_ref().unwrap_or(&self.history);
-                let profile = self.stacks.profile(history, &self.names, self.model.sample.unix_ms);
-                match profile.stacks.is_empty() {
-                    true => self.say("Nothing to write: there are no stacks in view".into()),
-                    false => effects.push(Effect::Write(Box::new(Writing { path: prompt.text().into(), profile }))),
+            Purpose::Time => {
+                if let Err(error) = self.go_to_time(prompt.text(), effects) {
+                    self.prompt = Some(prompt.with_error(error));
                 }
             }
+            Purpose::Export => self.export(prompt, effects),
         }
     }
 
@@ -138,7 +136,7 @@ impl App {
             Purpose::Filter => {
                 let _ = self.filter_by(&prompt.before);
             }
-            Purpose::Delay | Purpose::Export => {}
+            Purpose::Delay | Purpose::Export | Purpose::Time => {}
         }
     }
 

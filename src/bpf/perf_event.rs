@@ -1,9 +1,11 @@
 //! Software perf events that run a BPF program: a timer (`cpu-clock`) or page faults of one CPU. Closing the descriptor ends the event.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use libbpf_rs::libbpf_sys;
+
+use crate::files;
 
 /// `_IOW('$', 8, __u32)` of `linux/perf_event.h`.
 const IOC_SET_BPF: libc::c_ulong = 0x4004_2408;
@@ -88,7 +90,15 @@ fn run(attr: libbpf_sys::perf_event_attr, cpu: u32, program: BorrowedFd<'_>) -> 
 
 /// Whether this thread may have such timers, tried on the first CPU.
 pub fn is_allowed() -> bool {
-    !matches!(open(&software(libbpf_sys::PERF_COUNT_SW_CPU_CLOCK), 0), Err(error) if error.kind() == io::ErrorKind::PermissionDenied)
+    !matches!(attempt(), Err(error) if error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// Opens such a timer on the first CPU, and lets it go at once.
+///
+/// # Errors
+/// As of [`tick_on_cpu`].
+pub fn attempt() -> io::Result<()> {
+    open(&software(libbpf_sys::PERF_COUNT_SW_CPU_CLOCK), 0).map(drop)
 }
 
 /// A stopped event of one CPU, whichever task runs there.
@@ -111,7 +121,12 @@ fn open(attr: &libbpf_sys::perf_event_attr, cpu: u32) -> io::Result<OwnedFd> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the kernel just made this descriptor for us, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    let event = unsafe { OwnedFd::from_raw_fd(fd) };
+    // Each CPU takes some: they must not take the last.
+    match files::leaves_room(event.as_fd()) {
+        true => Ok(event),
+        false => Err(io::Error::from_raw_os_error(libc::EMFILE)),
+    }
 }
 
 fn ioctl(event: &OwnedFd, request: libc::c_ulong, argument: libc::c_int) -> io::Result<()> {

@@ -7,11 +7,14 @@ mod gather;
 mod hooks;
 mod render;
 mod rules;
+mod setcap;
 
-pub use gather::gather;
+pub use gather::{gather, has_host_pids};
 pub use hooks::{Hook, hooks};
 pub use render::{json, text};
-pub use rules::{findings, why_no_bpf};
+pub use rules::{findings, has_files, why_no_bpf, why_no_details};
+
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -31,7 +34,7 @@ pub struct Host {
     pub capabilities: Capabilities,
     /// The process lives in the first user namespace: capabilities of any other do not reach BPF.
     pub initial_user_namespace: Option<bool>,
-    /// The process lives in the first pid namespace: else /proc has other pids than BPF.
+    /// /proc has the pids of the first pid namespace: else it has others than BPF.
     pub initial_pid_namespace: Option<bool>,
     /// The process lives in the first cgroup namespace: in any other it sees its own groups alone.
     pub initial_cgroup_namespace: Option<bool>,
@@ -39,12 +42,22 @@ pub struct Host {
     pub btf: bool,
     /// The file that describes them instead, where there is one.
     pub types_file: Option<String>,
+    /// What became of another.
+    pub types_note: Option<TypesNote>,
     /// What came of creating a small BPF map.
-    pub bpf_syscall: BpfSyscall,
+    pub bpf_syscall: Tried,
+    /// What came of opening an event of a CPU.
+    pub perf_event_open: Tried,
     /// A seccomp filter is active, as in most containers.
     pub seccomp: Option<bool>,
     /// `none`, `integrity` or `confidentiality`.
     pub lockdown: Option<String>,
+    /// securityfs is mounted, where that stands.
+    pub securityfs: bool,
+    /// sysfs is mounted.
+    pub sysfs: Option<bool>,
+    /// The command that gives this program the rights it needs, where that would work.
+    pub setcap: Option<String>,
     /// `kernel.unprivileged_bpf_disabled`.
     pub unprivileged_bpf_disabled: Option<i32>,
     /// `kernel.perf_event_paranoid`.
@@ -55,10 +68,12 @@ pub struct Host {
     pub tracefs: Option<String>,
     /// Layout of the cgroup hierarchies.
     pub cgroups: Cgroups,
-    /// /proc is mounted with hidepid: without `CAP_SYS_PTRACE` other users' processes are hidden.
-    pub hidepid: Option<bool>,
+    /// /proc hides other users' processes.
+    pub hidepid: Option<HidePid>,
     /// `RLIMIT_MEMLOCK`, bytes; `None` = unlimited.
     pub memlock_bytes: Option<u64>,
+    /// Most files that this process may have open; `None` = unlimited.
+    pub open_files: Option<u64>,
 }
 
 /// Effective capabilities.
@@ -80,12 +95,12 @@ pub struct Capabilities {
     pub sys_resource: bool,
 }
 
-/// What came of the bpf system call.
+/// What came of a system call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum BpfSyscall {
+pub enum Tried {
     /// It worked.
     Works,
-    /// The kernel was built without it.
+    /// The kernel was built without it, or a filter says so.
     Absent,
     /// No file descriptor was left for it.
     TooManyFiles,
@@ -94,6 +109,58 @@ pub enum BpfSyscall {
     /// Not tried.
     #[default]
     Unknown,
+}
+
+/// What /proc hides, and whom it spares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HidePid {
+    /// What is hidden.
+    pub mode: Hides,
+    /// The group that it is not hidden from.
+    pub group: Option<u32>,
+    /// This process is in that group.
+    pub is_member: bool,
+}
+
+/// Values of the mount option `hidepid` of proc(5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hides {
+    /// 1: what is in others' directories.
+    Contents,
+    /// 2: others' directories.
+    All,
+    /// 4: those of all whom one may not trace.
+    FromTracersOnly,
+}
+
+impl Hides {
+    /// As the kernel lists the option of a mount; `None` where nothing is hidden.
+    pub fn named(value: &str) -> Option<Hides> {
+        match value {
+            "1" | "noaccess" => Some(Hides::Contents),
+            "2" | "invisible" => Some(Hides::All),
+            "4" | "ptraceable" => Some(Hides::FromTracersOnly),
+            _ => None,
+        }
+    }
+
+    /// Its value for `mount -o hidepid=`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Hides::Contents => "noaccess",
+            Hides::All => "invisible",
+            Hides::FromTracersOnly => "ptraceable",
+        }
+    }
+}
+
+/// What came of a file of kernel types that is not in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TypesNote {
+    /// It was asked for, and is not needed: this file.
+    LeftOut(String),
+    /// It was found where there should be one, and is useless: this file, and why.
+    Useless(String, String),
 }
 
 /// Which cgroup hierarchies are mounted.
@@ -125,6 +192,12 @@ pub enum Verdict {
 /// Why the kernel refused a program: what stands against BPF on this host, or else what the kernel said. One line with the fix.
 pub fn refused(error: &libbpf_rs::Error) -> String {
     why_no_bpf(&gather()).unwrap_or_else(|| refusal::why(error))
+}
+
+/// Why there are no perf events here, in one line with the fix; asked once.
+pub fn why_no_perf_events() -> Option<&'static str> {
+    static WHY: OnceLock<Option<String>> = OnceLock::new();
+    WHY.get_or_init(|| rules::why_no_perf_events(&gather())).as_deref()
 }
 
 /// One line of the report.

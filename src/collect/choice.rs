@@ -1,6 +1,6 @@
 //! Which domains start, and by which of their hooks.
 
-use super::{mem, net, tasks};
+use super::{mem, net, tasks, watch};
 use crate::sample::Domain;
 
 /// What was asked for. The default is all domains, each by the best hooks that work.
@@ -14,7 +14,17 @@ pub struct Choice {
     pub net: Option<net::Rung>,
     /// The only way to see page allocations.
     pub mem: Option<mem::Rung>,
+    /// The only way to learn why a thread leaves the CPU.
+    pub offcpu: Option<watch::Rung>,
+    /// Without last words, as where processes cannot be followed to their end.
+    pub deaf: bool,
+    /// Without Python frames, as where the kernel refuses to read them.
+    pub native: bool,
 }
+
+/// What [`Choice::force`] takes.
+const FORCES: &str = "tasks=open-coded, tasks=iterator, exits=none, net=tracepoints, net=functions, net=probes, mem=typed, mem=raw, \
+                      python=none, offcpu=told, offcpu=read";
 
 impl Choice {
     /// These domains alone; all where none is named. Without tasks the table comes from /proc.
@@ -36,12 +46,11 @@ impl Choice {
                 "net=probes" => self.net = Some(net::Rung::Probes),
                 "mem=typed" => self.mem = Some(mem::Rung::Typed),
                 "mem=raw" => self.mem = Some(mem::Rung::Raw),
-                _ => {
-                    return Err(format!(
-                        "EBTOP_FORCE: `{pair}` is none of tasks=open-coded, tasks=iterator, net=tracepoints, net=functions, net=probes, \
-                         mem=typed, mem=raw"
-                    ));
-                }
+                "exits=none" => self.deaf = true,
+                "python=none" => self.native = true,
+                "offcpu=told" => self.offcpu = Some(watch::Rung::Told),
+                "offcpu=read" => self.offcpu = Some(watch::Rung::Read),
+                _ => return Err(format!("EBTOP_FORCE: `{pair}` is none of {FORCES}")),
             }
         }
         Ok(self)
@@ -72,6 +81,9 @@ mod tests {
     fn rungs_are_forced_by_name() {
         let choice = Choice::default().force("net=probes, tasks=iterator").unwrap();
         assert_eq!((choice.net, choice.tasks, choice.mem), (Some(net::Rung::Probes), Some(tasks::Rung::Iterator), None));
+        for pair in FORCES.split(", ") {
+            assert_ne!(Choice::default().force(pair).unwrap(), Choice::default(), "{pair}");
+        }
         assert_eq!(Choice::default().force(""), Ok(Choice::default()));
         assert!(Choice::default().force("net=magic").unwrap_err().contains("net=functions"));
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustix::event::epoll;
 
 use super::cgroups::CgroupReader;
+use super::check::{has_host_pids, why_no_details};
 use super::choice::Choice;
 use super::lister::Lister;
 use super::machine::MachineReader;
@@ -45,6 +46,8 @@ pub struct Live {
     untold_lost: u64,
     /// Processes with totals that stood on no list at the last reading.
     strangers: Vec<ProcKey>,
+    /// Why /proc knows none of the processes by the pids that BPF has for them.
+    apart: Option<String>,
     /// Readable when a ring fills before the tick.
     rings: OwnedFd,
 }
@@ -92,6 +95,7 @@ impl Live {
             untold: Vec::new(),
             untold_lost: 0,
             strangers: Vec::new(),
+            apart: why_no_details(has_host_pids()),
             rings,
         };
         if !haste || refused.is_some() {
@@ -145,6 +149,12 @@ impl Live {
             self.watcher.status(),
         ];
         status[0].lost += self.untold_lost;
+        if let Some(apart) = &self.apart {
+            match &mut status[0].health {
+                Health::Degraded { reason } => *reason = format!("{reason}; {apart}"),
+                health => *health = Health::Degraded { reason: apart.clone() },
+            }
+        }
         if !matches!(self.rest, Beside::Here) {
             let loading = [Domain::Net, Domain::Stacks, Domain::Mem];
             let waiting = status.iter_mut().filter(|status| loading.contains(&status.domain));
@@ -232,7 +242,7 @@ impl Source for Live {
         self.tasks.remember(tasks.clone());
         let watched = self.watcher.take(&tasks);
         let stacks = match &mut self.stacks {
-            Ok(stacks) => stacks.read_with(watched),
+            Ok(stacks) => stacks.read_with(watched, &tasks),
             Err(_) => sample::Stacks { counts: watched.into_iter().map(Folded::native).collect(), ..sample::Stacks::default() },
         };
         self.tell_unwinder();
@@ -301,7 +311,7 @@ impl Source for Live {
 
 fn open_tasks(choice: Choice) -> Result<Tasks, String> {
     choice.wants(Domain::Tasks)?;
-    choice.tasks.map_or_else(Tasks::open, |rung| Tasks::open_with(&[rung]))
+    Tasks::open_chosen(&choice)
 }
 
 fn list_from_proc(reason: String) -> Result<Lister, String> {

@@ -14,6 +14,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 
 use super::cgroups::CgroupReader;
+use super::check::has_host_pids;
 use super::machine::MachineReader;
 use super::proc_file::read_fitting;
 use super::tasks::TaskReading;
@@ -30,6 +31,8 @@ const BUFFER_BYTES: usize = 16 << 10;
 /// Reads /proc, round after round.
 pub struct ProcFs {
     reason: String,
+    /// Else only the processes of a pid namespace are there.
+    has_host_pids: bool,
     machine: MachineReader,
     proc: OwnedFd,
     tick_ns: u64,
@@ -41,6 +44,20 @@ pub struct ProcFs {
     buffer: Vec<u8>,
     path: String,
 }
+
+/// Without /proc there is nothing: not even BPF tells of CPUs and memory.
+///
+/// # Errors
+/// It is not mounted; one line with the fix.
+pub fn is_mounted() -> anyhow::Result<()> {
+    match rustix::fs::statfs("/proc") {
+        Ok(facts) if facts.f_type as u64 == PROC_SUPER_MAGIC => Ok(()),
+        _ => anyhow::bail!("/proc is not mounted: `sudo mount -t proc proc /proc`"),
+    }
+}
+
+/// `include/uapi/linux/magic.h`.
+const PROC_SUPER_MAGIC: u64 = 0x9fa0;
 
 /// A process of the round before.
 #[derive(Clone, Copy)]
@@ -58,10 +75,10 @@ impl ProcFs {
     /// /proc is not mounted.
     pub fn open(reason: String) -> anyhow::Result<ProcFs> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let proc = rustix::fs::open("/proc", flags, Mode::empty())
-            .map_err(|error| anyhow::anyhow!("cannot open /proc ({error}): mount it with `mount -t proc proc /proc`"))?;
+        let proc = rustix::fs::open("/proc", flags, Mode::empty()).map_err(|error| anyhow::anyhow!("cannot open /proc: {error}"))?;
         Ok(ProcFs {
             reason,
+            has_host_pids: has_host_pids(),
             machine: MachineReader::open(),
             proc,
             tick_ns: tick_ns(),
@@ -164,7 +181,10 @@ impl ProcFs {
     }
 
     fn status(&self) -> Vec<DomainStatus> {
-        let mut reason = self.reason.clone();
+        let mut reason = match self.has_host_pids {
+            true => self.reason.clone(),
+            false => format!("only this pid namespace is seen (a container); {}", self.reason),
+        };
         if self.known.first().is_none_or(|known| known.task.key.pid != 1) {
             reason.push_str(" (/proc hides other users' processes)");
         }

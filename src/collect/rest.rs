@@ -138,7 +138,7 @@ fn load_stacks(hz: u32, choice: Choice) -> Result<Loaded, String> {
     choice.wants(Domain::Stacks)?;
     match hz {
         0 => Err("sampling is off: start without --hz 0".to_owned()),
-        hz => Stacks::load(hz),
+        hz => Stacks::load(hz, choice.native),
     }
 }
 

@@ -16,7 +16,7 @@ use std::rc::Rc;
 use libbpf_rs::{MapCore, MapFlags, MapHandle, RingBuffer, RingBufferBuilder};
 use rustix::event::epoll;
 
-use crate::sample::{self, Domain, DomainStatus, Health, ProcKey};
+use crate::sample::{self, Domain, DomainStatus, Health, ProcKey, Task};
 use crate::unwind::{Status, Unwinder};
 use fold::{Fold, Folded};
 
@@ -73,17 +73,17 @@ impl Stacks {
     /// # Errors
     /// As of [`Stacks::open`].
     pub fn with_memory(hz: u32, unwind_bytes: u64) -> Result<Stacks, String> {
-        Stacks::start(Stacks::load(hz)?, unwind_bytes)
+        Stacks::start(Stacks::load(hz, false)?, unwind_bytes)
     }
 
-    /// Loads the program, on any thread.
-    pub(super) fn load(hz: u32) -> Result<Loaded, String> {
+    /// Loads the program, on any thread; with frames of programs' own code alone where they shall be `native`.
+    pub(super) fn load(hz: u32, native: bool) -> Result<Loaded, String> {
         if hz == 0 {
             return Err("stack sampling is turned off (--hz 0)".into());
         }
         let (hz, slowed) = allowed_rate(hz, fs::read_to_string(MAX_SAMPLE_RATE).ok().as_deref());
         let cpus = timers::cpus().map_err(unlisted)?;
-        Ok(Loaded { hz, slowed, handles: load(ring_bytes(cpus, hz))? })
+        Ok(Loaded { hz, slowed, handles: load(ring_bytes(cpus, hz), native)? })
     }
 
     /// Starts to sample, for the thread that reads.
@@ -105,17 +105,17 @@ impl Stacks {
 
     /// Folded samples since the reading before. Also gives CPUs that came online a timer.
     pub fn read(&mut self) -> sample::Stacks {
-        self.read_with(Vec::new())
+        self.read_with(Vec::new(), &[])
     }
 
-    /// The same together with what a probe took: Python frames have their names in both.
-    pub(super) fn read_with(&mut self, watched: Vec<Folded>) -> sample::Stacks {
+    /// The same together with what a probe took: Python frames have their names in both. `tasks`: the processes alive, ascending by key.
+    pub(super) fn read_with(&mut self, watched: Vec<Folded>, tasks: &[Task]) -> sample::Stacks {
         self.timers.follow_cpus();
         self.drain();
         let mut folded = self.fold.borrow_mut().take();
         folded.extend(watched);
         let (counts, interpreted) = match &mut self.python {
-            Ok(python) => python.name(folded),
+            Ok(python) => python.name(folded, tasks),
             Err(_) => (folded.into_iter().map(Folded::native).collect(), Vec::new()),
         };
         sample::Stacks { hz: self.hz, counts, interpreted }

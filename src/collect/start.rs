@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::check::{gather, why_no_bpf};
+use super::check::{gather, has_files, why_no_bpf};
 use super::choice::Choice;
 use super::live::Live;
-use super::proc_fs::ProcFs;
+use super::proc_fs::{self, ProcFs};
 use super::rest::Rest;
 use super::{Collector, Source};
+use crate::files;
 use crate::rights::{Work, narrow};
 use crate::sample::Wants;
 
@@ -36,6 +37,7 @@ pub struct StartOptions {
 /// Not even /proc can be read.
 pub fn start(options: StartOptions) -> anyhow::Result<Collector> {
     Collector::start(options.interval, move || {
+        proc_fs::is_mounted()?;
         let mut source = best_source(options)?;
         source.want(options.wants);
         Ok(source)
@@ -44,6 +46,7 @@ pub fn start(options: StartOptions) -> anyhow::Result<Collector> {
 
 fn best_source(options: StartOptions) -> anyhow::Result<Box<dyn Source>> {
     let refused = match options.bpf {
+        true if !has_files(files::limit()) => why_no_bpf(&gather()).unwrap_or_default(),
         true => match Live::open(Rest { hz: options.hz, unwind_bytes: options.unwind_bytes, choice: options.choice }, options.haste) {
             Ok(live) => return Ok(Box::new(live)),
             Err(reason) => why_no_bpf(&gather())

@@ -13,6 +13,7 @@ mod words;
 
 use std::os::fd::BorrowedFd;
 
+use super::choice::Choice;
 use crate::clock::boottime_ns;
 use crate::sample::{Domain, DomainStatus, Exit, Health, Task, TaskList, Thread};
 use fold::Fold;
@@ -20,6 +21,9 @@ use kernel::Kernel;
 pub use kernel::Rung;
 use leaving::Leaving;
 use row::Facts;
+
+/// Ways to walk the list, best first.
+const RUNGS: &[Rung] = &[Rung::OpenCoded, Rung::Iterator];
 
 /// One reading of the task list.
 #[derive(Clone, Debug, Default)]
@@ -48,13 +52,23 @@ pub struct Tasks {
 impl Tasks {
     /// Loads and attaches in the best form this kernel takes. The error is one line: the cause and the fix.
     pub fn open() -> Result<Tasks, String> {
-        Self::open_with(&[Rung::OpenCoded, Rung::Iterator])
+        Self::open_with(RUNGS)
     }
 
     /// The same, with these ways of walking only, tried in this order.
     pub fn open_with(rungs: &[Rung]) -> Result<Tasks, String> {
+        Self::open_form(rungs, false)
+    }
+
+    /// As was asked for.
+    pub(super) fn open_chosen(choice: &Choice) -> Result<Tasks, String> {
+        let rung = choice.tasks.map(|rung| [rung]);
+        Self::open_form(rung.as_ref().map_or(RUNGS, |rung| rung), choice.deaf)
+    }
+
+    fn open_form(rungs: &[Rung], deaf: bool) -> Result<Tasks, String> {
         let page_bytes = rustix::param::page_size() as u64;
-        let kernel = Kernel::open(rungs)?;
+        let kernel = Kernel::open(rungs, deaf)?;
         let mut tasks = Tasks {
             fold: Fold::new(page_bytes, kernel.deaf.is_none()),
             kernel,

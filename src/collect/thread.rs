@@ -106,6 +106,8 @@ struct Loop<S> {
     unanswered: FxHashSet<ProcKey>,
     /// When a sample beside the clock was asked for.
     extra: Option<Instant>,
+    /// The clock stands still.
+    is_held: bool,
     /// Samples that were wished for and are to be apart.
     apart: u32,
     /// When the last sample was taken.
@@ -126,6 +128,7 @@ impl<S: Source> Loop<S> {
             questions,
             unanswered: FxHashSet::default(),
             extra: None,
+            is_held: false,
             apart: 0,
             sampled: Instant::now(),
         }
@@ -137,16 +140,17 @@ impl<S: Source> Loop<S> {
         loop {
             let now = Instant::now();
             let is_extra = self.extra.take_if(|at| *at <= now).is_some();
-            if let Some(at) = next.filter(|&at| is_extra || at <= now) {
+            if let Some(at) = next.filter(|&at| is_extra || (at <= now && !self.is_held)) {
                 let on_the_clock = |at| if at <= now { next_tick(at, interval, Instant::now()) } else { at };
                 (self.sampled, self.apart) = (now, self.apart.saturating_sub(1));
                 next = self.tick().then(|| on_the_clock(at));
             }
             self.source.soon().into_iter().for_each(|after| self.sample_in(after));
-            if self.apart > 0 && self.extra.is_none() {
+            if self.apart > 0 && self.extra.is_none() && !self.is_held {
                 self.extra = next.and_then(|next| apart(Instant::now(), self.sampled, next));
             }
-            self.wait(next.map(|at| self.extra.map_or(at, |extra| extra.min(at))));
+            let tick = next.filter(|_| !self.is_held);
+            self.wait(next.and(tick.into_iter().chain(self.extra).min()));
             loop {
                 match self.inbox.try_recv() {
                     Ok(Command::SetInterval(new)) => {
@@ -160,6 +164,7 @@ impl<S: Source> Loop<S> {
                     Ok(Command::Inspect(ask)) => self.inspect(ask),
                     Ok(Command::SampleNow) => next = next.map(|_| Instant::now()),
                     Ok(Command::SampleSoon(after)) => self.sample_in(after),
+                    Ok(Command::Hold(held)) => self.is_held = held,
                     Ok(Command::SamplesApart(count)) => self.apart = count,
                     Ok(Command::Quit) | Err(TryRecvError::Disconnected) => return,
                     Err(TryRecvError::Empty) => break,
@@ -356,6 +361,22 @@ mod tests {
         collector.send(Command::Details(vec![key]));
         let answer = collector.updates.recv_timeout(Duration::from_secs(5)).unwrap();
         assert!(matches!(answer, Update::Details(found) if found[0].0 == key && found[0].1.cmdline == "7"));
+    }
+
+    #[test]
+    fn a_clock_that_is_held_gives_what_is_asked_for_alone() {
+        let collector = counting(10, 100, 1);
+        collector.send(Command::Hold(true));
+        std::thread::sleep(Duration::from_millis(50));
+        let so_far = collector.updates.try_iter().count();
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(collector.updates.try_iter().count(), 0, "after {so_far}");
+        collector.send(Command::SampleSoon(Duration::ZERO));
+        assert!(matches!(collector.updates.recv_timeout(Duration::from_secs(5)), Ok(Update::Sample(_))));
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(collector.updates.try_iter().count(), 0);
+        collector.send(Command::Hold(false));
+        assert!(matches!(collector.updates.recv_timeout(Duration::from_secs(5)), Ok(Update::Sample(_))));
     }
 
     /// A source that has no second sample.

@@ -3,29 +3,56 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use super::check::TYPES_DIR;
+use super::check::{TYPES_DIR, TypesNote};
 use crate::bpf;
 
 /// First bytes of BTF, in the byte order of the machine it describes.
 const MAGIC: u16 = 0xeb9f;
 const KERNELS_OWN: &str = "/sys/kernel/btf/vmlinux";
 
-/// Has all programs fitted by the file that was asked for; else, where the kernel has no types of its own, by one in [`TYPES_DIR`].
+/// What came of a file that is not in use.
+static NOTE: OnceLock<TypesNote> = OnceLock::new();
+
+/// A file of types that was asked for or found, and is not in use.
+pub fn note() -> Option<&'static TypesNote> {
+    NOTE.get()
+}
+
+/// Has all programs fitted by the kernel's own types; where it has none, by the file that was asked for, or else by one in [`TYPES_DIR`].
+/// Those of another kernel would give wrong numbers and no error: so no file comes before the kernel's own.
 ///
 /// # Errors
 /// The file that was asked for cannot be read, or holds something else; in one line.
 pub fn choose(asked: Option<&Path>) -> Result<(), String> {
+    choose_for(asked, Path::new(KERNELS_OWN), Path::new(TYPES_DIR)).map(|choice| match choice {
+        Choice::Use(file) => bpf::use_types_of(&file),
+        Choice::Leave(note) => drop(NOTE.set(note)),
+        Choice::Nothing => {}
+    })
+}
+
+/// What to do about files of types.
+#[derive(Debug, PartialEq)]
+enum Choice {
+    Use(PathBuf),
+    Leave(TypesNote),
+    Nothing,
+}
+
+fn choose_for(asked: Option<&Path>, own: &Path, dir: &Path) -> Result<Choice, String> {
+    let name = |file: &Path| file.display().to_string();
     if let Some(file) = asked {
         inspect(file).map_err(|why| format!("--btf {}: {why}", file.display()))?;
-        bpf::use_types_of(file);
-    } else if !Path::new(KERNELS_OWN).exists() {
-        let file = PathBuf::from(TYPES_DIR).join(format!("{}.btf", rustix::system::uname().release().to_string_lossy()));
-        if inspect(&file).is_ok() {
-            bpf::use_types_of(&file);
-        }
+        return Ok(if own.exists() { Choice::Leave(TypesNote::LeftOut(name(file))) } else { Choice::Use(file.to_owned()) });
     }
-    Ok(())
+    let file = dir.join(format!("{}.btf", rustix::system::uname().release().to_string_lossy()));
+    Ok(match inspect(&file) {
+        _ if own.exists() || file.symlink_metadata().is_err() => Choice::Nothing,
+        Ok(()) => Choice::Use(file),
+        Err(why) => Choice::Leave(TypesNote::Useless(name(&file), why)),
+    })
 }
 
 /// BTF by itself, or an ELF file with it (a kernel with debug information).
@@ -80,6 +107,26 @@ mod tests {
             std::fs::write(&file, &whole[..bytes]).unwrap();
             assert!(inspect(&file).unwrap_err().contains("its end is missing"), "{bytes}");
         }
+    }
+
+    #[test]
+    fn no_file_comes_before_the_kernels_own_types_and_each_that_is_not_used_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let (own, asked) = (at("own"), at("asked"));
+        let found = at(&format!("{}.btf", rustix::system::uname().release().to_string_lossy()));
+        let choose = |asked: Option<&Path>| choose_for(asked, &own, folder.path());
+        std::fs::write(&asked, b"\x7fELF").unwrap();
+        assert_eq!((choose(None), choose(Some(&asked))), (Ok(Choice::Nothing), Ok(Choice::Use(asked.clone()))));
+        std::fs::write(&found, "garbage").unwrap();
+        let Ok(Choice::Leave(TypesNote::Useless(file, why))) = choose(None) else { panic!("{:?}", choose(None)) };
+        assert!(file == found.display().to_string() && why.contains("no kernel types"), "{file} {why}");
+        std::fs::write(&found, b"\x7fELF").unwrap();
+        assert_eq!(choose(None), Ok(Choice::Use(found)));
+        std::fs::write(&own, "").unwrap();
+        assert_eq!(choose(None), Ok(Choice::Nothing));
+        assert_eq!(choose(Some(&asked)), Ok(Choice::Leave(TypesNote::LeftOut(asked.display().to_string()))));
+        assert!(choose(Some(&at("none"))).is_err());
     }
 
     #[test]

@@ -15,7 +15,6 @@ use libbpf_rs::{MapCore, MapFlags, RingBuffer};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::choice::Choice;
-use super::net::Rung;
 use super::stacks::fold::{Fold, Folded};
 use super::stacks::{WalkMaps, open_ring};
 use crate::clock;
@@ -24,6 +23,8 @@ use crate::unwind::{Miss, Sampled};
 use away::Away;
 use load::{Attached, Setup};
 
+pub use load::Rung;
+
 /// The probes, of which at most one is at work.
 #[derive(Default)]
 pub struct Watcher {
@@ -31,8 +32,8 @@ pub struct Watcher {
     refusal: Option<String>,
     /// Why the user does not want any.
     forbidden: Option<String>,
-    /// The only way to see bytes over sockets that the user wants.
-    net: Option<Rung>,
+    /// The only ways that the user wants.
+    choice: Choice,
     /// Of probes that ended.
     lost_before: u64,
 }
@@ -67,7 +68,7 @@ struct Sink {
 impl Watcher {
     /// Without a probe, as was asked for.
     pub fn new(choice: Choice) -> Watcher {
-        Watcher { forbidden: choice.wants(Domain::Watch).err(), net: choice.net, ..Watcher::default() }
+        Watcher { forbidden: choice.wants(Domain::Watch).err(), choice, ..Watcher::default() }
     }
 
     /// Starts, changes or ends the probe. Its stacks are walked by what is in `maps`, where there are any.
@@ -82,7 +83,8 @@ impl Watcher {
             probe: watch.probe,
             everybody: watch.who == Watched::Everyone,
             children: matches!(watch.who, Watched::Family(_)),
-            net: self.net,
+            net: self.choice.net,
+            offcpu: self.choice.offcpu,
         };
         let who = watch.who.keys();
         let is_another = |r: &Running| r.setup != setup || !setup.children && !who.iter().all(|key| r.known.get(&key.pid) == Some(key));

@@ -13,11 +13,14 @@ pub mod stacks;
 pub mod sum;
 pub mod threads;
 
+mod changes;
 mod interfaces;
 
 use std::sync::Arc;
 
 use crate::sample::{Counter, Counters, Domain, Exit, Health, InterfaceCounters, ProcKey, Sample, Task};
+pub use changes::Changes;
+use changes::Merged;
 use growth::Growth;
 
 /// A process absent from the older sample though born this little before its end: the walk had already passed its pid, or
@@ -72,6 +75,8 @@ pub struct Model {
     pub rows: Vec<Row>,
     /// The processes of the older sample that changed since: of 10,000 nearly all idle, and a list of them all is megabytes.
     older: Vec<Task>,
+    /// Those of the older sample that are not in this one.
+    gone: Vec<Task>,
     /// Zeros of the counters that those born within the tick began with.
     zeros: Counters,
     /// Processes that ended.
@@ -100,12 +105,13 @@ impl Model {
         let prev = prev.filter(|p| p.at_ns < next.at_ns);
         let elapsed_ns = prev.map_or(0, |p| next.at_ns - p.at_ns);
         let births = prev.map(Births::after);
-        let (rows, older) = rows(prev, births.as_ref(), &next.tasks);
+        let Merged { rows, changed, gone } = Merged::of(prev, births.as_ref(), &next.tasks);
         let departed: Vec<_> = next.exits.iter().map(|exit| depart(prev, births.as_ref(), exit)).collect();
         let mut model = Model {
             elapsed_ns,
             rows,
-            older,
+            older: changed,
+            gone,
             zeros: births.map_or_else(Counters::default, |b| b.zeros),
             exited: exited::Exited::default(),
             ledger: ledger::Ledger::default(),
@@ -146,6 +152,11 @@ impl Model {
         self.rows.iter().filter(|row| matches!(row.since, Since::Older(_) | Since::Birth))
     }
 
+    /// How the processes of the older sample were.
+    pub fn changes(&self) -> Changes<'_> {
+        changes::changes(&self.rows, &self.sample.tasks, &self.older, &self.gone)
+    }
+
     /// A process: as it lives, or the last that is known of it where it is gone and owns a socket of the sample.
     pub fn owner(&self, key: ProcKey) -> Option<&Task> {
         self.find(key).map(|row| self.task(row)).or_else(|| self.owners.get(key))
@@ -155,28 +166,6 @@ impl Model {
     pub fn find(&self, key: ProcKey) -> Option<&Row> {
         self.sample.tasks.binary_search_by_key(&key, |t| t.key).ok().and_then(|i| self.rows.get(i))
     }
-}
-
-/// Merges two task lists, both ascending by key; with the rows come the older states that they count from.
-fn rows(prev: Option<&Sample>, births: Option<&Births>, tasks: &[Task]) -> (Vec<Row>, Vec<Task>) {
-    let older = prev.map_or(&[][..], |p| &p.tasks);
-    let mut at = 0;
-    let mut changed = Vec::new();
-    let row = |(index, task): (usize, &Task)| {
-        at += older[at..].iter().take_while(|o| o.key < task.key).count();
-        let since = match older.get(at) {
-            Some(before) if before.key == task.key && before.counters == task.counters && before.memory == task.memory => Since::Same,
-            Some(before) if before.key == task.key => {
-                changed.push(*before);
-                Since::Older(changed.len() as u32 - 1)
-            }
-            _ if births.is_some_and(|b| b.include(task)) => Since::Birth,
-            _ => Since::Unknown,
-        };
-        Row { task: index as u32, since }
-    };
-    let rows = tasks.iter().enumerate().map(row).collect();
-    (rows, changed)
 }
 
 fn depart(prev: Option<&Sample>, births: Option<&Births>, exit: &Exit) -> Departed {

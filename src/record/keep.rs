@@ -19,7 +19,7 @@ const REREAD_NS: u64 = 300_000_000_000;
 const SPREAD_SECONDS: u32 = 64;
 
 /// Of a process, what its details hang on, and which were told.
-struct Known {
+pub(super) struct Known {
     exec_id: u64,
     uid: u32,
     cgroup_id: u64,
@@ -74,7 +74,7 @@ fn record(collector: &Collector, recorder: &mut Recorder, iterations: u64, stopp
 }
 
 /// Processes whose details are not in the file yet, or may be others by now.
-fn to_ask(known: &mut FxHashMap<ProcKey, Known>, sample: &Sample) -> Vec<ProcKey> {
+pub(super) fn to_ask(known: &mut FxHashMap<ProcKey, Known>, sample: &Sample) -> Vec<ProcKey> {
     let tasks = &sample.tasks;
     if known.len() > tasks.len() * 2 {
         known.retain(|key, _| tasks.binary_search_by_key(key, |task| task.key).is_ok());
@@ -98,7 +98,7 @@ fn to_ask(known: &mut FxHashMap<ProcKey, Known>, sample: &Sample) -> Vec<ProcKey
 }
 
 /// Those of the answers that are not in the file as they are.
-fn changed(known: &mut FxHashMap<ProcKey, Known>, found: &[(ProcKey, Details)]) -> Vec<(ProcKey, Details)> {
+pub(super) fn changed(known: &mut FxHashMap<ProcKey, Known>, found: &[(ProcKey, Details)]) -> Vec<(ProcKey, Details)> {
     let is_new = |(key, details): &&(ProcKey, Details)| {
         let now = FxBuildHasher.hash_one(details);
         known.get_mut(key).is_none_or(|known| known.told.replace(now) != Some(now))

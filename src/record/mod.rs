@@ -5,16 +5,20 @@
 //! before, and of the control groups, which the format before had not. A writer that died leaves a torn last frame; everything before
 //! it plays.
 
+mod beside;
 mod boot;
 mod bound;
 mod codec;
 mod distrust;
 mod groups;
 mod keep;
+mod past;
 mod replay;
 mod write;
 
+pub use beside::Recording;
 pub use keep::keep;
+pub use past::Past;
 pub use replay::Replay;
 pub use write::Recorder;
 

@@ -38,6 +38,12 @@ impl Recorder {
         Ok(recorder)
     }
 
+    /// Into any file, as it is.
+    #[cfg(test)]
+    pub(super) fn over(file: File, path: &str) -> Recorder {
+        Recorder { file, path: path.into(), details: Vec::new(), buffer: Vec::new() }
+    }
+
     /// Keeps details for the next frame.
     pub fn details(&mut self, details: &[(ProcKey, Details)]) {
         self.details.extend_from_slice(details);

@@ -135,6 +135,8 @@ pub enum Command {
     SampleNow,
     /// Take one sample more after this time; the clock goes on as it was.
     SampleSoon(Duration),
+    /// Take no samples by the clock, or again; those that are asked for come all the same.
+    Hold(bool),
     /// The same of so many, none of them close to another or to the clock's own, which counts as one of them.
     SamplesApart(u32),
     /// Stop.

@@ -58,7 +58,10 @@ impl Kernel {
         if self.names.len() >= NAMES_MAX {
             self.names.clear();
         }
-        self.names.insert(address, frame.clone());
+        // What comes and goes has a name once the list is read again.
+        if frame.function.is_some() || loaded.text.holds(address) {
+            self.names.insert(address, frame.clone());
+        }
         frame
     }
 
@@ -163,6 +166,18 @@ mod tests {
         assert_eq!(find_text(shown.as_bytes()), (Text { start: 0xffff_ffff_8100_0000, end: 0xffff_ffff_8200_0000 }, None));
         let hidden = "0000000000000000 T _stext\n0000000000000000 T _etext\n";
         assert!(find_text(hidden.as_bytes()).1.is_some_and(|why| why.contains("kptr_restrict")));
+    }
+
+    #[test]
+    fn what_had_no_name_is_asked_about_again_once_the_list_may_be_another() {
+        // Between the halves of the address space: nothing is there, now or later.
+        const NOWHERE: u64 = 0x8000_0000_0000_0000;
+        let mut kernel = Kernel::default();
+        assert_eq!(kernel.frame(NOWHERE).function, None);
+        let long_ago = Instant::now().checked_sub(2 * RELOAD).unwrap();
+        kernel.loaded.as_mut().unwrap().at = long_ago;
+        assert_eq!(kernel.frame(NOWHERE).function, None);
+        assert!(kernel.loaded.is_some_and(|loaded| loaded.at > long_ago), "a module or program may be there by now");
     }
 
     #[test]

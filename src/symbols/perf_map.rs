@@ -18,6 +18,8 @@ const BYTES_MAX: u64 = 32 << 20;
 const ENTRIES_MAX: usize = 500_000;
 /// Bytes kept of one name.
 const NAME_MAX: usize = 512;
+/// How far the wall clock may have been set forward since a process began, ns: what it wrote before that is still its own.
+const CLOCK_SET_NS: i128 = 10_000_000_000;
 /// So many entries before an address are asked whether they cover it.
 const LOOK_BACK: usize = 8;
 
@@ -104,7 +106,8 @@ fn parse_hex(word: &[u8]) -> Option<u64> {
 
 /// Opens the perf map that `process` left in its own /tmp, under the pid it has there. `Ok(None)` = it left none.
 ///
-/// Refused, with a line for the screen, where the file is not a plain file of the process's user or of root.
+/// Refused, with a line for the screen, where the file is not a plain file of the process's user or of root, or was there before it began:
+/// in a container that was started again the pids are the same, and files stay.
 pub(super) fn open(process: &Process) -> Result<Option<(File, Version)>, String> {
     let Some((ns_pid, uid)) = process.inner_pid_and_uid() else { return Ok(None) };
     let file = match open_in_root(process.pid(), &format!("tmp/perf-{ns_pid}.map")) {
@@ -117,6 +120,9 @@ pub(super) fn open(process: &Process) -> Result<Option<(File, Version)>, String>
         return Err("its perf map is not a plain file of its own user".into());
     }
     let changed_ns = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
+    if changed_ns + CLOCK_SET_NS < process.began_unix_ns() {
+        return Err("its perf map was written before the process began, by another with its pid: have its runtime write a new one".into());
+    }
     Ok(Some((file, Version { inode: meta.ino(), bytes: meta.len(), changed_ns })))
 }
 

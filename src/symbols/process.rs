@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
-use crate::clock::tick_of_start;
+use crate::clock::{boottime_ns, tick_of_start, unix_ms};
 use crate::collect::proc_fs::stat::stat;
 use crate::readers::Devices;
 use crate::sample::{ProcKey, printable};
@@ -42,6 +42,12 @@ impl Process {
     /// Its pid.
     pub(crate) fn pid(&self) -> u32 {
         self.key.pid
+    }
+
+    /// When it began by the wall clock as that stands now, ns since 1970.
+    pub(crate) fn began_unix_ns(&self) -> i128 {
+        let age_ns = boottime_ns().saturating_sub(self.key.start_ns);
+        i128::from(unix_ms()) * 1_000_000 - i128::from(age_ns)
     }
 
     /// Its executable mappings, ascending.

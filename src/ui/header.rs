@@ -19,6 +19,8 @@ type Piece = (Role, String);
 const ROOM_FOR_REASON: u16 = 60;
 /// Cells of a reason that are worth showing before its fix.
 const LEAST_REASON: usize = 8;
+/// What is collected is written to a file, too.
+const RECORDING: &str = "REC ";
 /// Longer names of machines are cut.
 const ROOM_FOR_HOST: usize = 24;
 
@@ -69,32 +71,53 @@ fn cut_reason(reason: &str, width: usize) -> String {
     }
 }
 
+/// A reason may end with several ways to mend it: `WHY — one, or another`. Where they have no room, `ebtop check` has the others.
+fn ways_that_fit(reason: &str, room: usize) -> String {
+    let dash = reason.rfind(" — ").unwrap_or(reason.len());
+    let Some(other) = reason[dash..].find(", or ").map(|at| dash + at).filter(|_| reason.width() > room) else { return reason.to_owned() };
+    let first = &reason[..other];
+    let pointed = format!("{first}, or see `ebtop check`");
+    if pointed.width() <= room { pointed } else { first.to_owned() }
+}
+
 /// Interval, user and health; the last piece is the reason, and may be cut. Where there is no room for it, the others give way: what is
 /// wrong, and the command that mends it, are worth more than who looks.
 fn state(app: &App, room: u16) -> Vec<Piece> {
+    // Nobody may take what has passed for what is: it stands in place of all else.
+    if let Some(back) = app.looking_back().map(|back| format!("◂ {back}")).or(app.seeks().map(|seeks| format!("▸ {seeks}"))) {
+        let recording = app.is_recording().then(|| (Role::Bad, RECORDING.to_owned()));
+        return recording.into_iter().chain([(Role::Bad, back), (Role::Bad, String::new())]).collect();
+    }
     let sample = &app.model().sample;
     let (role, sign, word, mut reason) = match (app.end(), Overall::of(sample)) {
         (Some(Some(error)), _) => (Role::Bad, "×", "stopped", error.clone()),
-        (Some(None), _) => (Role::Warning, "×", "end of the recording", String::new()),
+        (Some(None), _) => (Role::Warning, "×", "end of the recording", app.clock()),
         (None, Overall::Starting) => (Role::Dim, "…", "starting", String::new()),
         (None, Overall::Loading) => (Role::Dim, "…", "loading", String::new()),
-        (None, Overall::Live) if app.is_replay() => (Role::Good, "▸", "replay", String::new()),
+        (None, Overall::Live) if app.is_replay() => (Role::Good, "▸", "replay", app.clock()),
         (None, Overall::Live) => (Role::Good, "●", "live", String::new()),
         (None, Overall::Degraded(why)) => (Role::Warning, "◐", "degraded", why),
         (None, Overall::ProcOnly(why)) => (Role::Warning, "○", "/proc only", why),
     };
     let mut pieces = Vec::new();
-    if app.paused() {
-        pieces.push((Role::Warning, "PAUSED ".to_string()));
+    if app.is_recording() {
+        pieces.push((Role::Bad, RECORDING.to_owned()));
     }
+    if app.paused() {
+        let clock = if app.is_replay() { app.clock() + " " } else { String::new() };
+        pieces.push((Role::Warning, format!("PAUSED {clock}")));
+    }
+    let modes = pieces.len();
     if let Some(lost) = lost(sample) {
         pieces.push((Role::Bad, format!("{lost} · ")));
     }
     let aside = if word == "replay" { format!("{:?} · ", app.interval()) } else { format!("{:?} · {} · ", app.interval(), app.who()) };
-    let needs = |aside: &str, word: &str| width_of(&pieces) + (aside.width() + sign.width() + 1 + word.width() + 2 + reason.width()) as u16;
+    let fixed = usize::from(width_of(&pieces)) + sign.width() + 3;
+    reason = ways_that_fit(&reason, usize::from(room).saturating_sub(fixed));
+    let needs = |aside: &str, word: &str| (fixed + aside.width() + word.width() + reason.width()) as u16;
     let (with_aside, with_word) = (reason.is_empty() || needs(&aside, word) <= room, reason.is_empty() || needs("", word) <= room);
     if with_aside {
-        pieces.insert(usize::from(app.paused()), (Role::Dim, aside));
+        pieces.insert(modes, (Role::Dim, aside));
     }
     if with_word && !reason.is_empty() {
         reason.insert_str(0, ": ");

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::style::Print;
 use crossterm::terminal::{
@@ -16,6 +17,7 @@ use crossterm::{QueueableCommand, cursor, execute, queue};
 
 use super::crash;
 use super::pace::Written;
+use crate::app::copy::Clipboard;
 
 /// Buttons and wheel in SGR form. Crossterm's own command also reports every movement, which floods a slow line.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
@@ -50,6 +52,11 @@ impl Guard {
             out.queue(Print(MOUSE_ON))?;
         }
         out.flush()
+    }
+
+    /// Puts a text into the clipboard of the terminal, by OSC 52: base64, so that nothing in it can be a sequence of its own.
+    pub fn copy(text: &str) -> io::Result<()> {
+        execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))
     }
 
     /// Gives the terminal back, stops the job as Ctrl-Z does, and takes it again when the job continues.
@@ -87,6 +94,16 @@ pub fn takes_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
         let locale = locale.to_ascii_lowercase();
         locale.contains("utf-8") || locale.contains("utf8")
     })
+}
+
+/// Where text can be copied to, by the environment. `is_plain`: nothing but ASCII is to be sent.
+pub fn clipboard(is_plain: bool, variable: impl Fn(&str) -> Option<String>) -> Clipboard {
+    let terminal = variable("TERM").unwrap_or_default();
+    match is_plain || ["linux", "dumb", "vt100", "vt220"].contains(&terminal.as_str()) {
+        true => Clipboard::Nowhere,
+        false if variable("TMUX").is_some_and(|socket| !socket.is_empty()) => Clipboard::Tmux,
+        false => Clipboard::Terminal,
+    }
 }
 
 /// Whether the terminal was taken, and to be given back by who asks.
@@ -180,6 +197,17 @@ mod tests {
             assert!(!takes(&set), "{set:?}");
         }
         assert!(!takes(&[("LC_ALL", "C"), ("LANG", "en_US.UTF-8")]));
+    }
+
+    #[test]
+    fn the_console_has_no_clipboard_and_tmux_is_told_of() {
+        let of = |set: &[(&str, &str)]| clipboard(false, |name| set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_string()));
+        assert_eq!(
+            (of(&[]), of(&[("TERM", "xterm")]), of(&[("TERM", "linux")])),
+            (Clipboard::Terminal, Clipboard::Terminal, Clipboard::Nowhere)
+        );
+        assert_eq!(of(&[("TERM", "tmux-256color"), ("TMUX", "/tmp/tmux-0/default,1,0")]), Clipboard::Tmux);
+        assert_eq!(clipboard(true, |_| None), Clipboard::Nowhere);
     }
 
     #[test]

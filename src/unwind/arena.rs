@@ -51,6 +51,14 @@ impl Arena {
         self.free.len() as u64 * u64::from(CHUNK_WORDS) * 4
     }
 
+    /// Bytes that no table has, in chunks that there are or may be; also those that rest.
+    pub(super) fn spare_bytes(&self) -> u64 {
+        let free: u32 = self.free.iter().map(|chunk| chunk.count_ones()).sum();
+        let resting: u32 = self.resting.iter().map(|(_, run)| run.slabs).sum();
+        let unmade = (self.chunks_max.saturating_sub(self.free.len())) as u64 * u64::from(SLABS);
+        (u64::from(free) + u64::from(resting) + unmade) * u64::from(SLAB_WORDS) * 4
+    }
+
     /// A walk that found a place just before it was given back has long ended after this time.
     pub(super) const REST: Duration = Duration::from_millis(200);
     /// Most words in a row that there can be.

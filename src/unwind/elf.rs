@@ -14,6 +14,8 @@ use super::rule::Arch;
 
 /// Most program and section headers: real files have dozens, those with a section per function tens of thousands.
 const HEADERS_MAX: usize = 1 << 16;
+/// Most segments with code that are kept: real files have one or two, and what is kept of each of a process's files adds up.
+const CODE_SEGMENTS_MAX: usize = 64;
 /// Most bytes of section names looked at.
 const NAMES_MAX: u64 = 4 << 20;
 
@@ -42,6 +44,7 @@ pub(super) struct Section {
 #[derive(Debug)]
 pub(crate) struct Elf {
     pub(super) arch: Arch,
+    /// Those with code.
     pub(super) segments: Vec<Segment>,
     pub(super) eh_frame: Option<Section>,
 }
@@ -66,7 +69,8 @@ impl Elf {
             Some(section) => Some(section),
             None => from_eh_frame_hdr(file, file_bytes, &programs)?,
         };
-        let segments = programs.iter().filter(|p| p.p_type(LittleEndian) == elf::PT_LOAD).map(segment).collect();
+        let code = programs.iter().filter(|p| p.p_type(LittleEndian) == elf::PT_LOAD).map(segment).filter(|s| s.executable);
+        let segments = code.take(CODE_SEGMENTS_MAX).collect();
         Ok(Some(Elf { arch, segments, eh_frame: eh_frame.filter(|s| s.offset.checked_add(s.bytes).is_some_and(|end| end <= file_bytes)) }))
     }
 
@@ -166,6 +170,26 @@ mod tests {
         assert_eq!(elf.address_of(0x1000), Some(0x40_2000), "the mapping begins at the page");
         assert_eq!(elf.address_of(0x3000), Some(0x40_4000), "a later part of it");
         assert_eq!(elf.address_of(0x20_0000), None);
+    }
+
+    /// Any user may map any number of such files.
+    #[test]
+    fn a_file_with_ever_so_many_segments_takes_little_memory() {
+        const COUNT: u16 = 65_535;
+        let mut bytes = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+        bytes.extend([[2, 0], [if Arch::HERE == Arch::X86_64 { 62 } else { 183 }, 0], [1, 0], [0, 0]].concat());
+        bytes.extend([0u64, 64, 0].map(u64::to_le_bytes).concat());
+        bytes.extend([0, 0, 0, 0, 64, 0, 56, 0]);
+        bytes.extend([COUNT.to_le_bytes(), [0; 2], [0; 2], [0; 2]].concat());
+        for at in 0..u64::from(COUNT) {
+            bytes.extend([1u32, 5].map(u32::to_le_bytes).concat());
+            bytes.extend([at << 16, at << 16, 0, 4096, 4096, 4096].map(u64::to_le_bytes).concat());
+        }
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, &bytes).unwrap();
+        let elf = Elf::read(&file, bytes.len() as u64).unwrap().unwrap();
+        assert!((1..=64).contains(&elf.segments.len()), "{}", elf.segments.len());
+        assert_eq!(elf.address_of(1 << 16), Some(1 << 16));
     }
 
     #[test]

@@ -38,9 +38,16 @@ struct Known {
     table: Result<Table, NoTable>,
     used: Instant,
     tried: Instant,
+    /// Bytes that were to spare when it was tried.
+    spare_bytes: u64,
 }
 
 impl Known {
+    /// Others gave up so much since it was tried that its table, which takes about as much as its section, may fit now.
+    fn has_room_in(&self, arena: &Arena) -> bool {
+        arena.spare_bytes().saturating_sub(self.spare_bytes) > self.section_bytes() / 2
+    }
+
     fn section_bytes(&self) -> u64 {
         self.elf.as_ref().and_then(|elf| elf.eh_frame).map_or(0, |section| section.bytes)
     }
@@ -70,9 +77,16 @@ impl Files {
     }
 
     /// Whether building the table would now be worth while, of sections of at most so many bytes; others may make room.
-    pub(super) fn wants_table(&self, number: FileNumber, most_bytes: u64, may_have_room: impl Fn() -> bool, now: Instant) -> bool {
+    pub(super) fn wants_table(
+        &self,
+        number: FileNumber,
+        most_bytes: u64,
+        arena: &Arena,
+        may_have_room: impl Fn() -> bool,
+        now: Instant,
+    ) -> bool {
         self.known.get(&number).is_some_and(|known| match known.table {
-            Err(NoTable::NoRoom) => now.duration_since(known.tried) > RETRY && may_have_room(),
+            Err(NoTable::NoRoom) => now.duration_since(known.tried) > RETRY && (known.has_room_in(arena) || may_have_room()),
             Err(NoTable::Later) => known.section_bytes() <= most_bytes,
             Err(NoTable::Nothing) | Ok(_) => false,
         })
@@ -92,8 +106,13 @@ impl Files {
             FileNumber(self.next)
         });
         let now = Instant::now();
-        self.known.insert(number, Known { id, elf, table, used: now, tried: now });
+        self.known.insert(number, Known { id, elf, table, used: now, tried: now, spare_bytes: site.arena.spare_bytes() });
         Ok(number)
+    }
+
+    /// Which file has this number.
+    pub(super) fn id(&self, number: FileNumber) -> Option<FileId> {
+        self.known.get(&number).map(|known| known.id)
     }
 
     /// Marks it as in use.

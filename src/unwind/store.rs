@@ -187,6 +187,9 @@ impl<K: Kernel> Store<K> {
     }
 
     fn publish(&mut self, key: ProcKey, entries: Vec<MappingEntry>, files: Vec<(u64, u64, FileNumber)>) -> Option<()> {
+        // Whoever had the pid before is gone: once this one stands there, nobody takes it away in the other's name.
+        let former = self.procs.keys().find(|known| known.pid == key.pid && **known != key).copied();
+        former.into_iter().for_each(|former| self.forget(former));
         let now = Instant::now();
         if self.procs.len() >= PROCS_MAX && !self.procs.contains_key(&key) {
             let oldest = self.procs.iter().min_by_key(|(_, p)| p.seen).map(|(key, _)| *key);

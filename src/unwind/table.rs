@@ -145,7 +145,8 @@ fn functions(cies: &mut Cies<'_, '_>, first: u64, end: u64) -> Vec<Function> {
     functions
 }
 
-/// Calls `push` for every row, ascending, and for the end of what a function covers; false as soon as `push` is.
+/// Calls `push` for every row, ascending, and for the end of what a function covers; false as soon as `push` is. Where nothing can be read,
+/// or it would take too long, no rule holds, whatever held before.
 fn rows(
     cies: &mut Cies<'_, '_>,
     functions: &[Function],
@@ -159,34 +160,33 @@ fn rows(
     for (i, function) in functions.iter().enumerate() {
         let (eh_frame, bases) = (cies.eh_frame, cies.bases);
         let partial = eh_frame.fde_from_offset(bases, function.offset.into(), |_, _, offset| cies.get(offset));
-        let Ok(fde) = partial else { continue };
-        let cost = fde.entry_len() + fde.cie().entry_len() + 16;
-        let Some(rest) = work.checked_sub(cost as u64) else { return true };
-        work = rest;
-        let Ok(mut table) = fde.rows(eh_frame, bases, &mut context) else { continue };
-        let (mut last, mut told) = (none, function.start.max(done));
-        while let Ok(Some(row)) = table.next_row() {
+        let cost = partial.as_ref().map_or(0, |fde| fde.entry_len() + fde.cie().entry_len() + 16);
+        let rest = work.checked_sub(cost as u64);
+        work = rest.unwrap_or(0);
+        let fde = partial.ok().filter(|_| rest.is_some());
+        let mut table = fde.as_ref().and_then(|fde| fde.rows(eh_frame, bases, &mut context).ok());
+        let mut told = function.start.max(done);
+        while let Some(Ok(Some(row))) = table.as_mut().map(|table| table.next_row()) {
             told = told.max(row.end_address());
             let start = row.start_address().max(done);
             if start >= row.end_address() || row.start_address() >= function.end {
                 continue;
             }
-            last = packed.pack(rule_of(row, eh_frame, packed.arch));
-            if !push(start, last) {
+            if !push(start, packed.pack(rule_of(row, eh_frame, packed.arch))) {
                 return false;
             }
         }
         // What comes after an instruction that cannot be read has no rule; the one before it does not hold there.
-        if told < function.end && last != none {
-            last = none;
-            if !push(told, none) {
-                return false;
-            }
+        if told < function.end && !push(told, none) {
+            return false;
         }
         done = done.max(function.end);
-        let next = functions.get(i + 1).map_or(u64::MAX, |f| f.start);
-        if last != none && next > done && !push(done, none) {
+        let next = functions.get(i + 1).filter(|_| rest.is_some()).map_or(u64::MAX, |f| f.start);
+        if next > done && !push(done, none) {
             return false;
+        }
+        if rest.is_none() {
+            break;
         }
     }
     true
@@ -359,6 +359,38 @@ mod tests {
         assert_eq!([0, 4, 8, 60].map(|at| broken.what(CODE + at)), [0, 1 << 11 | 4, none, none]);
     }
 
+    /// One entry with its length before it; `of` is the offset of its CIE, of an FDE.
+    fn put_entry(bytes: &mut Vec<u8>, of: Option<usize>, body: &[u8]) -> usize {
+        let at = bytes.len();
+        bytes.extend((body.len() as u32 + 4).to_le_bytes());
+        bytes.extend(of.map_or(0, |cie| (at + 4 - cie) as u32).to_le_bytes());
+        bytes.extend(body);
+        at
+    }
+
+    #[test]
+    fn a_rule_ends_with_its_function_whatever_comes_next() {
+        const CIE: [u8; 7] = [1, 0, 4, 0x78, 30, 0x0c, 31];
+        let frame = [0x41, 0x0e, 32, 0x9d, 4, 0x9e, 3];
+        let function = |start: u64, size: u64| [start.to_le_bytes(), size.to_le_bytes()].concat();
+        // The second begins where the first ends, and nobody knows the instruction that its CIE has.
+        let mut broken = Vec::new();
+        let good = put_entry(&mut broken, None, &[&CIE[..], &[0]].concat());
+        put_entry(&mut broken, Some(good), &[function(CODE, 64), frame.into()].concat());
+        let bad = put_entry(&mut broken, None, &[&CIE[..], &[0, 0x3f]].concat());
+        put_entry(&mut broken, Some(bad), &function(CODE + 64, 64));
+        let built = of_program(Arch::Aarch64, CODE, 0x2048, &broken).unwrap();
+        let none = built.rules.none();
+        assert_eq!([60, 64, 124, 128].map(|at| built.what(CODE + at)), [1 << 11 | 4, none, none, none]);
+        // The second lies within the first.
+        let mut within = Vec::new();
+        let good = put_entry(&mut within, None, &[&CIE[..], &[0]].concat());
+        put_entry(&mut within, Some(good), &[function(CODE, 64), frame.into()].concat());
+        put_entry(&mut within, Some(good), &function(CODE + 16, 16));
+        let built = of_program(Arch::Aarch64, CODE, 0x2048, &within).unwrap();
+        assert_eq!([60, 64, 128].map(|at| built.what(CODE + at)), [1 << 11 | 4, none, none]);
+    }
+
     #[test]
     fn the_corpus_is_a_table() {
         assert!(small(REAL).unwrap().table.rows > 20);
@@ -379,8 +411,9 @@ mod tests {
         }
         let cpu = || rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).tv_sec;
         let begin = cpu();
-        let _ = small(&bytes);
+        let built = small(&bytes).unwrap();
         assert!(cpu() - begin < 10, "{} s", cpu() - begin);
+        assert_eq!(built.what(CODE + 19_999 * 8), built.rules.none(), "what was not evaluated has no rule");
     }
 
     proptest! {

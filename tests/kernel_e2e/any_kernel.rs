@@ -3,6 +3,7 @@
 
 mod cgroups;
 mod hooks;
+pub mod refusals;
 mod rungs;
 
 use std::io::{Read, Write};

@@ -9,6 +9,7 @@ mod naming;
 mod restore;
 mod rights;
 mod session;
+mod taking;
 mod thin;
 mod views;
 

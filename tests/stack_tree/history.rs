@@ -1,7 +1,7 @@
 //! What is kept of stacks, and for how long.
 
 use ebtop::model::stacks::{Measure, Scope, StackHistory};
-use ebtop::sample::{Health, ProcKey};
+use ebtop::sample::{Exit, Health, ProcKey};
 
 use crate::S;
 use crate::stack_world::{NGINX, World};
@@ -23,6 +23,28 @@ fn history_counts_only_the_span_and_the_process() {
     let folded = history.window(&Scope::Process(NGINX), Measure::OnCpu, 30 * S);
     assert_eq!(folded.stacks.iter().map(|s| (s.count, s.stack.user.len())).collect::<Vec<_>>(), [(60, 1)]);
     assert_eq!(samples(Scope::Process(ProcKey { pid: 4112, start_ns: 8 }), 300), 0);
+}
+
+#[test]
+fn samples_of_a_program_that_began_and_ended_within_a_tick_are_not_the_former_ones() {
+    let world = World::of(&[("main", 3)]);
+    let seen = |at, exec_id| {
+        let mut sample = world.sample(at);
+        sample.tasks.iter_mut().for_each(|task| task.exec_id = exec_id);
+        sample
+    };
+    let ended = |at, exec_id| {
+        let mut sample = seen(at, exec_id);
+        sample.exits = sample.tasks.iter().map(|task| Exit { task: *task, ..Exit::default() }).collect();
+        sample.tasks = Vec::new().into();
+        sample
+    };
+    for (exec_id, kept) in [(1, 6), (2, 0)] {
+        let mut history = StackHistory::default();
+        history.push(&seen(1, 1));
+        history.push(&ended(2, exec_id));
+        assert_eq!(history.window(&Scope::Machine, Measure::OnCpu, u64::MAX).value, kept, "it ended as {exec_id}");
+    }
 }
 
 #[test]

@@ -197,3 +197,37 @@ fn code_written_at_run_time_is_asked_about_again_while_it_is_looked_at() {
     names.tick(&Sample { at_ns: 200 * S, ..Sample::default() });
     assert!(view.refresh(&history, &mut names).is_empty(), "nobody can tell more about a process that is gone");
 }
+
+#[test]
+fn kernel_code_without_a_name_is_asked_about_again_while_it_is_looked_at() {
+    let world = World::of(&[("main;K:sys_read;K:?", 3)]);
+    let (mut view, mut history, mut names) = view_of(&world);
+    history.push(&world.sample(105));
+    names.tick(&world.sample(105));
+    let mut again = view.refresh(&history, &mut names);
+    assert_eq!(again.iter().map(|r| (r.user.len(), r.kernel.as_slice())).collect::<Vec<_>>(), [(0, &world.stacks[0].kernel[..1])]);
+    let mut answer = world.answer(again.remove(0));
+    answer.kernel[0].1[0].function = Some("of_a_new_module".into());
+    names.answer(answer);
+    assert!(view.refresh(&history, &mut names).is_empty());
+    let names_now: Vec<_> = view.functions().iter().map(|f| f.label.name.as_str()).collect();
+    assert!(names_now.contains(&"of_a_new_module") && names_now.contains(&"sys_read"), "{names_now:?}");
+    names.tick(&world.sample(200));
+    assert!(view.refresh(&history, &mut names).is_empty(), "what has a name keeps it");
+}
+
+#[test]
+fn names_that_the_kernel_hides_are_not_asked_for_again() {
+    let world = World::of(&[("main;K:?", 3)]);
+    let (mut view, mut history, mut names) = (StacksView::default(), StackHistory::default(), Names::default());
+    history.push(&world.sample(1));
+    names.tick(&world.sample(1));
+    view.open(Scope::Process(NGINX), "nginx");
+    for request in view.refresh(&history, &mut names) {
+        let reason = (!request.kernel.is_empty()).then(|| "hidden".to_owned());
+        names.answer(Answer { reason, ..world.answer(request) });
+    }
+    history.push(&world.sample(105));
+    names.tick(&world.sample(105));
+    assert!(view.refresh(&history, &mut names).is_empty());
+}

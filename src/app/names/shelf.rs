@@ -8,7 +8,8 @@ use crate::symbols::{Frame, FrameKind};
 pub(super) const MAX_NAMES: usize = 32_768;
 /// Names that fill their room this soon are those of the stacks in view: then no more are asked for, else all would be asked for forever.
 const STALE_NS: u64 = 300_000_000_000;
-/// After this long the name of code that was written at run time is in doubt: runtimes put other code there, or tell names late.
+/// After this long the name of code that was written at run time is in doubt: runtimes put other code there, or tell names late. So is it
+/// that kernel code has none: the list of its modules and programs is not read anew for each of them.
 const AGED_NS: u64 = 10_000_000_000;
 
 /// What an answer told of an address.
@@ -26,7 +27,7 @@ pub(super) enum News {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shelf {
     frames: FxHashMap<u64, Box<[Frame]>>,
-    /// Those of code written at run time, and when they were told.
+    /// Those in doubt some time after they were told, and when that was.
     aging: FxHashMap<u64, u64>,
     since_ns: u64,
 }
@@ -52,7 +53,7 @@ impl Shelf {
             return News::None;
         }
         let news = if known.is_some() { News::Other } else { News::First };
-        match frames.iter().any(|frame| frame.kind == FrameKind::Jit) {
+        match frames.iter().any(ages) {
             true => self.aging.insert(address, now_ns),
             false => self.aging.remove(&address),
         };
@@ -81,6 +82,10 @@ impl Shelf {
         }
         is_stale
     }
+}
+
+fn ages(frame: &Frame) -> bool {
+    frame.kind == FrameKind::Jit || (frame.kind == FrameKind::Kernel && frame.function.is_none())
 }
 
 fn is_named(frames: &[Frame]) -> bool {

@@ -1,5 +1,5 @@
 //! Follows names that change. Code written at run time is asked about again while it is looked at: its runtime may tell names only
-//! later, or has put other code at its place.
+//! later, or has put other code at its place. So is code of the kernel that had no name.
 
 use std::cmp::Reverse;
 
@@ -38,15 +38,16 @@ impl StacksView {
         }
         self.renewed_ns = names.now_ns();
         let window = history.window(&self.scope, self.measure, self.span.ns());
-        let mut values: FxHashMap<(ProcKey, u64), u64> = FxHashMap::default();
+        let mut values: FxHashMap<(Option<ProcKey>, u64), u64> = FxHashMap::default();
         for used in &window.stacks {
-            for &address in used.stack.user.iter() {
-                let value = values.entry((used.stack.key, address)).or_default();
+            let user = used.stack.user.iter().map(|&address| (Some(used.stack.key), address));
+            for place in user.chain(used.stack.kernel.iter().map(|&address| (None, address))) {
+                let value = values.entry(place).or_default();
                 *value = value.saturating_add(used.value);
             }
         }
         let aged = values.into_iter().filter(|((key, address), _)| names.is_aged(*key, *address));
-        let mut aged: Vec<Missing> = aged.map(|((key, address), count)| Missing { key: Some(key), address, count }).collect();
+        let mut aged: Vec<Missing> = aged.map(|((key, address), count)| Missing { key, address, count }).collect();
         aged.sort_unstable_by_key(|m| (Reverse(m.count), m.key, m.address));
         aged.truncate(MOST);
         names.ask_again(&aged)

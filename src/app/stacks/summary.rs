@@ -77,9 +77,10 @@ impl StacksView {
 }
 
 impl StacksView {
-    /// The samples in view, with the names known by now; `now_ms`: Unix time of the newest.
+    /// The samples in view, without what they are compared with, and with the names known by now; `now_ms`: Unix time of the newest.
     pub fn profile(&self, history: &StackHistory, names: &Names, now_ms: u64) -> Profile {
-        let window = history.window(&self.scope, self.measure, self.span.ns());
+        let (ns, _) = self.compared(history);
+        let window = history.between(&self.scope, self.measure, ns);
         let named = |used: &StackUse<'_>| {
             let waker = used.stack.waker.clone().filter(|_| self.shows_wakers());
             ProfileStack::new(&Stack { waker, ..(**used.stack).clone() }, (used.count, used.value), None, names)

@@ -9,8 +9,10 @@ use procfs::FromRead;
 use procfs::process::{MountInfo, MountInfos, Status};
 use rustix::process::{Resource, getrlimit};
 
-use super::{BpfSyscall, Capabilities, Cgroups, Host};
-use crate::bpf;
+use super::{Capabilities, Cgroups, HidePid, Hides, Host, Tried, setcap};
+use crate::bpf::perf_event;
+use crate::collect::types;
+use crate::{bpf, files};
 
 /// Inode numbers of the first namespaces, fixed in `include/linux/proc_ns.h`.
 const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
@@ -27,20 +29,26 @@ pub fn gather() -> Host {
         euid: rustix::process::geteuid().as_raw(),
         capabilities: capabilities(),
         initial_user_namespace: is_namespace("user", FIRST_USER_NAMESPACE),
-        initial_pid_namespace: is_namespace("pid", FIRST_PID_NAMESPACE),
+        initial_pid_namespace: is_namespace("pid", FIRST_PID_NAMESPACE).map(|is_first| is_first || proc_is_the_hosts()),
         initial_cgroup_namespace: is_namespace("cgroup", FIRST_CGROUP_NAMESPACE),
         btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
         types_file: bpf::types_file().map(|file| file.display().to_string()),
+        types_note: types::note().cloned(),
         bpf_syscall: try_bpf(),
+        perf_event_open: try_perf_event(),
         seccomp: status.and_then(|status| status.seccomp).map(|mode| mode != 0),
         lockdown: std::fs::read_to_string("/sys/kernel/security/lockdown").ok().and_then(|text| chosen(&text)),
+        securityfs: is_mounted("/sys/kernel/security", SECURITYFS_MAGIC) == Some(true),
+        sysfs: is_mounted("/sys", SYSFS_MAGIC),
+        setcap: setcap::command(),
         unprivileged_bpf_disabled: setting("unprivileged_bpf_disabled"),
         perf_event_paranoid: setting("perf_event_paranoid"),
         kptr_restrict: setting("kptr_restrict"),
         tracefs: mounts.iter().find(|mount| mount.fs_type == "tracefs").map(|mount| mount.mount_point.display().to_string()),
         cgroups: cgroups(&mounts),
-        hidepid: mounts.iter().rfind(|mount| mount.mount_point == Path::new("/proc")).map(hides_pids),
+        hidepid: mounts.iter().rfind(|mount| mount.mount_point == Path::new("/proc")).and_then(hides_pids),
         memlock_bytes: getrlimit(Resource::Memlock).current,
+        open_files: files::limit(),
     }
 }
 
@@ -57,24 +65,50 @@ fn capabilities() -> Capabilities {
     }
 }
 
+/// Whether /proc has the pids of the first pid namespace, wherever this process lives.
+pub fn has_host_pids() -> bool {
+    is_namespace("pid", FIRST_PID_NAMESPACE) != Some(false) || proc_is_the_hosts()
+}
+
+/// The second process of the first namespace is the parent of all kernel threads; in another it is anybody, or not there.
+fn proc_is_the_hosts() -> bool {
+    std::fs::read_to_string("/proc/2/stat").is_ok_and(|stat| stat.starts_with("2 (kthreadd) "))
+}
+
 fn is_namespace(kind: &str, first: u64) -> Option<bool> {
     Some(rustix::fs::stat(format!("/proc/self/ns/{kind}")).ok()?.st_ino == first)
 }
 
-/// EMFILE and ENFILE, as they stand in an error.
-const NO_FILES: [&str; 2] = ["(os error 24)", "(os error 23)"];
-
 /// Creates a map of one entry, which is gone again at once: of a kind that asks for `CAP_BPF`, as ebtop's own programs do.
-fn try_bpf() -> BpfSyscall {
+fn try_bpf() -> Tried {
     let options = bpf_map_create_opts { sz: size_of::<bpf_map_create_opts>() as u64, ..bpf_map_create_opts::default() };
     match MapHandle::create(MapType::LruHash, Some("check"), 4, 4, 1, &options) {
-        Ok(_) => BpfSyscall::Works,
-        Err(error) if error.kind() == ErrorKind::Unsupported => BpfSyscall::Absent,
-        Err(error) => match error.to_string() {
-            text if NO_FILES.iter().any(|errno| text.contains(errno)) => BpfSyscall::TooManyFiles,
-            text => BpfSyscall::Refused(text),
-        },
+        Ok(_) => Tried::Works,
+        Err(error) if error.kind() == ErrorKind::Unsupported => Tried::Absent,
+        Err(error) => refused(error.to_string()),
     }
+}
+
+/// Opens an event of the first CPU. Where that CPU is offline nothing stood against it.
+fn try_perf_event() -> Tried {
+    match perf_event::attempt() {
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => Tried::Absent,
+        Err(error) if error.raw_os_error() != Some(libc::ENODEV) => refused(error.to_string()),
+        _ => Tried::Works,
+    }
+}
+
+fn refused(error: String) -> Tried {
+    if files::is_out_of_them(&error) { Tried::TooManyFiles } else { Tried::Refused(error) }
+}
+
+/// `include/uapi/linux/magic.h`.
+const SYSFS_MAGIC: u64 = 0x6265_6572;
+const SECURITYFS_MAGIC: u64 = 0x7363_6673;
+
+/// Whether this kind of file system is mounted there; `None` where that cannot be asked.
+fn is_mounted(path: &str, magic: u64) -> Option<bool> {
+    Some(rustix::fs::statfs(path).ok()?.f_type as u64 == magic)
 }
 
 fn setting(name: &str) -> Option<i32> {
@@ -97,9 +131,14 @@ fn cgroups(mounts: &[MountInfo]) -> Cgroups {
     }
 }
 
-fn hides_pids(proc: &MountInfo) -> bool {
-    let hidepid = proc.super_options.get("hidepid").cloned().flatten();
-    hidepid.is_some_and(|value| !matches!(value.as_str(), "0" | "off"))
+/// Kernels before 5.8 name the option's values by number.
+fn hides_pids(proc: &MountInfo) -> Option<HidePid> {
+    let option = |name: &str| proc.super_options.get(name).cloned().flatten();
+    let mode = Hides::named(&option("hidepid")?)?;
+    let group = option("gid").and_then(|gid| gid.parse().ok());
+    let groups = || rustix::process::getgroups().unwrap_or_default().into_iter().chain([rustix::process::getegid()]);
+    let is_member = group.is_some_and(|group| groups().any(|own| own.as_raw() == group));
+    Some(HidePid { mode, group, is_member })
 }
 
 #[cfg(test)]

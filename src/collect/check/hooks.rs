@@ -3,10 +3,11 @@
 use libbpf_rs::ErrorKind;
 use serde::Serialize;
 
-use super::rules::charges_memlock;
+use super::rules::{charges_memlock, lacks_perf_events};
 use super::{Finding, Host, Verdict};
 use crate::bpf::trial::{Stage, Trial};
 use crate::bpf::words::verdict;
+use crate::files;
 use crate::sample::{DomainStatus, Health};
 
 /// The kernel's own "not supported", which libc does not know, as it stands in an error.
@@ -77,6 +78,9 @@ fn explain(trial: &Trial, host: &Host) -> Finding {
     };
     let forbidden = *kind == ErrorKind::PermissionDenied;
     let (hook, place) = trial.section.split_once('/').unwrap_or((&trial.section, ""));
+    if files::is_out_of_them(text) {
+        return found(Verdict::Refused, "no more files may be open here".into(), Some("`ulimit -n 1024`"));
+    }
     let enters_functions = matches!(hook, "fentry" | "fexit");
     if trial.stage == Stage::Attach {
         return match hook {
@@ -84,11 +88,10 @@ fn explain(trial: &Trial, host: &Host) -> Finding {
                 let fix = "boot a kernel built with CONFIG_KPROBE_EVENTS=y";
                 found(Verdict::Missing, format!("this kernel has no kprobes ({text})"), Some(fix))
             }
-            "perf_event" if forbidden => found(
-                Verdict::Refused,
-                "perf events are refused".into(),
-                Some("`sudo sysctl kernel.perf_event_paranoid=2`, or run as root"),
-            ),
+            "perf_event" => match lacks_perf_events(host) {
+                Some(refused) => refused,
+                None => found(Verdict::Refused, format!("perf events are refused: {text}"), None),
+            },
             _ if enters_functions && text.contains(ENOTSUPP) => {
                 found(Verdict::Missing, "this kernel cannot enter functions on this architecture".into(), None)
             }
@@ -126,6 +129,7 @@ fn lacks_types(trial: &Trial) -> bool {
 mod tests {
     use super::super::rules::tests::{root_on, user_on};
     use super::*;
+    use crate::collect::check::Tried;
     use crate::sample::Domain;
 
     fn refused(section: &str, stage: Stage, errno: i32, words: &str) -> Trial {
@@ -186,7 +190,9 @@ mod tests {
         assert_eq!(cause(&refused("fexit/inet_sendmsg", Stage::Attach, 524, ""), &host).0, Verdict::Missing);
 
         assert_eq!(cause(&refused("kretprobe", Stage::Attach, libc::ENOENT, ""), &host).0, Verdict::Missing);
-        assert!(explain(&refused("perf_event", Stage::Attach, libc::EACCES, ""), &host).fix.unwrap().contains("sysctl"));
+        assert!(explain(&refused("iter/task", Stage::Load, libc::EMFILE, ""), &host).fix.unwrap().contains("ulimit -n"));
+        let filtered = Host { perf_event_open: Tried::Absent, seccomp: Some(true), ..root_on("6.1") };
+        assert!(cause(&refused("perf_event", Stage::Attach, libc::ENOSYS, ""), &filtered).1.contains("seccomp"));
         let log = "-- BEGIN PROG LOAD LOG --\nR1 type=inv expected=fp\nprocessed 3 insns\n-- END PROG LOAD LOG --";
         assert!(cause(&refused("iter/task", Stage::Load, libc::EACCES, log), &host).1.ends_with("R1 type=inv expected=fp"));
         assert_eq!(cause(&refused("iter/task", Stage::Load, libc::EPERM, ""), &user_on("6.1")).1, "without the rights above");

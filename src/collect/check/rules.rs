@@ -1,14 +1,30 @@
 //! From facts to findings: one function a topic, each pure.
 
-use super::{BpfSyscall, Capabilities, Cgroups, Finding, Host, TYPES_DIR, Verdict};
+mod calls;
+mod mounts;
+
+use super::{Capabilities, Finding, Host, TYPES_DIR, TypesNote, Verdict};
+use calls::{bpf_syscall, perf_events, seccomp};
+use mounts::{cgroups, hidepid, sysfs, tracefs, unknown_lockdown};
 
 type Rule = fn(&Host) -> Option<Finding>;
 
 /// Without any one of these BPF does not start. What no right can mend stands first.
-const NEEDED: [Rule; 7] = [kernel, btf, lockdown, user_namespace, rights, bpf_syscall, memlock];
+const NEEDED: [Rule; 9] = [kernel, sysfs, btf, lockdown, user_namespace, rights, open_files, memlock, bpf_syscall];
 /// Without these something is missing.
-const WANTED: [Rule; 9] =
-    [perf_events, kernel_symbols, other_processes, other_files, pid_namespace, hidepid, cgroups, tracefs, unprivileged_bpf];
+const WANTED: [Rule; 11] = [
+    perf_events,
+    seccomp,
+    unknown_lockdown,
+    kernel_symbols,
+    other_processes,
+    other_files,
+    pid_namespace,
+    hidepid,
+    cgroups,
+    tracefs,
+    unprivileged_bpf,
+];
 
 /// Everything that can be said about this host.
 pub fn findings(host: &Host) -> Vec<Finding> {
@@ -18,11 +34,25 @@ pub fn findings(host: &Host) -> Vec<Finding> {
 /// Why BPF cannot start here: cause and fix in one line for the screen. `None` where nothing known stands against it.
 pub fn why_no_bpf(host: &Host) -> Option<String> {
     let blocker = NEEDED.iter().filter_map(|rule| rule(host)).find(|finding| finding.verdict != Verdict::Works)?;
-    Some(match blocker.fix {
+    Some(in_a_line(blocker))
+}
+
+/// Why there are no perf events, in the same form; `None` where there are.
+pub(super) fn why_no_perf_events(host: &Host) -> Option<String> {
+    lacks_perf_events(host).map(in_a_line)
+}
+
+/// What stands against perf events.
+pub(super) fn lacks_perf_events(host: &Host) -> Option<Finding> {
+    perf_events(host).filter(|finding| finding.verdict != Verdict::Works)
+}
+
+fn in_a_line(finding: Finding) -> String {
+    match finding.fix {
         // The screen keeps what stands behind the dash when it must cut.
-        Some(fix) => format!("{} — {fix}", blocker.cause),
-        None => blocker.cause,
-    })
+        Some(fix) => format!("{} — {fix}", finding.cause),
+        None => finding.cause,
+    }
 }
 
 impl Capabilities {
@@ -31,9 +61,6 @@ impl Capabilities {
         self.sys_admin || (self.bpf && self.perfmon)
     }
 }
-
-/// What it says where bpf() is refused though the rights are there.
-const BY_SECCOMP: &str = "a seccomp filter of this container or service refuses bpf()";
 
 /// How to get the rights that are missing.
 fn more_rights(host: &Host) -> Option<&'static str> {
@@ -70,16 +97,28 @@ fn kernel(host: &Host) -> Option<Finding> {
 }
 
 fn btf(host: &Host) -> Option<Finding> {
+    let topic = "kernel types";
+    let own = "/sys/kernel/btf/vmlinux";
     if host.btf {
-        return works("kernel types", "/sys/kernel/btf/vmlinux");
+        return match &host.types_note {
+            Some(TypesNote::LeftOut(file)) => works(topic, format!("{own}; --btf {file} is left out, as this kernel describes its own")),
+            _ => works(topic, own),
+        };
     }
     if let Some(file) = &host.types_file {
-        return works("kernel types", format!("{file}; processes come from /proc, since their hooks need the kernel's own"));
+        return works(topic, format!("{file}; processes come from /proc, since their hooks need the kernel's own"));
     }
-    let cause = "the kernel does not describe its types (no /sys/kernel/btf/vmlinux)";
+    // What is said of sysfs is all that is known then.
+    if host.sysfs == Some(false) {
+        return None;
+    }
+    let mut cause = format!("the kernel does not describe its types (no {own})");
+    if let Some(TypesNote::Useless(file, why)) = &host.types_note {
+        cause = format!("{cause}, and {file} is of no use: {why}");
+    }
     let fix =
         format!("boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, or give its types: --btf FILE, or {TYPES_DIR}/{}.btf", host.release);
-    finding("kernel types", Verdict::Missing, cause, Some(&fix))
+    finding(topic, Verdict::Missing, cause, Some(&fix))
 }
 
 fn lockdown(host: &Host) -> Option<Finding> {
@@ -123,34 +162,29 @@ fn rights(host: &Host) -> Option<Finding> {
         (false, true) => "CAP_PERFMON without CAP_BPF, which programs need, too: no exits, network, stacks",
         _ => "not root: no exits, network, stacks",
     };
-    finding("rights", Verdict::Refused, cause, more_rights(host))
+    let fix = match (more_rights(host), &host.setcap) {
+        (Some(run), Some(setcap)) => Some(format!("{run}, or once and for all `{setcap}`")),
+        (run, _) => run.map(str::to_owned),
+    };
+    finding("rights", Verdict::Refused, cause, fix.as_deref())
 }
 
-fn bpf_syscall(host: &Host) -> Option<Finding> {
-    let topic = "bpf system call";
-    let filtered =
-        || finding(topic, Verdict::Refused, BY_SECCOMP, Some("allow bpf and perf_event_open in its profile, or run on the host"));
-    match &host.bpf_syscall {
-        BpfSyscall::Unknown => None,
-        BpfSyscall::Works => works(topic, "a map could be created"),
-        // Some profiles say so of all that they do not allow.
-        BpfSyscall::Absent if host.seccomp == Some(true) => filtered(),
-        BpfSyscall::Absent => {
-            let fix = "boot a kernel built with CONFIG_BPF_SYSCALL=y";
-            finding(topic, Verdict::Missing, "the kernel was built without it", Some(fix))
-        }
-        BpfSyscall::Refused(error) if !host.capabilities.may_trace() || is_in_user_namespace(host) => {
-            finding(topic, Verdict::Refused, format!("refused ({error}), as it must be without the rights above"), None)
-        }
-        BpfSyscall::TooManyFiles => {
-            finding(topic, Verdict::Refused, "no more files may be open here", Some("raise the limit: `ulimit -n 1024`"))
-        }
-        BpfSyscall::Refused(_) if host.seccomp == Some(true) => filtered(),
-        BpfSyscall::Refused(error) => {
-            let cause = format!("refused ({error}) in spite of the rights");
-            finding(topic, Verdict::Refused, cause, Some("look for a security module that forbids it (SELinux, AppArmor)"))
-        }
+/// Descriptors that the kernel half takes while it starts, and some for what looks at processes beside it (74 and two timers were
+/// measured on Linux 6.18). With fewer, parts would take them from each other in whatever order they come.
+const FILES_NEEDED: u64 = 96;
+
+/// Whether as many files may be open as the kernel half needs.
+pub fn has_files(limit: Option<u64>) -> bool {
+    limit.is_none_or(|limit| limit >= FILES_NEEDED)
+}
+
+fn open_files(host: &Host) -> Option<Finding> {
+    let topic = "open files";
+    if has_files(host.open_files) {
+        return works(topic, host.open_files.map_or("no limit".into(), |limit| format!("up to {limit}")));
     }
+    let cause = format!("only {} files may be open here, and the kernel half needs {FILES_NEEDED}", host.open_files.unwrap_or_default());
+    finding(topic, Verdict::Refused, cause, Some("raise the limit: `ulimit -n 1024`"))
 }
 
 /// Kernels before 5.11 charge maps to the memlock limit.
@@ -158,27 +192,22 @@ pub(super) fn charges_memlock(host: &Host) -> bool {
     version(&host.release).is_some_and(|version| version < (5, 11))
 }
 
-fn memlock(host: &Host) -> Option<Finding> {
-    let limit = host.memlock_bytes.filter(|_| charges_memlock(host))?;
-    if host.capabilities.sys_resource || !host.capabilities.may_trace() {
-        return works("locked memory", "ebtop raises the limit by itself, or has no use for it");
-    }
-    let cause = format!("this kernel charges maps to the limit of locked memory, which is {} KiB", limit / 1024);
-    finding("locked memory", Verdict::Refused, cause, Some("run with `ulimit -l unlimited`, or add CAP_SYS_RESOURCE"))
+/// Whether the limit of locked memory can be in the way.
+fn lacks_memlock(host: &Host) -> bool {
+    charges_memlock(host) && host.memlock_bytes.is_some() && !host.capabilities.sys_resource
 }
 
-fn perf_events(host: &Host) -> Option<Finding> {
-    let level = host.perf_event_paranoid.filter(|_| !is_in_user_namespace(host))?;
-    let capabilities = host.capabilities;
-    if capabilities.sys_admin || (capabilities.perfmon && level < 3) {
-        return works("perf events", format!("kernel.perf_event_paranoid={level}"));
+fn memlock(host: &Host) -> Option<Finding> {
+    let topic = "locked memory";
+    if !charges_memlock(host) {
+        return works(topic, "maps are not charged to its limit since Linux 5.11");
     }
-    if capabilities.perfmon {
-        let cause = format!("kernel.perf_event_paranoid={level}: Debian's and Ubuntu's kernels then want CAP_SYS_ADMIN; no stacks");
-        return finding("perf events", Verdict::Refused, cause, Some("`sudo sysctl kernel.perf_event_paranoid=2`, or add CAP_SYS_ADMIN"));
+    let Some(limit) = host.memlock_bytes else { return works(topic, "no limit") };
+    if host.capabilities.sys_resource || !host.capabilities.may_trace() {
+        return works(topic, "ebtop raises the limit by itself, or has no use for it");
     }
-    let cause = format!("kernel.perf_event_paranoid={level} and neither CAP_PERFMON nor CAP_SYS_ADMIN: no stacks");
-    finding("perf events", Verdict::Refused, cause, more_rights(host))
+    let cause = format!("this kernel charges maps to the limit of locked memory, which is {} KiB", limit / 1024);
+    finding(topic, Verdict::Refused, cause, Some("run with `ulimit -l unlimited`, or add CAP_SYS_RESOURCE"))
 }
 
 fn kernel_symbols(host: &Host) -> Option<Finding> {
@@ -222,41 +251,17 @@ fn pid_namespace(host: &Host) -> Option<Finding> {
     if host.initial_pid_namespace? {
         return works("pid namespace", "the first one");
     }
-    let cause = "in a container: BPF reports the host's pids, /proc the container's; command lines are missing";
-    finding("pid namespace", Verdict::Refused, cause, Some("start the container with --pid=host"))
+    finding("pid namespace", Verdict::Refused, OWN_PIDS, Some(HOST_PIDS))
 }
 
-fn hidepid(host: &Host) -> Option<Finding> {
-    if !host.hidepid? {
-        return None;
-    }
-    if host.capabilities.sys_ptrace {
-        return works("hidepid", "/proc hides processes from others, not from ebtop");
-    }
-    finding("hidepid", Verdict::Refused, "/proc is mounted with hidepid: only your own processes are seen", more_rights(host))
-}
+/// What is so where /proc and BPF number processes differently.
+const OWN_PIDS: &str =
+    "in a pid namespace (a container): pids are the host's, /proc has the container's; no command lines, details or names of functions";
+const HOST_PIDS: &str = "start the container with --pid=host";
 
-fn cgroups(host: &Host) -> Option<Finding> {
-    match host.cgroups {
-        Cgroups::V2 | Cgroups::Hybrid | Cgroups::V1 if host.initial_cgroup_namespace == Some(false) => {
-            let cause = "in a cgroup namespace (a container): only its own groups are seen";
-            finding("cgroups", Verdict::Refused, cause, Some("start the container with --cgroupns=host"))
-        }
-        Cgroups::V2 => works("cgroups", "version 2"),
-        Cgroups::Hybrid => works("cgroups", "version 1 with version 2 beside it; where that is empty, paths come from systemd's hierarchy"),
-        Cgroups::V1 => works("cgroups", "version 1 only; paths come from systemd's hierarchy"),
-        Cgroups::None => finding("cgroups", Verdict::Missing, "none mounted: units and containers are not told apart", None),
-    }
-}
-
-fn tracefs(host: &Host) -> Option<Finding> {
-    match &host.tracefs {
-        Some(path) => works("tracefs", path),
-        None => {
-            let cause = "not mounted; only fallbacks for kernels without typed tracepoints need it";
-            finding("tracefs", Verdict::Missing, cause, Some("`sudo mount -t tracefs tracefs /sys/kernel/tracing`"))
-        }
-    }
+/// The same for the screen; `None` where both have the same pids.
+pub fn why_no_details(has_host_pids: bool) -> Option<String> {
+    (!has_host_pids).then(|| format!("{OWN_PIDS} — {HOST_PIDS}"))
 }
 
 fn unprivileged_bpf(host: &Host) -> Option<Finding> {

@@ -29,14 +29,17 @@ pub(super) struct Handles {
     pub(super) python: Result<MapHandle, String>,
 }
 
-/// Loads the program, without its Python part where the kernel refuses that.
-pub(super) fn load(ring_bytes: u32) -> Result<Handles, String> {
-    let whole = load_part(ring_bytes, true);
-    whole.or_else(|why| {
-        let loaded = load_part(ring_bytes, false).map_err(|e| refused(&e))?;
-        let maps = WalkMaps { python: None, ..loaded.maps };
-        Ok(Handles { maps, python: Err(format!("no Python frames: the kernel refused to read them: {why}")), ..loaded })
-    })
+/// Loads the program, without its Python part where the kernel refuses that, or where it is not wanted.
+pub(super) fn load(ring_bytes: u32, native: bool) -> Result<Handles, String> {
+    let whole = if native { None } else { Some(load_part(ring_bytes, true)) };
+    let why = match whole {
+        Some(Ok(handles)) => return Ok(handles),
+        Some(Err(why)) => format!("the kernel refused to read them: {why}"),
+        None => "they were not asked for (EBTOP_FORCE)".into(),
+    };
+    let loaded = load_part(ring_bytes, false).map_err(|e| refused(&e))?;
+    let maps = WalkMaps { python: None, ..loaded.maps };
+    Ok(Handles { maps, python: Err(format!("no Python frames: {why}")), ..loaded })
 }
 
 fn load_part(ring_bytes: u32, with_python: bool) -> libbpf_rs::Result<Handles> {

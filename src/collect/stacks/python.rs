@@ -1,7 +1,7 @@
 //! Names Python frames. The kernel half walks the interpreter's frames and gives addresses of code objects; this finds the
 //! interpreters, has the code objects read ([`reader`]), and puts functions and lines in place of the interpreter's own frames.
 //!
-//! A process is looked at when it is first sampled, when the name of its main thread changes (an exec), and now and then.
+//! A process is looked at when it is first sampled, when it runs another program, and now and then.
 
 mod code;
 mod layout;
@@ -20,7 +20,7 @@ use libbpf_rs::MapHandle;
 use rustc_hash::FxHashMap;
 
 use super::fold::{Folded, PythonFrame};
-use crate::sample::{Comm, InterpretedFrame, ProcKey, StackCount, StackQuality};
+use crate::sample::{Comm, InterpretedFrame, ProcKey, StackCount, StackQuality, Task};
 use code::Code;
 use merge::{Line, merge};
 use numbers::Numbers;
@@ -61,8 +61,10 @@ pub(super) struct Python {
 
 /// What is known of a sampled process.
 struct Known {
-    /// Name of its main thread at the last look.
+    /// Name of its main thread at the last look: where nothing else tells of an exec, another name does.
     comm: Option<Comm>,
+    /// Which program it ran then (0 = unknown).
+    exec_id: u64,
     target: Option<Arc<Target>>,
     codes: FxHashMap<u64, Slot>,
     look_at: Instant,
@@ -94,11 +96,11 @@ impl Python {
     }
 
     /// The samples with Python frames named, and what the numbers in them stand for.
-    pub(super) fn name(&mut self, folded: Vec<Folded>) -> (Vec<StackCount>, Vec<(u64, InterpretedFrame)>) {
+    pub(super) fn name(&mut self, folded: Vec<Folded>, tasks: &[Task]) -> (Vec<StackCount>, Vec<(u64, InterpretedFrame)>) {
         let now = Instant::now();
         self.learn_all();
         self.make_room();
-        let forget = self.note(&folded, now);
+        let forget = self.note(&folded, tasks, now);
         let (read, is_urgent) = self.wanted(&folded, now);
         let look = self.due(now);
         if self.ask(read, look, forget) && is_urgent {
@@ -148,15 +150,14 @@ impl Python {
     }
 
     /// Whose samples these are; gives back who is of no interest any more.
-    fn note(&mut self, folded: &[Folded], now: Instant) -> Vec<ProcKey> {
+    fn note(&mut self, folded: &[Folded], tasks: &[Task], now: Instant) -> Vec<ProcKey> {
         for Folded { count, .. } in folded {
             let known = self.processes.entry(count.key).or_insert_with(|| Known::new(now));
             known.sampled = now;
-            if count.tid == count.key.pid && known.comm != Some(count.comm) {
-                if known.comm.is_some() {
-                    (known.look_at, known.backoff) = (now, LOOK_AGAIN);
-                }
-                known.comm = Some(count.comm);
+            let exec_id = tasks.binary_search_by_key(&count.key, |task| task.key).map_or(0, |at| tasks[at].exec_id);
+            let comm = (count.tid == count.key.pid).then_some(count.comm);
+            if known.runs_another(comm, exec_id) {
+                (known.look_at, known.backoff) = (now, LOOK_AGAIN);
             }
         }
         let is_stale = |known: &Known| now.saturating_duration_since(known.sampled) > KEPT;
@@ -269,7 +270,15 @@ impl Python {
 
 impl Known {
     fn new(now: Instant) -> Known {
-        Known { comm: None, target: None, codes: FxHashMap::default(), look_at: now, backoff: LOOK_AGAIN, sampled: now }
+        Known { comm: None, exec_id: 0, target: None, codes: FxHashMap::default(), look_at: now, backoff: LOOK_AGAIN, sampled: now }
+    }
+
+    /// Whether it ran another program before, as far as is known; takes note of what it runs now.
+    fn runs_another(&mut self, comm: Option<Comm>, exec_id: u64) -> bool {
+        let before = comm.and_then(|comm| self.comm.replace(comm));
+        let is_renamed = before.is_some() && before != comm;
+        let program = if exec_id != 0 { std::mem::replace(&mut self.exec_id, exec_id) } else { 0 };
+        is_renamed || (program != 0 && program != exec_id)
     }
 
     fn bytes(&self) -> usize {
@@ -346,8 +355,22 @@ mod tests {
         python.prepare(&[key(1), key(2)]);
         python.exited(&[key(1), key(7)]);
         assert_eq!(python.processes.len(), 2);
-        python.name(Vec::new());
+        python.name(Vec::new(), &[]);
         assert_eq!(python.processes.keys().collect::<Vec<_>>(), [&key(2)]);
+    }
+
+    /// It may keep its name: a server that begins anew is the same program again, and its interpreter elsewhere.
+    #[test]
+    fn who_runs_a_program_anew_is_looked_at_anew() {
+        let (asks, inbox) = crossbeam_channel::bounded(1);
+        let mut python = Python::asking(asks, crossbeam_channel::never());
+        let key = ProcKey { pid: 1, start_ns: 1 };
+        let mut looks_at = |exec_id| {
+            let count = StackCount { key, tid: 1, comm: Comm::new(b"python3"), count: 1, ..StackCount::default() };
+            python.name(vec![Folded { count, python: Vec::new() }], &[Task { key, exec_id, ..Task::default() }]);
+            inbox.try_iter().flat_map(|ask: Ask| ask.look).count()
+        };
+        assert_eq!([1, 1, 2, 2, 0].map(&mut looks_at), [1, 0, 1, 0, 0]);
     }
 
     fn sample(user: &[u64], instruction: u64) -> Folded {

@@ -12,6 +12,8 @@ use std::os::unix::fs::FileExt;
 use libbpf_rs::ProgramHandle;
 
 use crate::bpf::perf_event::{self, Event};
+use crate::bpf::refusal::OUT_OF_FILES;
+use crate::collect::check::why_no_perf_events;
 
 const ONLINE_CPUS: &str = "/sys/devices/system/cpu/online";
 /// Rounds from one look at the clocks of events to the next. A look interrupts the CPU.
@@ -109,10 +111,10 @@ pub(in crate::collect) fn online_cpus() -> io::Result<Vec<u32>> {
 /// One line for the screen: why a perf event was refused.
 pub(in crate::collect) fn refusal(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(libc::EACCES | libc::EPERM) => {
-            "perf events are refused: run as root, or with CAP_PERFMON and kernel.perf_event_paranoid <= 2".into()
+        Some(libc::EACCES | libc::EPERM | libc::ENOSYS) => {
+            why_no_perf_events().map_or_else(|| format!("perf events are refused: {error}"), str::to_owned)
         }
-        Some(libc::EMFILE) => "out of file descriptors: raise `ulimit -n`".into(),
+        Some(libc::EMFILE) => OUT_OF_FILES.into(),
         _ => format!("perf_event_open: {error}"),
     }
 }

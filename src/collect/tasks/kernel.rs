@@ -58,10 +58,10 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Loads the best form that works among `rungs`; last words are given up before the walk is.
-    pub fn open(rungs: &[Rung]) -> Result<Kernel, String> {
-        let mut refused = None;
-        for hooks in [true, false] {
+    /// Loads the best form that works among `rungs`; last words are given up before the walk is, or at once where nobody wants them.
+    pub fn open(rungs: &[Rung], deaf: bool) -> Result<Kernel, String> {
+        let mut refused = deaf.then(|| "they were not asked for (EBTOP_FORCE)".to_owned());
+        for hooks in [true, false].into_iter().filter(|hooks| !(deaf && *hooks)) {
             for &rung in rungs {
                 match load(rung, hooks, room_for(threads_now())) {
                     Ok(mut kernel) => {

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Error, Link, MapHandle, ProgramHandle, ProgramMut};
 
-use super::super::net::Rung;
+use super::super::net;
 use super::super::stacks::WalkMaps;
 use super::fault_events::FaultEvents;
 use crate::bpf::builder;
@@ -27,7 +27,18 @@ pub(super) struct Setup {
     pub(super) everybody: bool,
     pub(super) children: bool,
     /// The only way to see bytes over sockets.
-    pub(super) net: Option<Rung>,
+    pub(super) net: Option<net::Rung>,
+    /// The only way to learn why a thread leaves.
+    pub(super) offcpu: Option<Rung>,
+}
+
+/// How it is learnt why a thread leaves the CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rung {
+    /// The tracepoint tells its state (5.18).
+    Told,
+    /// Its state is read.
+    Read,
 }
 
 /// What is left of a loaded and attached object: everything ends when this is dropped.
@@ -41,24 +52,36 @@ pub(super) struct Attached {
     pub(super) faults: Option<FaultEvents>,
 }
 
-/// One way to hook a probe: the names of its programs, and for bytes over sockets which way that is.
+/// One way to hook a probe: the names of its programs, and where there are several ways which it is.
 #[derive(Clone, Copy, Debug)]
 struct Way {
     programs: &'static [&'static str],
-    net: Option<Rung>,
+    net: Option<net::Rung>,
+    offcpu: Option<Rung>,
+}
+
+impl Way {
+    /// Whether it was asked for.
+    fn is_of(self, setup: Setup) -> bool {
+        self.net.is_none_or(|way| setup.net.is_none_or(|net| net == way))
+            && self.offcpu.is_none_or(|way| setup.offcpu.is_none_or(|offcpu| offcpu == way))
+    }
 }
 
 /// Ways to hook a probe, best first.
 fn ways(probe: Probe) -> Vec<Way> {
-    let of = |net, programs| Way { programs, net };
+    let of = |net, programs| Way { programs, net, offcpu: None };
+    let leaving = |rung, programs| Way { programs, net: None, offcpu: Some(rung) };
     match probe {
-        Probe::OffCpu => vec![of(None, &["watch_switch", "watch_waking"]), of(None, &["watch_switch_o", "watch_waking"])],
+        Probe::OffCpu => {
+            vec![leaving(Rung::Told, &["watch_switch", "watch_waking"]), leaving(Rung::Read, &["watch_switch_o", "watch_waking"])]
+        }
         Probe::Faults => vec![of(None, &["watch_minor", "watch_major"])],
         Probe::Allocs => vec![of(None, &["watch_alloc"])],
         Probe::Net => vec![
-            of(Some(Rung::Tracepoints), &["watch_send", "watch_recv"]),
-            of(Some(Rung::Functions), &["watch_x_send", "watch_x_send6", "watch_x_recv", "watch_x_recv6"]),
-            of(Some(Rung::Probes), &["watch_k_send", "watch_kr_send", "watch_k_recv", "watch_kr_recv"]),
+            of(Some(net::Rung::Tracepoints), &["watch_send", "watch_recv"]),
+            of(Some(net::Rung::Functions), &["watch_x_send", "watch_x_send6", "watch_x_recv", "watch_x_recv6"]),
+            of(Some(net::Rung::Probes), &["watch_k_send", "watch_kr_send", "watch_k_recv", "watch_kr_recv"]),
         ],
     }
 }
@@ -70,7 +93,7 @@ fn ways(probe: Probe) -> Vec<Way> {
 pub(super) fn attach(setup: Setup, maps: Option<&WalkMaps>) -> Result<Attached, String> {
     let reads_python = maps.is_some_and(|maps| maps.python.is_some());
     let mut first = None;
-    for way in ways(setup.probe).into_iter().filter(|way| way.net.is_none() || setup.net.is_none_or(|net| way.net == Some(net))) {
+    for way in ways(setup.probe).into_iter().filter(|way| way.is_of(setup)) {
         for with_python in [true, false].into_iter().filter(|with| reads_python || !with) {
             match try_way(setup, way, maps, with_python) {
                 Ok(attached) => return Ok(attached),
@@ -130,7 +153,7 @@ fn load<'m>(
 }
 
 fn configure(open: &mut OpenWatchSkel<'_>, setup: Setup, way: Way, with_python: bool) -> libbpf_rs::Result<()> {
-    let by_probes = way.net == Some(Rung::Probes);
+    let by_probes = way.net == Some(net::Rung::Probes);
     open.maps.watch_ring.set_max_entries(RING_BYTES)?;
     if setup.probe != Probe::OffCpu {
         open.maps.watch_away.set_max_entries(1)?;
@@ -156,7 +179,7 @@ fn attach_programs(skel: &mut WatchSkel<'_>, setup: Setup, way: Way) -> libbpf_r
     match setup.probe {
         Probe::Faults if !setup.children => Ok(Vec::new()),
         Probe::Faults => Ok(vec![skel.progs.watch_fork.attach()?]),
-        _ if way.net == Some(Rung::Probes) => {
+        _ if way.net == Some(net::Rung::Probes) => {
             let mut links = attach_probes(skel)?;
             if setup.children {
                 links.push(skel.progs.watch_fork.attach()?);
@@ -192,8 +215,8 @@ mod tests {
     #[ignore = "root"]
     fn every_way_passes_the_verifier() {
         for probe in [Probe::OffCpu, Probe::Faults, Probe::Allocs, Probe::Net] {
-            for way in ways(probe).into_iter().filter(|way| way.net != Some(Rung::Functions)) {
-                let setup = Setup { probe, everybody: false, children: true, net: None };
+            for way in ways(probe).into_iter().filter(|way| way.net != Some(net::Rung::Functions)) {
+                let setup = Setup { probe, everybody: false, children: true, net: None, offcpu: None };
                 let mut memory = MaybeUninit::uninit();
                 let loaded = load(&mut memory, setup, way, None, true).err().map(|error| format!("{way:?}: {error:#}"));
                 assert!(loaded.is_none() || way.programs.contains(&"watch_switch_o"), "{loaded:?}");

@@ -90,6 +90,8 @@ pub struct StackHistory {
     status: [Option<DomainStatus>; SOURCES.len()],
     /// The probe that was started last, and the newest tick by then.
     probe: Option<(Probe, u64)>,
+    /// Ticks after this are not shown.
+    until_ns: u64,
 }
 
 impl Default for StackHistory {
@@ -113,7 +115,14 @@ impl StackHistory {
             hz: 0,
             status: Default::default(),
             probe: None,
+            until_ns: u64::MAX,
         }
+    }
+
+    /// Shows what was until then.
+    pub fn show_until(&mut self, ns: u64) {
+        self.until_ns = ns;
+        self.version += 1;
     }
 
     /// Adds a tick's samples, drops the oldest past the budget. A sample already seen adds nothing; one from the past starts afresh.
@@ -168,14 +177,24 @@ impl StackHistory {
         self.status[source(measure)].as_ref()
     }
 
+    /// The program that each living process with samples runs: its `exec_id`.
+    pub fn programs(&self) -> &FxHashMap<ProcKey, u64> {
+        &self.programs
+    }
+
     /// Bytes taken, by count.
     pub fn bytes(&self) -> usize {
         self.tick_bytes + self.slots.bytes()
     }
 
-    /// When the newest tick was taken; 0 before the first.
+    /// When the newest tick that is shown was taken; 0 before the first.
     pub fn newest_ns(&self) -> u64 {
-        self.ticks.back().map_or(0, |tick| tick.at_ns)
+        self.shown().next_back().map_or(0, |tick| tick.at_ns)
+    }
+
+    fn shown(&self) -> impl DoubleEndedIterator<Item = &Tick> {
+        let until_ns = self.until_ns;
+        self.ticks.iter().filter(move |tick| tick.at_ns <= until_ns)
     }
 
     /// What was sampled no older than `span_ns` before the newest tick.
@@ -239,7 +258,7 @@ impl StackHistory {
     /// Every process with samples of this measure, the one with most first.
     pub fn processes(&self, measure: Measure) -> Vec<Sampled> {
         let mut found: FxHashMap<ProcKey, Sampled> = FxHashMap::default();
-        for tick in self.ticks.iter().rev() {
+        for tick in self.shown().rev() {
             for (at, _, value) in tick.records() {
                 let Some(slot) = self.slots.all()[at as usize].as_ref().filter(|slot| Measure::of(slot.weight) == measure) else {
                     continue;
@@ -285,19 +304,21 @@ impl StackHistory {
     }
 
     /// Drops the samples of processes that run another program since: its names would be wrong for them. Those of the tick in which
-    /// the program changed go too, since they may be of either.
+    /// the program changed go too, since they may be of either; it may be the tick in which the process ended.
     fn drop_former_programs(&mut self, sample: &Sample) {
         if self.programs.len() > self.slots.all().len() {
             let held: FxHashSet<ProcKey> = self.slots.all().iter().flatten().map(|slot| slot.key).collect();
             self.programs.retain(|key, _| held.contains(key));
         }
         let task = |key: &ProcKey| sample.tasks.binary_search_by_key(key, |task| task.key).ok().map(|at| &sample.tasks[at]);
+        let gone: FxHashMap<ProcKey, u64> = sample.exits.iter().map(|exit| (exit.task.key, exit.task.exec_id)).collect();
         let mut changed = FxHashSet::default();
         self.programs.retain(|key, program| {
             let now = task(key).map_or(0, |task| task.exec_id);
-            if now != 0 && now != *program {
+            let last = if now != 0 { now } else { gone.get(key).copied().unwrap_or(0) };
+            if last != 0 && last != *program {
                 changed.insert(*key);
-                *program = now;
+                *program = last;
             }
             now != 0
         });

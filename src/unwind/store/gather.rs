@@ -45,9 +45,11 @@ impl<K: Kernel> Store<K> {
     }
 
     fn vdso(&mut self) -> Result<Option<FileNumber>, Looked> {
-        if self.vdso.is_none_or(|vdso| !self.files.is_known(vdso)) {
+        let (now, known) = (Instant::now(), self.vdso.and_then(|vdso| self.files.id(vdso)));
+        if known.is_none() || self.vdso.is_some_and(|vdso| self.wants_table(vdso, now)) {
             let Some((file, id)) = copy_vdso() else { return Ok(None) };
-            self.vdso = Some(self.build(Source::Own(&file), id)?);
+            // Each copy is another file, with the same content.
+            self.vdso = Some(self.build(Source::Own(&file), known.unwrap_or(id))?);
         }
         Ok(self.vdso)
     }
@@ -62,7 +64,7 @@ impl<K: Kernel> Store<K> {
 
     fn wants_table(&self, number: FileNumber, now: Instant) -> bool {
         let may_have_room = || self.files.coldest(&self.mapped(), &self.held, now).is_some();
-        self.files.wants_table(number, self.large_bytes, may_have_room, now)
+        self.files.wants_table(number, self.large_bytes, &self.arena, may_have_room, now)
     }
 
     /// Files that known processes map, and the one that is being looked at.

@@ -212,6 +212,35 @@ fn a_table_that_was_given_up_is_built_again() {
 }
 
 #[test]
+fn who_had_a_pid_before_takes_nothing_from_who_has_it_now() {
+    let (mut store, key) = complete();
+    let former = ProcKey { start_ns: key.start_ns - 1, ..key };
+    let run = store.arena.take(1, &mut store.kernel, Instant::now()).unwrap();
+    store.procs.insert(former, Proc { run, entries: Vec::new(), files: Vec::new(), seen: Instant::now() });
+    store.look(key, u64::MAX);
+    // News of its end come late.
+    store.forget(former);
+    assert!(store.kernel.procs[&key.pid].starts_with(&key.start_ns.to_ne_bytes()));
+    assert_eq!(store.count().processes, 1);
+}
+
+#[test]
+fn room_that_came_back_is_used_by_those_that_found_none() {
+    let (mut store, key) = (Store::new(Fake::default(), Reading::default(), 32 << 20), own_key());
+    let long_ago = Instant::now().checked_sub(2 * HOT).unwrap();
+    let taken: Vec<Run> = std::iter::from_fn(|| store.arena.take(1, &mut store.kernel, Instant::now())).collect();
+    assert_eq!(store.look(key, u64::MAX), Looked::Failed);
+    let left_out = store.count().left_out;
+    assert!(left_out > 2 && store.count().tables == 0);
+    // Not a table is left that could be given up, but those who had the room are gone.
+    taken.into_iter().for_each(|run| store.arena.give(run, long_ago));
+    store.files.age_all_but(&[], long_ago);
+    build_all(&mut store, key);
+    assert_eq!((store.count().left_out, store.count().tables), (0, left_out), "{:?}", store.count());
+    assert!(store.procs[&key].entries.iter().all(|entry| entry.kind != Kind::Pending));
+}
+
+#[test]
 fn tables_of_the_process_that_is_looked_at_are_not_given_up() {
     let (mut store, key) = complete();
     store.held = store.procs[&key].files.iter().map(|(_, _, file)| *file).collect();

@@ -8,7 +8,7 @@ use libbpf_rs::query::ProgInfoIter;
 use serde_json::Value;
 
 use super::{assert_short_lives, assert_socket_bytes, health, hooks, own};
-use crate::program::{Batch, EBTOP, rows};
+use crate::program::{Batch, EBTOP, list, number, rows, sum};
 use crate::workload::Workload;
 
 fn forced(force: &str, args: &[&str]) -> Batch {
@@ -76,6 +76,51 @@ fn each_way_to_see_bytes_by_stack_is_true() {
 #[ignore = "root"]
 fn the_plain_task_iterator_is_as_true() {
     assert_short_lives(forced("tasks=iterator", &["--probes", "tasks"]));
+}
+
+/// The living are as true without last words; that exits are missing is said, and nobody is counted twice.
+#[test]
+#[ignore = "root"]
+fn without_last_words_the_living_are_true() {
+    let mut ebtop = forced("exits=none", &["--probes", "tasks"]);
+    let (state, reason) = health(&ebtop, "tasks");
+    assert!(state == "degraded" && reason.starts_with("exits are not seen"), "{state} {reason}");
+    // It waits for a line before it ends: what it used is read off it while it lives.
+    let mut parent = Workload::start("tasks", &["children", "20", "1"]);
+    let truth = parent.usage();
+    ebtop.settle();
+    let ticks = ebtop.stop();
+    let sum_of = |wanted: &dyn Fn(&Value) -> bool| sum(&ticks, "cpu_ns", wanted);
+    let own_ns = sum_of(&|row| number(row, "pid") == u64::from(parent.pid()));
+    let children_ns = sum_of(&|row| number(row, "ppid") == u64::from(parent.pid()));
+    let used = parent.end();
+    let used_ns = [used.ru_utime, used.ru_stime].into_iter().map(|time| time.tv_sec * 1_000_000 + time.tv_usec).sum::<i64>() as u64 * 1000;
+    println!("parent {own_ns} of {used_ns} with its children, who are seen with {children_ns} of {}", truth.cpu_ns);
+    assert!(own_ns + children_ns <= used_ns + used_ns / 50, "{own_ns} {children_ns} {used_ns}");
+    assert!(ticks.iter().all(|tick| tick["exited"].as_array().is_none_or(Vec::is_empty)), "nobody told of exits");
+}
+
+/// Native frames are as many without the part that reads Python's.
+#[test]
+#[ignore = "root"]
+fn without_python_frames_stacks_are_sampled_as_before() {
+    let force = [("", "live"), ("python=none", "degraded")];
+    let counts = force.map(|(force, wanted)| {
+        let mut ebtop = Command::new(EBTOP);
+        let mut ebtop = Batch::start_by(ebtop.env("EBTOP_FORCE", force).args(["-b", "-o", "json", "-d", "0.5", "--view", "stacks"]));
+        let load = Workload::start("hot", &["2"]);
+        let pid = load.pid();
+        load.end();
+        ebtop.settle();
+        assert_eq!(health(&ebtop, "stacks").0, wanted, "{}", health(&ebtop, "stacks").1);
+        let of_load = |stack: &&Value| number(stack, "pid") == u64::from(pid);
+        let ticks = ebtop.stop();
+        let stacks = ticks.iter().flat_map(|tick| list(tick, "stacks").iter());
+        stacks.filter(of_load).map(|stack| number(stack, "samples")).sum::<u64>()
+    });
+    // 49 a second of CPU time; a busy machine gives it less than two seconds of that.
+    println!("{counts:?} samples");
+    assert!(counts.iter().all(|count| *count > 10) && counts[0].abs_diff(counts[1]) < 60, "{counts:?}");
 }
 
 fn page_allocs(ebtop: &Batch) -> u64 {

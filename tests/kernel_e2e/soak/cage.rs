@@ -21,17 +21,25 @@ struct Group {
 impl Cage {
     /// Makes it, in version 2 or else 1 of control groups.
     pub fn make() -> Cage {
-        // Where it is on already, or cannot be, the group's files tell.
-        let _ = fs::write("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+        // Where it is on already, or cannot be, the group's files tell. On a host with both versions that directory is a tmpfs with those of
+        // version 1 in it, where a file would be made.
+        if is_hierarchy("/sys/fs/cgroup") {
+            let _ = fs::write("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+        }
         let versions = [
             ("/sys/fs/cgroup", "memory.max", "memory.current", "max"),
             ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "-1"),
         ];
-        let group = versions.into_iter().find_map(|(root, limit, usage, unlimited)| {
+        let mut hierarchies = versions.into_iter().filter(|(root, ..)| is_hierarchy(root));
+        let group = hierarchies.find_map(|(root, limit, usage, unlimited)| {
             let path = PathBuf::from(root).join(format!("ebtop-soak-{}", std::process::id()));
             fs::create_dir(&path).ok()?;
+            let is_bounded = path.join(limit).exists();
             let group = Group { path, limit, usage, unlimited };
-            group.path.join(limit).exists().then_some(group)
+            if !is_bounded {
+                group.remove();
+            }
+            is_bounded.then_some(group)
         });
         if group.is_none() {
             println!("no memory pressure: nothing here limits the memory of a group");
@@ -81,11 +89,36 @@ impl Cage {
     }
 }
 
+impl Group {
+    fn remove(&self) {
+        // Somebody is still in it after a test that failed.
+        let _ = fs::remove_dir(&self.path);
+    }
+}
+
+/// Control groups can be made there, of either version (`include/uapi/linux/magic.h`).
+fn is_hierarchy(root: &str) -> bool {
+    const MAGIC: [u64; 2] = [0x6367_7270, 0x0027_e0eb];
+    rustix::fs::statfs(root).is_ok_and(|facts| MAGIC.contains(&(facts.f_type as u64)))
+}
+
 impl Drop for Cage {
     fn drop(&mut self) {
         if let Some(group) = &self.0 {
-            // Somebody is still in it after a test that failed.
-            let _ = fs::remove_dir(&group.path);
+            group.remove();
         }
     }
+}
+
+/// What was there before is there afterwards, and no more: on a host with both versions, too.
+#[test]
+#[ignore = "root"]
+fn a_cage_leaves_nothing_behind() {
+    let names =
+        || -> std::collections::BTreeSet<_> { fs::read_dir("/sys/fs/cgroup").unwrap().map(|entry| entry.unwrap().file_name()).collect() };
+    let before = names();
+    let cage = Cage::make();
+    println!("{:?}", cage.0.as_ref().map(|group| &group.path));
+    drop(cage);
+    assert_eq!(names(), before);
 }

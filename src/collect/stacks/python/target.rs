@@ -57,8 +57,8 @@ pub(super) struct Finder {
 
 /// Virtual addresses in a file that holds an interpreter.
 struct Symbols {
-    /// A file offset and its virtual address.
-    text: (u64, u64),
+    /// Where its code lies: one file is mapped in many ways.
+    elf: Elf,
     runtime: u64,
     code_type: u64,
     /// Of a variable that holds the version; `None` before 3.11.
@@ -78,9 +78,8 @@ impl Finder {
     fn target(&self, process: &Process, mapping: &Mapping) -> Option<Target> {
         // Whoever does not answer must hang here: what is known of it stays then.
         let (file, id) = process.open(mapping, &Devices::default()).ok().filter(|(_, id)| id.bytes <= FILE_BYTES_MAX)?;
-        let symbols = self.symbols(&file, id, mapping.offset)?;
-        let (offset, address) = symbols.text;
-        let bias = mapping.start.wrapping_sub(address.wrapping_add(mapping.offset).wrapping_sub(offset));
+        let symbols = self.symbols(&file, id)?;
+        let bias = mapping.start.wrapping_sub(symbols.elf.address_of(mapping.offset)?);
         let memory = Memory::open(process.pid()).ok()?;
         let at = |address: u64| bias.wrapping_add(address);
         let minor = match symbols.version {
@@ -101,11 +100,11 @@ impl Finder {
     }
 
     /// What a file says; reading it may hang, and so nobody is kept waiting for it.
-    fn symbols(&self, file: &File, id: FileId, text_offset: u64) -> Option<Arc<Symbols>> {
+    fn symbols(&self, file: &File, id: FileId) -> Option<Arc<Symbols>> {
         let files = || self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let known = files().get(&id).cloned();
         known.unwrap_or_else(|| {
-            let symbols = Symbols::of(file, text_offset).map(Arc::new);
+            let symbols = Symbols::of(file).map(Arc::new);
             let mut files = files();
             if files.len() >= FILES_MAX {
                 files.clear();
@@ -118,13 +117,12 @@ impl Finder {
 
 impl Symbols {
     /// By our own code alone: anybody may name a file `python3`.
-    fn of(file: &File, text_offset: u64) -> Option<Symbols> {
+    fn of(file: &File) -> Option<Symbols> {
         let elf = Elf::read(file, file.metadata().ok()?.len()).ok()??;
-        let text = (text_offset, elf.address_of(text_offset)?);
         let [runtime, code_type, version] = ranges(file, ["_PyRuntime", "PyCode_Type", "Py_Version"]);
         let start = |(start, _): (u64, u64)| start;
         let evals = ranges(file, EVAL).into_iter().flatten().collect();
-        Some(Symbols { text, runtime: start(runtime?), code_type: start(code_type?), version: version.map(start), evals })
+        Some(Symbols { elf, runtime: start(runtime?), code_type: start(code_type?), version: version.map(start), evals })
     }
 }
 
@@ -148,7 +146,13 @@ fn minor_in(name: &str) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+
     use super::*;
+    use crate::clock::start_of_tick;
+    use crate::collect::proc_fs::stat;
 
     #[test]
     fn versions() {
@@ -166,7 +170,51 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("python3");
         std::fs::write(&path, crate::symbols::fit::tests::bomb(".debug_info", 2)).unwrap();
-        assert!(Symbols::of(&File::open(path).unwrap(), 0).is_none());
+        assert!(Symbols::of(&File::open(path).unwrap()).is_none());
+    }
+
+    /// Has an interpreter's symbols; with an argument, maps that file's last page as code instead of being one.
+    const PROGRAM: &str = r#"
+        #include <fcntl.h>
+        #include <sys/mman.h>
+        #include <sys/stat.h>
+        #include <unistd.h>
+        unsigned long Py_Version = 0x030b02f0;
+        char _PyRuntime[65536] = { 1 }, PyCode_Type[64];
+        int _PyEval_EvalFrameDefault(void) { return 0; }
+        int main(int argc, char **argv)
+        {
+            struct stat facts;
+            int file = argc > 1 ? open(argv[1], O_RDONLY) : -1;
+            if (file >= 0 && !fstat(file, &facts))
+                mmap(0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, facts.st_size & ~65535L);
+            write(1, "\n", 1);
+            return pause();
+        }"#;
+
+    #[test]
+    fn who_maps_an_interpreter_in_an_odd_way_hides_it_from_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let [source, python, other] = ["a.c", "python3.11", "other"].map(|name| dir.path().join(name));
+        std::fs::write(&source, PROGRAM).unwrap();
+        assert!(Command::new("cc").args(["-w", "-o"]).args([&python, &source]).status().unwrap().success());
+        std::fs::copy(&python, &other).unwrap();
+        let start = |program: &Path, of: Option<&Path>| {
+            let mut child = Command::new(program).args(of).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+            child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+            let stat = std::fs::read(format!("/proc/{}/stat", child.id())).unwrap();
+            let start_ns = start_of_tick(stat::stat(&stat).unwrap().start_ticks);
+            let key = ProcKey { pid: child.id(), start_ns };
+            (child, key)
+        };
+        let (mut odd, odd_key) = start(&other, Some(&python));
+        let (mut plain, plain_key) = start(&python, None);
+        let finder = Finder::default();
+        let found = [odd_key, plain_key].map(|key| finder.find(key).map(|target| target.evals.len()));
+        for child in [&mut odd, &mut plain] {
+            child.kill().and_then(|()| child.wait()).unwrap();
+        }
+        assert_eq!(found, [None, Some(1)]);
     }
 
     #[test]
