@@ -227,7 +227,7 @@ mod tests {
     #[test]
     #[ignore = "root"]
     fn events_of_page_faults_that_died_are_made_anew() {
-        let setup = Setup { probe: Probe::Faults, everybody: true, children: false, net: None };
+        let setup = Setup { probe: Probe::Faults, everybody: true, children: false, net: None, offcpu: None };
         let mut faults = attach(setup, None).unwrap().faults.unwrap();
         for major in [false, true] {
             assert!(faults.live());
