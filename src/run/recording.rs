@@ -9,7 +9,12 @@ use crate::sample::{Command, Update};
 pub(super) fn feed(recording: &mut Option<Recording>, update: &Update, collector: &Collector) -> Option<String> {
     let running = recording.as_mut()?;
     match update {
-        Update::Sample(sample) => collector.send(Command::Details(running.sample(sample))),
+        Update::Sample(sample) => {
+            let wanted = running.sample(sample);
+            if !wanted.is_empty() {
+                collector.send(Command::Details(wanted));
+            }
+        }
         Update::Details(found) => running.details(found),
         _ => return None,
     }
