@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use libbpf_rs::query::ProgInfoIter;
+use libbpf_rs::query::{LinkInfoIter, ProgInfoIter};
 use serde_json::Value;
 
 use super::{assert_short_lives, assert_socket_bytes, health, hooks, own};
@@ -50,8 +50,12 @@ fn each_way_to_see_bytes_by_stack_is_true() {
         ebtop.env("EBTOP_FORCE", format!("net={rung}")).args(["stacks", "-p", &pid, "-w", "net", "--for", "10m", "-f"]);
         // On the console of a guest it would tell how far it is, five times a second.
         let mut ebtop = ebtop.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // It moves nothing before it is told to: that is once all programs are there, which takes its time in a guest.
-        let programs = || ProgInfoIter::default().filter(|program| program.name.to_string_lossy().starts_with("watch_")).count();
+        // It moves nothing before it is told to: that is once all programs are there and at their hooks, which takes its time in a guest.
+        let loaded = || ProgInfoIter::default().filter(|program| program.name.to_string_lossy().starts_with("watch_")).count();
+        let programs = || match loaded() {
+            0 => 0,
+            loaded => loaded + LinkInfoIter::default().count(),
+        };
         let (mut seen, mut quiet) = (0, 0);
         while seen == 0 || quiet < 8 {
             std::thread::sleep(Duration::from_secs(1));
