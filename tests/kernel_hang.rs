@@ -60,7 +60,7 @@ impl Running {
         running
     }
 
-    /// Whether all who read the program, or a page of its memory, are still at it after a second.
+    /// Whether of each somebody who reads its program or a page of its memory is still at it after a second.
     fn hang(&self) -> bool {
         let reads = self.pids.iter().map(|pid| {
             let done = Arc::new(AtomicU32::new(0));

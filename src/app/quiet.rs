@@ -6,7 +6,7 @@ use super::column::{Column, Value};
 use super::net::NetTable;
 use super::view::View;
 use crate::format;
-use crate::model::Model;
+use crate::model::{Departed, Model};
 use crate::sample::{Counter, Task};
 
 /// A pause as long as this is told; shorter ones are between two requests.
@@ -27,17 +27,19 @@ impl Quiet {
     /// Takes in a tick.
     pub(super) fn tick(&mut self, model: &Model) {
         let moved = |get: &dyn Fn(Counter) -> Option<u64>| Some(get(Counter::RxBytes)?.saturating_add(get(Counter::TxBytes)?));
-        let living = model.rows.iter().filter_map(|row| {
+        let of = |row| {
             let growth = model.growth(row);
             moved(&|counter| growth.get(counter))
-        });
-        let departed = model.departed.iter().filter_map(|departed| moved(&|counter| departed.delta.get(counter)));
-        match living.chain(departed).max() {
+        };
+        let of_departed = |departed: &Departed| moved(&|counter| departed.delta.get(counter));
+        let has_moved = |bytes: Option<u64>| bytes.is_some_and(|bytes| bytes > 0);
+        if model.grown().any(|row| has_moved(of(row))) || model.departed.iter().any(|departed| has_moved(of_departed(departed))) {
+            *self = Quiet { since_ns: Some(model.sample.at_ns), from_the_start: false };
+        } else if !model.rows.iter().any(|row| of(row).is_some()) {
             // Nobody counts, or nobody has counted for a tick yet.
-            None => *self = Quiet::default(),
-            Some(0) if self.since_ns.is_some() => {}
-            Some(0) => *self = Quiet { since_ns: Some(model.sample.at_ns.saturating_sub(model.elapsed_ns)), from_the_start: true },
-            Some(_) => *self = Quiet { since_ns: Some(model.sample.at_ns), from_the_start: false },
+            *self = Quiet::default();
+        } else if self.since_ns.is_none() {
+            *self = Quiet { since_ns: Some(model.sample.at_ns.saturating_sub(model.elapsed_ns)), from_the_start: true };
         }
     }
 }
