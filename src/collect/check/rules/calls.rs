@@ -11,6 +11,10 @@ fn filtered(topic: &'static str, call: &str, left: &str) -> Option<Finding> {
     finding(topic, Verdict::Refused, format!("{BY_SECCOMP} {call}{left}"), Some(ALLOW))
 }
 
+fn out_of_files(topic: &'static str) -> Option<Finding> {
+    finding(topic, Verdict::Refused, "no more files may be open here", Some("raise the limit: `ulimit -n 1024`"))
+}
+
 pub(super) fn bpf_syscall(host: &Host) -> Option<Finding> {
     let topic = "bpf system call";
     match &host.bpf_syscall {
@@ -25,9 +29,7 @@ pub(super) fn bpf_syscall(host: &Host) -> Option<Finding> {
         Tried::Refused(error) if !host.capabilities.may_trace() || is_in_user_namespace(host) => {
             finding(topic, Verdict::Refused, format!("refused ({error}), as it must be without the rights above"), None)
         }
-        Tried::TooManyFiles => {
-            finding(topic, Verdict::Refused, "no more files may be open here", Some("raise the limit: `ulimit -n 1024`"))
-        }
+        Tried::TooManyFiles => out_of_files(topic),
         Tried::Refused(error) if lacks_memlock(host) => {
             finding(topic, Verdict::Refused, format!("refused ({error}), as locked memory has a limit"), None)
         }
@@ -46,9 +48,7 @@ pub(super) fn perf_events(host: &Host) -> Option<Finding> {
     let error = match &host.perf_event_open {
         Tried::Unknown => return None,
         Tried::Works => return works(topic, format!("kernel.perf_event_paranoid={level}")),
-        Tried::TooManyFiles => {
-            return finding(topic, Verdict::Refused, "no more files may be open here", Some("raise the limit: `ulimit -n 1024`"));
-        }
+        Tried::TooManyFiles => return out_of_files(topic),
         Tried::Absent if host.seccomp == Some(true) => return filtered(topic, "perf_event_open()", ": no stacks"),
         Tried::Absent => {
             let cause = "the kernel was built without perf_event_open: no stacks";
